@@ -1,0 +1,108 @@
+#include "storage/batch_scan.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace sluice::storage {
+
+namespace {
+
+constexpr std::size_t kWindowBytes = 256U << 10U;
+constexpr std::size_t kMagicAt = 16;
+constexpr std::byte kMagic{2};
+
+Result<bool> all_zero(const File& file, FilePosition from, FilePosition end) {
+    std::vector<std::byte> window(kWindowBytes);
+    while (from < end) {
+        const auto want = std::min<std::uint64_t>(window.size(), end - from);
+        const auto got = file.read_at(from, std::span(window).first(want));
+        if (!got) return got.error();
+        const auto part = std::span(window).first(*got);
+        if (std::any_of(part.begin(), part.end(), [](std::byte byte) { return byte != std::byte{0}; })) return false;
+        if (*got < want) break;
+        from = from + want;
+    }
+    return true;
+}
+
+}  // namespace
+
+Result<std::optional<BatchHeader>> read_intact_batch(const File& file, FilePosition at, FilePosition end,
+                                                     Offset at_least, std::vector<std::byte>& bytes) {
+    std::array<std::byte, kBatchHeaderBytes> head{};
+    if (end - at < head.size()) return std::optional<BatchHeader>();
+    const auto got = file.read_at(at, head);
+    if (!got) return got.error();
+    const auto header = decode_batch_header(std::span(head).first(*got));
+    if (!header || header->base_offset < at_least || header->size_bytes > end - at) {
+        return std::optional<BatchHeader>();
+    }
+    bytes.resize(header->size_bytes);
+    const auto whole = file.read_at(at, bytes);
+    if (!whole) return whole.error();
+    if (*whole != bytes.size() || !batch_crc_matches(bytes)) return std::optional<BatchHeader>();
+    return std::optional(*header);
+}
+
+Result<std::optional<FilePosition>> find_intact_batch(const File& file, FilePosition from, FilePosition end,
+                                                      Offset at_least) {
+    std::vector<std::byte> window(kWindowBytes);
+    std::vector<std::byte> batch;
+    while (from < end && end - from >= kBatchHeaderBytes) {
+        const auto got = file.read_at(from, std::span(window).first(std::min<std::uint64_t>(window.size(), end - from)));
+        if (!got) return got.error();
+        if (*got < kBatchHeaderBytes) break;
+        const auto candidates = *got - kBatchHeaderBytes + 1;
+        for (std::size_t i = 0; i < candidates; ++i) {
+            if (window[i + kMagicAt] != kMagic) continue;
+            if (!decode_batch_header(std::span(window).subspan(i, kBatchHeaderBytes))) continue;
+            const auto header = read_intact_batch(file, from + i, end, at_least, batch);
+            if (!header) return header.error();
+            if (*header) return std::optional(from + i);
+        }
+        from = from + candidates;
+    }
+    return std::optional<FilePosition>();
+}
+
+Result<SegmentScan> scan_segment(
+    const File& file, Offset base_offset,
+    const std::function<void(FilePosition, const BatchHeader&, const std::vector<std::byte>&)>& on_batch) {
+    const auto size = file.size();
+    if (!size) return size.error();
+    const FilePosition end(*size);
+    SegmentScan scan{FilePosition(0), base_offset, Tail::clean, {}, OffsetIndex(base_offset), 0};
+    std::vector<std::byte> bytes;
+    FilePosition at(0);
+    while (at < end) {
+        const auto header = read_intact_batch(file, at, end, scan.next_offset, bytes);
+        if (!header) return header.error();
+        if (*header) {
+            if (on_batch) on_batch(at, **header, bytes);
+            scan.index.note(**header, at);
+            scan.next_offset = (*header)->next_offset();
+            scan.end = at = at + (*header)->size_bytes;
+            ++scan.batches;
+            continue;
+        }
+        const auto zero = all_zero(file, at, end);
+        if (!zero) return zero.error();
+        if (*zero) {
+            scan.tail = Tail::zero;
+            break;
+        }
+        const auto next = find_intact_batch(file, at + 1, end, scan.next_offset);
+        if (!next) return next.error();
+        if (!*next) {
+            scan.tail = Tail::torn;
+            break;
+        }
+        const auto after = read_intact_batch(file, **next, end, scan.next_offset, bytes);
+        if (!after) return after.error();
+        scan.damages.push_back({at, **next, scan.next_offset, *after ? (*after)->base_offset : scan.next_offset});
+        at = **next;
+    }
+    return scan;
+}
+
+}  // namespace sluice::storage

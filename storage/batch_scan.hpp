@@ -1,0 +1,57 @@
+// batch_scan.hpp: walks the batches of a segment file and tells what is intact, damaged, torn or empty.
+//
+// Shared by recovery, the reader (to get past damage) and `sluice log verify`, so that all three agree.
+#pragma once
+
+#include "storage/file_system.hpp"
+#include "storage/offset_index.hpp"
+#include "storage/record_batch.hpp"
+#include "storage/result.hpp"
+#include "storage/types.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <vector>
+
+namespace sluice::storage {
+
+/// Reads the batch at `at` into `bytes` and checks it: complete before `end`, CRC, base offset not below `at_least`.
+/// @return nullopt where there is no such batch; an error only where the file can't be read.
+[[nodiscard]] Result<std::optional<BatchHeader>> read_intact_batch(const File& file, FilePosition at, FilePosition end,
+                                                                   Offset at_least, std::vector<std::byte>& bytes);
+
+/// The first position at or after `from` where an intact batch with a base offset of at least `at_least` starts.
+[[nodiscard]] Result<std::optional<FilePosition>> find_intact_batch(const File& file, FilePosition from,
+                                                                    FilePosition end, Offset at_least);
+
+/// Bytes that are no batch, with intact batches after them.
+struct Damage {
+    FilePosition from;
+    FilePosition to;
+    Offset first;  ///< the first offset that is missing
+    Offset next;   ///< the offset of the batch after the damage; equal to `first` where no offset is missing
+};
+
+enum class Tail : std::uint8_t {
+    clean,  ///< the file ends with a batch
+    zero,   ///< preallocated space that was never written
+    torn,   ///< the beginning of a batch, or garbage: a write that did not finish
+};
+
+struct SegmentScan {
+    FilePosition end;           ///< the end of the last intact batch
+    Offset next_offset;         ///< the offset after it; the base offset in an empty segment
+    Tail tail = Tail::clean;
+    std::vector<Damage> damages;
+    OffsetIndex index;
+    std::uint64_t batches = 0;
+};
+
+/// Walks a whole segment file. `on_batch` is called for each intact batch, in order.
+[[nodiscard]] Result<SegmentScan> scan_segment(
+    const File& file, Offset base_offset,
+    const std::function<void(FilePosition, const BatchHeader&, const std::vector<std::byte>&)>& on_batch = {});
+
+}  // namespace sluice::storage

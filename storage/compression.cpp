@@ -1,0 +1,102 @@
+#include "storage/compression.hpp"
+
+#include "storage/assert.hpp"
+
+#include <lz4frame.h>
+#include <zstd.h>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+
+namespace sluice::storage {
+
+namespace {
+
+constexpr int kZstdLevel = 1;  // telemetry in batches of a few KiB: higher levels cost CPU and win little
+constexpr std::size_t kChunkBytes = 64U << 10U;
+
+Error damaged(std::string_view codec, const char* what) {
+    return {Errc::corrupt, std::string(codec) + " stream is damaged: " + what};
+}
+
+Result<std::vector<std::byte>> compress_lz4(std::span<const std::byte> bytes) {
+    LZ4F_preferences_t preferences = LZ4F_INIT_PREFERENCES;
+    preferences.frameInfo.blockMode = LZ4F_blockIndependent;
+    preferences.frameInfo.blockSizeID = LZ4F_max64KB;
+    std::vector<std::byte> out(LZ4F_compressFrameBound(bytes.size(), &preferences));
+    const auto n = LZ4F_compressFrame(out.data(), out.size(), bytes.data(), bytes.size(), &preferences);
+    if (LZ4F_isError(n) != 0) return Error(Errc::invalid, std::string("lz4: ") + LZ4F_getErrorName(n));
+    out.resize(n);
+    return out;
+}
+
+Result<std::vector<std::byte>> compress_zstd(std::span<const std::byte> bytes) {
+    std::vector<std::byte> out(ZSTD_compressBound(bytes.size()));
+    const auto n = ZSTD_compress(out.data(), out.size(), bytes.data(), bytes.size(), kZstdLevel);
+    if (ZSTD_isError(n) != 0) return Error(Errc::invalid, std::string("zstd: ") + ZSTD_getErrorName(n));
+    out.resize(n);
+    return out;
+}
+
+/// Grows `out` by a chunk to decompress into; false where that would pass the bound.
+bool make_room(std::vector<std::byte>& out, std::size_t used) {
+    if (used >= kBatchBytesMax) return false;
+    out.resize(std::min(std::max(out.size() * 2, used + kChunkBytes), kBatchBytesMax));
+    return true;
+}
+
+Result<std::vector<std::byte>> decompress_lz4(std::span<const std::byte> bytes) {
+    LZ4F_dctx* raw = nullptr;
+    if (LZ4F_isError(LZ4F_createDecompressionContext(&raw, LZ4F_VERSION)) != 0) {
+        return Error(Errc::io, "lz4: out of memory");
+    }
+    const std::unique_ptr<LZ4F_dctx, decltype(&LZ4F_freeDecompressionContext)> context(
+        raw, &LZ4F_freeDecompressionContext);
+    std::vector<std::byte> out;
+    std::size_t used = 0;
+    for (std::size_t hint = 1; hint != 0;) {
+        if (used == out.size() && !make_room(out, used)) return damaged("lz4", "larger than a batch may be");
+        std::size_t written = out.size() - used;
+        std::size_t read = bytes.size();
+        hint = LZ4F_decompress(context.get(), out.data() + used, &written, bytes.data(), &read, nullptr);
+        if (LZ4F_isError(hint) != 0) return damaged("lz4", LZ4F_getErrorName(hint));
+        if (hint != 0 && read == 0 && written == 0) return damaged("lz4", "cut off");
+        used += written;
+        bytes = bytes.subspan(read);
+    }
+    out.resize(used);
+    return out;
+}
+
+Result<std::vector<std::byte>> decompress_zstd(std::span<const std::byte> bytes) {
+    const std::unique_ptr<ZSTD_DCtx, decltype(&ZSTD_freeDCtx)> context(ZSTD_createDCtx(), &ZSTD_freeDCtx);
+    std::vector<std::byte> out;
+    std::size_t used = 0;
+    ZSTD_inBuffer in{bytes.data(), bytes.size(), 0};
+    for (std::size_t hint = 1; hint != 0;) {
+        if (used == out.size() && !make_room(out, used)) return damaged("zstd", "larger than a batch may be");
+        ZSTD_outBuffer to{out.data(), out.size(), used};
+        const auto read_before = in.pos;
+        hint = ZSTD_decompressStream(context.get(), &to, &in);
+        if (ZSTD_isError(hint) != 0) return damaged("zstd", ZSTD_getErrorName(hint));
+        if (hint != 0 && in.pos == read_before && to.pos == used) return damaged("zstd", "cut off");
+        used = to.pos;
+    }
+    out.resize(used);
+    return out;
+}
+
+}  // namespace
+
+Result<std::vector<std::byte>> compress(std::span<const std::byte> bytes, Compression compression) {
+    SLUICE_ASSERT(compression != Compression::none);
+    return compression == Compression::lz4 ? compress_lz4(bytes) : compress_zstd(bytes);
+}
+
+Result<std::vector<std::byte>> decompress(std::span<const std::byte> bytes, Compression compression) {
+    SLUICE_ASSERT(compression != Compression::none);
+    return compression == Compression::lz4 ? decompress_lz4(bytes) : decompress_zstd(bytes);
+}
+
+}  // namespace sluice::storage

@@ -1,0 +1,92 @@
+// file_system.hpp: every touch of the disk by the log goes through these two interfaces.
+//
+// Why: tests run the log on a file system that tears writes, forgets what was not synced, returns EIO and ENOSPC,
+// and crashes at any call. Nothing in storage/ calls the operating system's file functions but PosixFileSystem
+// (SQLite has its own).
+#pragma once
+
+#include "storage/result.hpp"
+#include "storage/types.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace sluice::storage {
+
+/// An open file. One thread writes; any thread reads.
+class File {
+ public:
+    virtual ~File() = default;
+
+    /// Reads up to `into.size()` bytes at `from`; fewer only at the end of the file.
+    [[nodiscard]] virtual Result<std::size_t> read_at(FilePosition from, std::span<std::byte> into) const = 0;
+    /// Writes all of `bytes`, or returns an error after having written any part of them.
+    [[nodiscard]] virtual Result<void> write_at(FilePosition to, std::span<const std::byte> bytes) = 0;
+    /// Returns once the data, and the size where it changed, are on the medium (fdatasync).
+    [[nodiscard]] virtual Result<void> sync_data() = 0;
+    /// Reserves space so that the file is at least `size` bytes, new ones zero. A file system that can't reserve
+    /// is no error: the space is then taken as it is written.
+    [[nodiscard]] virtual Result<void> allocate(std::uint64_t size) = 0;
+    [[nodiscard]] virtual Result<void> truncate(std::uint64_t size) = 0;
+    [[nodiscard]] virtual Result<std::uint64_t> size() const = 0;
+    /// Time of the last change of the contents.
+    [[nodiscard]] virtual Result<Timestamp> modified() const = 0;
+};
+
+enum class OpenMode : std::uint8_t {
+    read,        ///< must exist
+    read_write,  ///< must exist
+    create,      ///< read and write; created empty where missing
+};
+
+/// Held for as long as the object lives.
+class FileLock {
+ public:
+    virtual ~FileLock() = default;
+};
+
+class FileSystem {
+ public:
+    virtual ~FileSystem() = default;
+
+    /// Errc::not_found where it must exist and doesn't.
+    [[nodiscard]] virtual Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) = 0;
+    /// The names in a directory, sorted, without "." and "..".
+    [[nodiscard]] virtual Result<std::vector<std::string>> list(const std::string& directory) = 0;
+    /// Creates the directory and those above it; fine where it exists.
+    [[nodiscard]] virtual Result<void> make_directories(const std::string& directory) = 0;
+    /// Atomic; replaces `to`. Durable only after sync_directory().
+    [[nodiscard]] virtual Result<void> rename(const std::string& from, const std::string& to) = 0;
+    [[nodiscard]] virtual Result<void> remove(const std::string& path) = 0;
+    /// Returns once the entries of the directory (files made, renamed, removed) are on the medium.
+    [[nodiscard]] virtual Result<void> sync_directory(const std::string& directory) = 0;
+    /// Takes an exclusive lock on `path` and writes the process id into it.
+    /// @return Errc::locked, naming the holder.
+    [[nodiscard]] virtual Result<std::unique_ptr<FileLock>> lock(const std::string& path) = 0;
+};
+
+/// The real one.
+class PosixFileSystem final : public FileSystem {
+ public:
+    [[nodiscard]] Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) override;
+    [[nodiscard]] Result<std::vector<std::string>> list(const std::string& directory) override;
+    [[nodiscard]] Result<void> make_directories(const std::string& directory) override;
+    [[nodiscard]] Result<void> rename(const std::string& from, const std::string& to) override;
+    [[nodiscard]] Result<void> remove(const std::string& path) override;
+    [[nodiscard]] Result<void> sync_directory(const std::string& directory) override;
+    [[nodiscard]] Result<std::unique_ptr<FileLock>> lock(const std::string& path) override;
+};
+
+/// Reads the whole of a small file.
+[[nodiscard]] Result<std::string> read_file(FileSystem& files, const std::string& path);
+
+/// Replaces `name` in `directory` by `contents`: written aside, synced, renamed, and the directory synced, so that
+/// after a crash either the old or the new contents are there.
+[[nodiscard]] Result<void> replace_file(FileSystem& files, const std::string& directory, const std::string& name,
+                                        std::string_view contents);
+
+}  // namespace sluice::storage

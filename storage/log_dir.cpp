@@ -1,0 +1,53 @@
+#include "storage/log_dir.hpp"
+
+#include <utility>
+
+namespace sluice::storage {
+
+std::string stream_directory(std::string_view data_dir, std::string_view stream) {
+    return std::string(data_dir).append("/log/").append(stream).append("-0");
+}
+
+LogDir::LogDir(FileSystem& files, const Clock& clock, std::string data_dir, GapReport on_gap)
+    : files_(files), clock_(clock), data_dir_(std::move(data_dir)), on_gap_(std::move(on_gap)) {}
+
+Result<std::unique_ptr<LogDir>> LogDir::open(FileSystem& files, const Clock& clock, std::string data_dir,
+                                             GapReport on_gap) {
+    std::unique_ptr<LogDir> dir(new LogDir(files, clock, std::move(data_dir), std::move(on_gap)));
+    if (auto done = files.make_directories(dir->data_dir_ + "/log"); !done) return done.error();
+    auto lock = files.lock(dir->data_dir_ + "/lock");
+    if (!lock) return lock.error();
+    dir->lock_ = std::move(*lock);
+    if (auto done = files.sync_directory(dir->data_dir_); !done) return done.error();
+    return dir;
+}
+
+Result<Log*> LogDir::open_stream(std::string_view name, const LogOptions& options) {
+    if (auto* open = find(name)) return open;
+    auto log = Log::open(files_, clock_, stream_directory(data_dir_, name), std::string(name), options, on_gap_);
+    if (!log) return log.error();
+    // The stream's own directory entry has to be durable before anything in it is acknowledged.
+    if (auto done = files_.sync_directory(data_dir_ + "/log"); !done) return done.error();
+    return logs_.emplace(name, std::move(*log)).first->second.get();
+}
+
+std::vector<Log*> LogDir::streams() const {
+    std::vector<Log*> logs;
+    for (const auto& [name, log] : logs_) logs.push_back(log.get());
+    return logs;
+}
+
+Log* LogDir::find(std::string_view name) const {
+    const auto found = logs_.find(name);
+    return found == logs_.end() ? nullptr : found->second.get();
+}
+
+Result<void> LogDir::close() {
+    Result<void> result;
+    for (const auto& [name, log] : logs_) {
+        if (auto done = log->close(); !done && result) result = done;
+    }
+    return result;
+}
+
+}  // namespace sluice::storage

@@ -1,0 +1,51 @@
+// log_dir.hpp: the data directory: the lock against a second agent, and the logs of all streams.
+#pragma once
+
+#include "storage/clock.hpp"
+#include "storage/file_system.hpp"
+#include "storage/log.hpp"
+#include "storage/result.hpp"
+
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sluice::storage {
+
+class LogDir {
+ public:
+    /// Creates `data_dir` and `data_dir`/log where missing and takes the lock.
+    /// @return Errc::locked with the holder's pid; Errc::io, Errc::no_space where the directory is of no use.
+    [[nodiscard]] static Result<std::unique_ptr<LogDir>> open(FileSystem& files, const Clock& clock,
+                                                              std::string data_dir, GapReport on_gap = {});
+    LogDir(const LogDir&) = delete;
+    LogDir& operator=(const LogDir&) = delete;
+
+    /// Opens the stream's log and recovers it, or creates it. A second call for a name returns the same log.
+    /// Called before the threads start; the logs live as long as this object.
+    [[nodiscard]] Result<Log*> open_stream(std::string_view name, const LogOptions& options);
+    [[nodiscard]] std::vector<Log*> streams() const;
+    [[nodiscard]] Log* find(std::string_view name) const;  ///< nullptr where it is not open
+    [[nodiscard]] const std::string& data_dir() const { return data_dir_; }
+
+    /// A clean stop of all logs. No append may follow.
+    /// @return the first error; the other logs are closed all the same.
+    [[nodiscard]] Result<void> close();
+
+ private:
+    LogDir(FileSystem& files, const Clock& clock, std::string data_dir, GapReport on_gap);
+
+    FileSystem& files_;
+    const Clock& clock_;
+    const std::string data_dir_;
+    const GapReport on_gap_;
+    std::unique_ptr<FileLock> lock_;
+    std::map<std::string, std::unique_ptr<Log>, std::less<>> logs_;
+};
+
+/// DATA_DIR/log/STREAM-0, as Kafka lays out partition 0 of a topic.
+[[nodiscard]] std::string stream_directory(std::string_view data_dir, std::string_view stream);
+
+}  // namespace sluice::storage
