@@ -131,11 +131,19 @@ Result<std::vector<Cursor>> Catalog::cursors() const {
     return cursors;
 }
 
+Result<void> Catalog::in_transaction(const std::function<Result<void>()>& change) {
+    auto* database = impl_->database.get();
+    if (auto done = execute(database, "BEGIN IMMEDIATE", "begin"); !done) return done;
+    auto result = change();
+    if (result) result = execute(database, "COMMIT", "commit");
+    if (!result) static_cast<void>(execute(database, "ROLLBACK", "roll back"));
+    return result;
+}
+
 Result<void> Catalog::store_cursors(const std::vector<Cursor>& cursors) {
     const std::lock_guard lock(impl_->mutex);
     auto* database = impl_->database.get();
-    if (auto done = execute(database, "BEGIN IMMEDIATE", "begin"); !done) return done;
-    auto result = [&]() -> Result<void> {
+    return in_transaction([&]() -> Result<void> {
         auto statement = prepare(database, "INSERT OR REPLACE INTO cursor VALUES (?, ?, ?, ?)");
         if (!statement) return statement.error();
         for (const auto& cursor : cursors) {
@@ -146,10 +154,44 @@ Result<void> Catalog::store_cursors(const std::vector<Cursor>& cursors) {
             if (sqlite3_step(statement->get()) != SQLITE_DONE) return failed(database, "store a cursor");
             sqlite3_reset(statement->get());
         }
-        return execute(database, "COMMIT", "store the cursors");
-    }();
-    if (!result) static_cast<void>(execute(database, "ROLLBACK", "roll back"));
-    return result;
+        return {};
+    });
+}
+
+Result<Catalog::Subscriptions> Catalog::subscriptions(std::string_view source) const {
+    const std::lock_guard lock(impl_->mutex);
+    auto* database = impl_->database.get();
+    auto statement = prepare(database, "SELECT filter, qos FROM subscription WHERE source = ?");
+    if (!statement) return statement.error();
+    bind(statement->get(), 1, source);
+    Subscriptions subscriptions;
+    int step = SQLITE_DONE;
+    while ((step = sqlite3_step(statement->get())) == SQLITE_ROW) {
+        subscriptions.emplace(column(statement->get(), 0), sqlite3_column_int(statement->get(), 1));
+    }
+    if (step != SQLITE_DONE) return failed(database, "read the subscriptions");
+    return subscriptions;
+}
+
+Result<void> Catalog::store_subscriptions(std::string_view source, const Subscriptions& subscriptions) {
+    const std::lock_guard lock(impl_->mutex);
+    auto* database = impl_->database.get();
+    return in_transaction([&]() -> Result<void> {
+        auto forget = prepare(database, "DELETE FROM subscription WHERE source = ?");
+        if (!forget) return forget.error();
+        bind(forget->get(), 1, source);
+        if (sqlite3_step(forget->get()) != SQLITE_DONE) return failed(database, "forget the subscriptions");
+        auto insert = prepare(database, "INSERT INTO subscription VALUES (?, ?, ?)");
+        if (!insert) return insert.error();
+        for (const auto& [filter, qos] : subscriptions) {
+            bind(insert->get(), 1, source);
+            bind(insert->get(), 2, filter);
+            sqlite3_bind_int(insert->get(), 3, qos);
+            if (sqlite3_step(insert->get()) != SQLITE_DONE) return failed(database, "store a subscription");
+            sqlite3_reset(insert->get());
+        }
+        return {};
+    });
 }
 
 }  // namespace sluice::storage

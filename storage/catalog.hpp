@@ -1,6 +1,6 @@
 // catalog.hpp: SQLite for what is small and structured. Never in the path of each message.
 //
-// Holds cursors now. Losing the file loses no record: a forwarder without its cursor starts at the log start.
+// Losing the file loses no record: a forwarder without its cursor starts at the log start.
 // Thread-safe: one connection behind a mutex; calls take milliseconds (a synced transaction).
 #pragma once
 
@@ -8,6 +8,8 @@
 #include "storage/types.hpp"
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -43,8 +45,15 @@ class Catalog {
     /// Stores all of `cursors` in one durable transaction.
     [[nodiscard]] Result<void> store_cursors(const std::vector<Cursor>& cursors);
 
+    /// What a source has subscribed to in its broker's session, which outlives us: filter and QoS.
+    using Subscriptions = std::map<std::string, int>;
+    [[nodiscard]] Result<Subscriptions> subscriptions(std::string_view source) const;
+    /// Replaces those of the source, durably.
+    [[nodiscard]] Result<void> store_subscriptions(std::string_view source, const Subscriptions& subscriptions);
+
  private:
     struct Impl;
+    [[nodiscard]] Result<void> in_transaction(const std::function<Result<void>()>& change);
     explicit Catalog(std::unique_ptr<Impl> impl);
     std::unique_ptr<Impl> impl_;
 };

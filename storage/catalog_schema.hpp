@@ -13,6 +13,12 @@ inline constexpr std::array<const char*, 1> kCatalogMigrations = {
     "  log_id TEXT NOT NULL,"
     "  next_offset INTEGER NOT NULL,"
     "  PRIMARY KEY (reader, stream)"
+    ") WITHOUT ROWID;"
+    "CREATE TABLE subscription ("
+    "  source TEXT NOT NULL,"
+    "  filter TEXT NOT NULL,"
+    "  qos INTEGER NOT NULL,"
+    "  PRIMARY KEY (source, filter)"
     ") WITHOUT ROWID",
 };
 
