@@ -1,0 +1,179 @@
+#include "bridge/kafka/forward_stream.hpp"
+
+#include "bridge/kafka/error_class.hpp"
+
+#include <algorithm>
+#include <random>
+#include <utility>
+
+namespace sluice::bridge::kafka {
+
+namespace {
+
+// A record in flight costs librdkafka about this much beside its bytes.
+constexpr std::size_t kRecordOverheadBytes = 100;
+
+std::uint32_t in_flight_bytes_of(const storage::RecordView& record) {
+    std::size_t bytes = kRecordOverheadBytes + (record.key ? record.key->size() : 0) +
+                        (record.value ? record.value->size() : 0);
+    for (const auto& header : record.headers) bytes += header.key.size() + (header.value ? header.value->size() : 0);
+    return static_cast<std::uint32_t>(bytes);
+}
+
+}  // namespace
+
+ForwardStream::ForwardStream(StreamTarget target, const storage::Log& log, storage::Offset cursor, std::uint32_t index,
+                             const ClusterOptions& options, const Report& report, SetAside set_aside)
+    : target_(std::move(target)),
+      log_(log),
+      options_(options),
+      report_(report),
+      set_aside_(std::move(set_aside)),
+      window_(cursor, index),
+      reader_(log, cursor),
+      backoff_(options.retry_min, options.retry_max, std::random_device()()),
+      trouble_(report, "stream " + target_.stream),
+      cursor_(cursor.value()) {}
+
+std::optional<TopicState> ForwardStream::check(Producer& producer, TimePoint now) {
+    if (!retry_at_ || now < *retry_at_ || window_.in_flight() > 0) return std::nullopt;
+    const bool idle = !checked_ && log_.high_watermark() <= window_.cursor();
+    if (idle) return std::nullopt;  // a stream that has nothing to send makes no topic
+    const auto checked = ensure_topic(producer, options_, target_.topic);
+    now = std::chrono::steady_clock::now();
+    switch (checked.state) {
+        case TopicState::ready:
+            checked_ = true;
+            retry_at_.reset();  // it may send; the report and the backoff end with the first record that arrives
+            if (trouble_.in_trouble()) window_.probe();
+            break;
+        case TopicState::missing: hold(checked.trouble, now); break;
+        case TopicState::unreachable: retry_at_ = now + options_.retry_min; break;  // not the topic's fault
+    }
+    return checked.state;
+}
+
+void ForwardStream::hold(const std::string& why, TimePoint now) {
+    trouble_.trouble("held: " + why, now);
+    retry_at_ = now + backoff_.next();
+    const std::lock_guard lock(held_mutex_);
+    held_ = why;
+}
+
+void ForwardStream::release(TimePoint now) {
+    trouble_.over("forwarding again", now);
+    backoff_.reset();
+    const std::lock_guard lock(held_mutex_);
+    held_.reset();
+}
+
+bool ForwardStream::have_record(TimePoint now) {
+    if (batch_ && next_record_ < batch_->records().size()) return true;
+    auto batch = reader_.next();
+    if (!batch) {
+        hold("the local log can't be read: " + batch.error().message(), now);
+        return false;
+    }
+    batch_ = std::move(*batch);
+    next_record_ = 0;
+    if (!batch_ && window_.in_flight() == 0) window_.skip_to(std::min(reader_.position(), log_.high_watermark()));
+    return batch_.has_value();
+}
+
+bool ForwardStream::send_some(Producer& producer, std::size_t room, bool nothing_in_flight, TimePoint now) {
+    if (retry_at_) return false;
+    if (window_.failed()) {
+        if (window_.in_flight() > 0) return false;
+        reader_.seek(window_.rewind());
+        batch_.reset();
+    }
+    if (!have_record(now)) return false;
+    bool progress = false;
+    std::size_t used = 0;
+    for (; next_record_ < batch_->records().size(); ++next_record_) {
+        const auto& record = batch_->records()[next_record_];
+        const auto bytes = in_flight_bytes_of(record);
+        const bool fits = used + bytes <= room || (nothing_in_flight && used == 0);
+        if (!window_.may_send() || !fits) break;
+        const auto step = send_one(producer, record, now);
+        if (step == Step::stop) break;
+        if (step == Step::sent) used += bytes;
+        progress = true;
+    }
+    cursor_ = window_.cursor().value();
+    return progress;
+}
+
+ForwardStream::Step ForwardStream::send_one(Producer& producer, const storage::RecordView& record, TimePoint now) {
+    if (window_.next(record.offset) == StreamWindow::Next::skip) return Step::skipped;
+    auto& entry = window_.begin(record.offset, in_flight_bytes_of(record));
+    switch (producer.send(target_.topic, record, &entry)) {
+        case Sent::queued: return Step::sent;
+        case Sent::too_large:
+            window_.set_aside(entry);
+            put_aside(record, "larger than librdkafka's message.max.bytes (raise it in [kafka.properties])");
+            return Step::skipped;
+        case Sent::full:
+        case Sent::spent: window_.undo(entry); return Step::stop;
+        case Sent::refused:
+            window_.undo(entry);
+            hold(explain(producer.last_error(), target_.topic), now);
+            return Step::stop;
+    }
+    return Step::stop;
+}
+
+void ForwardStream::put_aside(const storage::RecordView& record, std::string why) {
+    ++dead_lettered_;
+    set_aside_(record.to_record(), record.offset, std::move(why));
+}
+
+/// The record was sent from a batch that is gone: read it again.
+void ForwardStream::put_aside_again(storage::Offset offset, std::string why) {
+    storage::LogReader reader(log_, offset);
+    const auto batch = reader.next();
+    if (batch && *batch && !(*batch)->records().empty() && (*batch)->records().front().offset == offset) {
+        put_aside((*batch)->records().front(), std::move(why));
+        return;
+    }
+    report_(Severity::error, "stream " + target_.stream,
+            "offset " + std::to_string(offset.value()) + " was refused by Kafka and can't be read again: " + why);
+    finish_set_aside(offset);
+}
+
+void ForwardStream::delivered(StreamWindow::Entry& entry, int error_code, TimePoint now) {
+    const auto result = classify(error_code);
+    const auto offset = entry.offset;
+    const auto bytes = entry.bytes;
+    const bool refused_alone = window_.delivered(entry, result);
+    cursor_ = window_.cursor().value();
+    if (result == ErrorClass::none) {
+        ++forwarded_;
+        forwarded_bytes_ += bytes;
+        if (trouble_.in_trouble()) release(now);
+    } else if (refused_alone) {
+        put_aside_again(offset, explain(error_code, target_.topic));
+    } else if (result == ErrorClass::topic && !retry_at_) {
+        hold(explain(error_code, target_.topic), now);
+    }
+}
+
+void ForwardStream::finish_set_aside(storage::Offset offset) {
+    window_.finish_set_aside(offset);
+    cursor_ = window_.cursor().value();
+}
+
+StreamStatus ForwardStream::status() const {
+    StreamStatus status;
+    status.stream = target_.stream;
+    status.cursor = storage::Offset(cursor_.load());
+    status.backlog = static_cast<std::uint64_t>(std::max<std::int64_t>(0, log_.high_watermark() - status.cursor));
+    status.forwarded = forwarded_;
+    status.forwarded_bytes = forwarded_bytes_;
+    status.dead_lettered = dead_lettered_;
+    const std::lock_guard lock(held_mutex_);
+    status.held = held_;
+    return status;
+}
+
+}  // namespace sluice::bridge::kafka

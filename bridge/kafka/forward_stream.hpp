@@ -1,0 +1,76 @@
+// forward_stream.hpp: one stream on its way to its topic: what to send next, and what an answer means for it.
+//
+// Owned and used by the forward thread; status() by any.
+#pragma once
+
+#include "bridge/backoff.hpp"
+#include "bridge/kafka/forwarder.hpp"
+#include "bridge/kafka/producer.hpp"
+#include "bridge/kafka/stream_window.hpp"
+#include "storage/log_reader.hpp"
+
+#include <atomic>
+#include <mutex>
+
+namespace sluice::bridge::kafka {
+
+class ForwardStream {
+ public:
+    using TimePoint = std::chrono::steady_clock::time_point;
+    /// Keeps a refused record as a dead letter; finish_set_aside() is to be called with `offset` when it is there.
+    using SetAside = std::function<void(storage::Record record, storage::Offset offset, std::string why)>;
+
+    ForwardStream(StreamTarget target, const storage::Log& log, storage::Offset cursor, std::uint32_t index,
+                  const ClusterOptions& options, const Report& report, SetAside set_aside);
+
+    [[nodiscard]] const StreamTarget& target() const { return target_; }
+    [[nodiscard]] const storage::Log& log() const { return log_; }
+    [[nodiscard]] StreamWindow& window() { return window_; }
+    /// When check() has to be called again; nullopt: the stream is not held.
+    [[nodiscard]] std::optional<TimePoint> retry_at() const { return retry_at_; }
+
+    /// Looks after the topic when that is due, before the first record and while the stream is held.
+    /// @return what the cluster said, or nullopt where nothing was due
+    [[nodiscard]] std::optional<TopicState> check(Producer& producer, TimePoint now);
+    /// Sends what may be sent, at most a batch of the log.
+    /// @param room  bytes that may go in flight besides what is
+    /// @return whether anything was done
+    [[nodiscard]] bool send_some(Producer& producer, std::size_t room, bool nothing_in_flight, TimePoint now);
+    void delivered(StreamWindow::Entry& entry, int error_code, TimePoint now);
+    void finish_set_aside(storage::Offset offset);
+    /// A refused dead letter has nowhere to go but the local log.
+    [[nodiscard]] StreamStatus status() const;
+
+ private:
+    enum class Step : std::uint8_t { sent, skipped, stop };
+
+    [[nodiscard]] bool have_record(TimePoint now);
+    [[nodiscard]] Step send_one(Producer& producer, const storage::RecordView& record, TimePoint now);
+    void put_aside(const storage::RecordView& record, std::string why);
+    void put_aside_again(storage::Offset offset, std::string why);
+    void hold(const std::string& why, TimePoint now);
+    void release(TimePoint now);
+
+    const StreamTarget target_;
+    const storage::Log& log_;
+    const ClusterOptions& options_;
+    const Report report_;
+    const SetAside set_aside_;
+    StreamWindow window_;
+    storage::LogReader reader_;
+    std::optional<storage::DecodedBatch> batch_;  // being sent, from next_record_ on
+    std::size_t next_record_ = 0;
+    bool checked_ = false;
+    std::optional<TimePoint> retry_at_ = TimePoint::min();  // the first check is due at once
+    Backoff backoff_;
+    TroubleReport trouble_;
+
+    std::atomic<std::int64_t> cursor_;
+    std::atomic<std::uint64_t> forwarded_{0};
+    std::atomic<std::uint64_t> forwarded_bytes_{0};
+    std::atomic<std::uint64_t> dead_lettered_{0};
+    mutable std::mutex held_mutex_;
+    std::optional<std::string> held_;
+};
+
+}  // namespace sluice::bridge::kafka

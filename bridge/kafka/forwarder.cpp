@@ -1,0 +1,323 @@
+#include "bridge/kafka/forwarder.hpp"
+
+#include "bridge/dead_letter.hpp"
+#include "bridge/kafka/forward_stream.hpp"
+
+#include <librdkafka/rdkafka.h>
+
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <random>
+#include <thread>
+#include <utility>
+
+namespace sluice::bridge::kafka {
+
+namespace {
+
+using namespace std::chrono_literals;
+using SteadyClock = std::chrono::steady_clock;
+
+constexpr auto kIdleWait = 1'000ms;        // at most this long asleep: checks of held streams, the cursors
+constexpr auto kGiveBackPatience = 3'000ms;  // for answers that are on their way when a producer is given up
+
+}  // namespace
+
+class Forwarder::Impl {
+ public:
+    Impl(ClusterOptions options, Parts parts, std::unique_ptr<Producer> producer)
+        : options_(std::move(options)),
+          parts_(std::move(parts)),
+          producer_(std::move(producer)),
+          cluster_trouble_(parts_.report, "kafka"),
+          rebuild_backoff_(options_.retry_min, options_.retry_max, std::random_device()()) {
+        events_.on_delivery = [this](void* tag, int error) { on_delivery(tag, error); };
+        events_.on_trouble = [this](int error, const std::string& message) { on_trouble(error, message); };
+    }
+
+    [[nodiscard]] storage::Result<void> add(StreamTarget target);
+    void run();
+    void stop(SteadyClock::time_point deadline);
+    [[nodiscard]] ForwarderStatus status() const;
+    void launch() {
+        thread_ = std::thread([this] { run(); });
+    }
+
+ private:
+    [[nodiscard]] bool step();
+    [[nodiscard]] std::size_t in_flight_bytes();
+    [[nodiscard]] bool anything_in_flight();
+    [[nodiscard]] std::chrono::milliseconds idle_wait() const;
+    void set_aside(std::uint32_t index, storage::Record record, storage::Offset offset, const std::string& why);
+    void take_finished_set_asides();
+    void on_delivery(void* tag, int error);
+    void on_trouble(int error, const std::string& message);
+    void reachable(bool yes);
+    void rebuild(const std::string& why);
+    void collect_answers(SteadyClock::time_point deadline);
+    void store_cursors();
+    void wake();
+
+    const ClusterOptions options_;
+    const Parts parts_;
+    std::mutex producer_mutex_;  // guards the pointer against wake() from other threads
+    std::unique_ptr<Producer> producer_;
+    ProducerEvents events_;
+    std::vector<std::unique_ptr<ForwardStream>> streams_;
+    std::vector<storage::Offset> stored_;  // the cursor of each stream as the catalog has it
+    SteadyClock::time_point next_store_{};
+    std::size_t first_in_turn_ = 0;
+    TroubleReport cluster_trouble_;
+    Backoff rebuild_backoff_;
+    std::atomic<bool> connected_{false};
+    std::atomic<std::size_t> in_flight_bytes_{0};
+    std::atomic<bool> stopping_{false};
+    std::atomic<SteadyClock::time_point> stop_deadline_{SteadyClock::time_point::max()};
+    std::mutex set_aside_mutex_;
+    std::vector<std::pair<std::uint32_t, storage::Offset>> set_asides_finished_;  // told by the log thread
+    std::vector<std::shared_ptr<void>> subscriptions_;
+    std::thread thread_;
+};
+
+storage::Result<void> Forwarder::Impl::add(StreamTarget target) {
+    auto* log = parts_.logs.find(target.stream);
+    if (log == nullptr) return storage::Error(storage::Errc::not_found, "no stream " + target.stream);
+    const auto stored = parts_.catalog.cursor(kForwardReader, target.stream, log->id());
+    if (!stored) return stored.error();
+    auto cursor = std::max(stored->value_or(storage::Offset(0)), log->log_start_offset());
+    if (cursor > log->log_end_offset()) {  // only a stream that is not synced can lose its end
+        parts_.report(Severity::warning, "stream " + target.stream,
+                      "the log ends before what was forwarded (power lost with durability \"flush\"?)");
+        cursor = log->log_end_offset();
+    }
+    const auto index = static_cast<std::uint32_t>(streams_.size());
+    streams_.push_back(std::make_unique<ForwardStream>(
+        std::move(target), *log, cursor, index, options_, parts_.report,
+        [this, index](storage::Record record, storage::Offset offset, const std::string& why) {
+            set_aside(index, std::move(record), offset, why);
+        }));
+    stored_.push_back(cursor);
+    subscriptions_.push_back(log->subscribe([this] { wake(); }));
+    return {};
+}
+
+void Forwarder::Impl::run() {
+    while (!stopping_) {
+        const bool progress = step();
+        producer_->poll(progress ? 0ms : idle_wait(), events_);
+        in_flight_bytes_ = in_flight_bytes();
+        take_finished_set_asides();
+        if (const auto why = producer_->fatal()) rebuild(*why);
+        if (SteadyClock::now() >= next_store_) store_cursors();
+    }
+    collect_answers(stop_deadline_);
+    store_cursors();
+}
+
+/// Lets each stream send a share, a different one first each time.
+bool Forwarder::Impl::step() {
+    bool progress = false;
+    const auto count = streams_.size();
+    for (std::size_t i = 0; i < count; ++i) {
+        auto& stream = *streams_[(first_in_turn_ + i) % count];
+        const auto now = SteadyClock::now();
+        if (const auto state = stream.check(*producer_, now)) reachable(*state != TopicState::unreachable);
+        const auto used = in_flight_bytes();
+        const auto room = options_.inflight_bytes > used ? options_.inflight_bytes - used : 0;
+        if (stream.send_some(*producer_, room, used == 0, now)) progress = true;
+    }
+    if (count > 0) first_in_turn_ = (first_in_turn_ + 1) % count;
+    return progress;
+}
+
+std::chrono::milliseconds Forwarder::Impl::idle_wait() const {
+    const auto now = SteadyClock::now();
+    auto until = std::min(now + kIdleWait, next_store_);
+    for (const auto& stream : streams_) {
+        // One that is due already waits for records or for answers, and both wake us.
+        if (const auto retry = stream->retry_at(); retry && *retry > now) until = std::min(until, *retry);
+    }
+    const auto wait = std::chrono::ceil<std::chrono::milliseconds>(until - now);
+    return std::clamp<std::chrono::milliseconds>(wait, 1ms, kIdleWait);
+}
+
+std::size_t Forwarder::Impl::in_flight_bytes() {
+    std::size_t bytes = 0;
+    for (const auto& stream : streams_) bytes += stream->window().in_flight_bytes();
+    return bytes;
+}
+
+bool Forwarder::Impl::anything_in_flight() {
+    return std::any_of(streams_.begin(), streams_.end(), [](auto& stream) { return stream->window().in_flight() > 0; });
+}
+
+void Forwarder::Impl::on_delivery(void* tag, int error) {
+    auto& entry = *static_cast<StreamWindow::Entry*>(tag);
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        if (!connected_) reachable(true);
+        rebuild_backoff_.reset();
+    }
+    streams_[entry.stream]->delivered(entry, error, SteadyClock::now());
+}
+
+void Forwarder::Impl::on_trouble(int error, const std::string& message) {
+    switch (error) {
+        case RD_KAFKA_RESP_ERR__FATAL: return;  // handled where fatal() is asked
+        case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN: reachable(false); return;
+        case RD_KAFKA_RESP_ERR__AUTHENTICATION:
+            connected_ = false;
+            cluster_trouble_.trouble("the cluster refuses our credentials (check kafka.username and the password): " +
+                                         message.substr(0, 200),
+                                     SteadyClock::now());
+            return;
+        default: parts_.report(Severity::debug, "kafka", message); return;
+    }
+}
+
+void Forwarder::Impl::reachable(bool yes) {
+    connected_ = yes;
+    const auto now = SteadyClock::now();
+    if (yes) {
+        cluster_trouble_.over("the cluster answers again", now);
+    } else if (!cluster_trouble_.in_trouble()) {
+        cluster_trouble_.trouble("no broker of " + options_.brokers + " can be reached; records are kept until one can",
+                                 now);
+    }
+}
+
+void Forwarder::Impl::set_aside(std::uint32_t index, storage::Record record, storage::Offset offset,
+                                const std::string& why) {
+    const auto& target = streams_[index]->target();
+    const auto done = [this, index, offset](const storage::Result<storage::Offset>& result) {
+        // Not kept: its offset stays unfinished, so that it is tried again after a restart. Nothing is lost.
+        if (!result) return;
+        {
+            const std::lock_guard lock(set_aside_mutex_);
+            set_asides_finished_.emplace_back(index, offset);
+        }
+        wake();
+    };
+    const auto where = "offset " + std::to_string(offset.value());
+    if (target.stream == parts_.dead_letter_stream) {
+        parts_.report(Severity::error, "stream " + target.stream,
+                      where + " can't be sent, it stays in the local log only: " + why);
+        done(offset);
+        return;
+    }
+    parts_.report(Severity::warning, "stream " + target.stream,
+                  where + " goes to " + parts_.dead_letter_stream + ": " + why);
+    auto* dead_letters = parts_.logs.find(parts_.dead_letter_stream);
+    std::erase_if(record.headers, [](const storage::Header& header) {
+        return header.key.starts_with(storage::kInternalHeaderPrefix);
+    });
+    parts_.commit.append(*dead_letters,
+                         make_dead_letter(std::move(record), kReasonRefusedByKafka, why, target.stream), done);
+}
+
+void Forwarder::Impl::take_finished_set_asides() {
+    std::vector<std::pair<std::uint32_t, storage::Offset>> finished;
+    {
+        const std::lock_guard lock(set_aside_mutex_);
+        finished.swap(set_asides_finished_);
+    }
+    for (const auto& [index, offset] : finished) streams_[index]->finish_set_aside(offset);
+}
+
+/// A fatal producer is a normal thing after a refused record or a bad link: make a new one, and go on from the cursors.
+void Forwarder::Impl::rebuild(const std::string& why) {
+    parts_.report(Severity::info, "kafka", "a new producer is made: " + why);
+    producer_->give_back(false);
+    collect_answers(std::min(SteadyClock::now() + kGiveBackPatience, stop_deadline_.load()));
+    const auto pause = rebuild_backoff_.next();
+    for (auto until = SteadyClock::now() + pause; SteadyClock::now() < until && !stopping_;) {
+        std::this_thread::sleep_for(10ms);
+    }
+    auto fresh = make_idempotent_producer(options_, parts_.report);
+    while (!fresh && !stopping_) {
+        cluster_trouble_.trouble(fresh.error().message(), SteadyClock::now());
+        std::this_thread::sleep_for(1s);
+        fresh = make_idempotent_producer(options_, parts_.report);
+    }
+    if (!fresh) return;
+    const std::lock_guard lock(producer_mutex_);
+    producer_ = std::move(*fresh);
+}
+
+/// Waits until what is in flight is answered; at the deadline the rest is given back. Nothing is in flight then.
+void Forwarder::Impl::collect_answers(SteadyClock::time_point deadline) {
+    while (anything_in_flight() && SteadyClock::now() < std::min(deadline, stop_deadline_.load())) {
+        producer_->poll(50ms, events_);
+    }
+    if (anything_in_flight()) {
+        producer_->give_back(true);
+        const auto patience = SteadyClock::now() + 1s;
+        while (anything_in_flight() && SteadyClock::now() < patience) producer_->poll(50ms, events_);
+    }
+    for (auto& stream : streams_) stream->window().give_up_in_flight();
+}
+
+void Forwarder::Impl::store_cursors() {
+    next_store_ = SteadyClock::now() + options_.cursor_interval;
+    std::vector<storage::Cursor> moved;
+    std::vector<std::size_t> which;
+    for (std::size_t i = 0; i < streams_.size(); ++i) {
+        const auto cursor = streams_[i]->window().cursor();
+        if (cursor == stored_[i]) continue;
+        moved.push_back({std::string(kForwardReader), streams_[i]->target().stream, streams_[i]->log().id(), cursor});
+        which.push_back(i);
+    }
+    if (moved.empty()) return;
+    if (auto done = parts_.catalog.store_cursors(moved); !done) {
+        parts_.report(Severity::warning, "kafka", done.error().message() + " (after a crash, records are sent again)");
+        return;
+    }
+    for (std::size_t i = 0; i < moved.size(); ++i) {
+        stored_[which[i]] = moved[i].offset;
+        if (parts_.on_cursor) parts_.on_cursor(moved[i].stream, moved[i].offset);
+    }
+}
+
+void Forwarder::Impl::wake() {
+    const std::lock_guard lock(producer_mutex_);
+    producer_->wake();
+}
+
+void Forwarder::Impl::stop(SteadyClock::time_point deadline) {
+    if (!thread_.joinable()) return;
+    stop_deadline_ = deadline;
+    stopping_ = true;
+    wake();
+    thread_.join();
+    subscriptions_.clear();
+}
+
+ForwarderStatus Forwarder::Impl::status() const {
+    ForwarderStatus status;
+    status.connected = connected_;
+    status.in_flight_bytes = in_flight_bytes_;
+    for (const auto& stream : streams_) status.streams.push_back(stream->status());
+    return status;
+}
+
+Forwarder::Forwarder(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Forwarder::~Forwarder() { stop(SteadyClock::now()); }
+
+storage::Result<std::unique_ptr<Forwarder>> Forwarder::start(ClusterOptions options, std::vector<StreamTarget> targets,
+                                                             Parts parts) {
+    auto producer = make_idempotent_producer(options, parts.report);
+    if (!producer) return producer.error();
+    auto impl = std::make_unique<Impl>(std::move(options), std::move(parts), std::move(*producer));
+    for (auto& target : targets) {
+        if (auto done = impl->add(std::move(target)); !done) return done.error();
+    }
+    impl->launch();
+    return std::unique_ptr<Forwarder>(new Forwarder(std::move(impl)));
+}
+
+void Forwarder::stop(SteadyClock::time_point deadline) { impl_->stop(deadline); }
+
+ForwarderStatus Forwarder::status() const { return impl_->status(); }
+
+}  // namespace sluice::bridge::kafka

@@ -1,0 +1,78 @@
+// forwarder.hpp: the `forward` thread: reads the streams from their cursors, sends, and moves the cursors.
+//
+// Invariants
+//   - a cursor moves only past records that Kafka has acknowledged (acks=all), or that are kept as dead letters.
+//   - at most options.inflight_bytes are handed over and unanswered, whatever the backlog; one larger record goes alone.
+//   - the records of one key keep their order through every retry, rewind and restart (stream_window.hpp).
+//   - while the cluster is away nothing spins: the thread wakes once a second at most.
+#pragma once
+
+#include "bridge/kafka/options.hpp"
+#include "bridge/report.hpp"
+#include "storage/catalog.hpp"
+#include "storage/group_commit.hpp"
+#include "storage/log_dir.hpp"
+#include "storage/result.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sluice::bridge::kafka {
+
+/// The name of the forwarder's cursors in the catalog.
+inline constexpr std::string_view kForwardReader = "forward";
+
+struct StreamStatus {
+    std::string stream;
+    storage::Offset cursor;                ///< the first record that is not finished
+    std::uint64_t backlog = 0;             ///< offsets between the cursor and the high watermark
+    std::uint64_t forwarded = 0;           ///< records acknowledged since the start
+    std::uint64_t forwarded_bytes = 0;
+    std::uint64_t dead_lettered = 0;       ///< records put aside since the start
+    std::optional<std::string> held;       ///< why the stream waits for somebody to mend something
+};
+
+struct ForwarderStatus {
+    bool connected = false;  ///< the cluster answered last time
+    std::size_t in_flight_bytes = 0;
+    std::vector<StreamStatus> streams;
+};
+
+class Forwarder {
+ public:
+    struct Parts {
+        storage::LogDir& logs;
+        storage::GroupCommit& commit;
+        storage::Catalog& catalog;
+        std::string dead_letter_stream;
+        Report report;
+        /// Called on the forward thread after a stream's cursor became durable: what is below may be deleted.
+        std::function<void(const std::string& stream, storage::Offset cursor)> on_cursor;
+    };
+
+    /// Reads the cursors and starts the thread; doesn't wait for the cluster. The streams must be open.
+    /// @return Errc::rejected for a wrong property, or the catalog's error
+    [[nodiscard]] static storage::Result<std::unique_ptr<Forwarder>> start(ClusterOptions options,
+                                                                           std::vector<StreamTarget> targets,
+                                                                           Parts parts);
+    ~Forwarder();  ///< as stop() with no patience
+
+    /// Sends nothing new, waits until what is in flight is answered or `deadline` is reached, stores the cursors.
+    void stop(std::chrono::steady_clock::time_point deadline);
+
+    /// Thread-safe.
+    [[nodiscard]] ForwarderStatus status() const;
+
+ private:
+    class Impl;
+    explicit Forwarder(std::unique_ptr<Impl> impl);
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace sluice::bridge::kafka

@@ -1,0 +1,79 @@
+#include "bridge/kafka/kafka_config.hpp"
+
+#include "bridge/kafka/handles.hpp"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+namespace sluice::bridge::kafka {
+
+namespace {
+
+struct Refused {
+    std::string_view name;
+    std::string_view why;
+};
+
+constexpr std::array kRefused = {
+    Refused{"bootstrap.servers", "set kafka.brokers instead"},
+    Refused{"metadata.broker.list", "set kafka.brokers instead"},
+    Refused{"client.id", "it is made from agent.id"},
+    Refused{"acks", "the cursor moves only past records acknowledged by all in-sync replicas"},
+    Refused{"request.required.acks", "the cursor moves only past records acknowledged by all in-sync replicas"},
+    Refused{"enable.idempotence", "without it a retry makes duplicates and changes the order"},
+    Refused{"enable.gapless.guarantee", "without it a refused record lets later ones overtake it"},
+    Refused{"transactional.id", "it is set by kafka.delivery"},
+    Refused{"message.timeout.ms", "the log is the retry queue: no time-out may end a wait"},
+    Refused{"delivery.timeout.ms", "the log is the retry queue: no time-out may end a wait"},
+    Refused{"partitioner", "keys must go to the partitions that Kafka's own clients choose"},
+    Refused{"queue.buffering.max.messages", "set kafka.inflight_bytes instead"},
+    Refused{"queue.buffering.max.kbytes", "set kafka.inflight_bytes instead"},
+    Refused{"compression.codec", "set kafka.compression instead"},
+    Refused{"compression.type", "set kafka.compression instead"},
+    Refused{"enabled_events", "the agent sets it"},
+    Refused{"dr_cb", "it is a callback"},
+};
+
+}  // namespace
+
+std::optional<std::string> check_property(const std::string& name, const std::string& value) {
+    const auto refused = std::find_if(kRefused.begin(), kRefused.end(), [&](const auto& r) { return r.name == name; });
+    if (refused != kRefused.end()) {
+        return "librdkafka property \"" + name + "\" can't be set here (" + std::string(refused->why) + ")";
+    }
+    std::array<char, 512> reason{};
+    const Conf conf(rd_kafka_conf_new());
+    const auto result = rd_kafka_conf_set(conf.get(), name.c_str(), value.c_str(), reason.data(), reason.size());
+    if (result == RD_KAFKA_CONF_OK) return std::nullopt;
+    if (result == RD_KAFKA_CONF_UNKNOWN) {
+        return "librdkafka knows no property \"" + name + "\" (its CONFIGURATION.md lists them)";
+    }
+    return std::string(reason.data());
+}
+
+std::map<std::string, std::string> producer_properties(const ClusterOptions& options) {
+    // Room for what we hand over, with librdkafka's own bookkeeping; the forwarder is the one that holds the bound.
+    const auto queue_kbytes = std::max<std::size_t>(options.inflight_bytes / 1024 * 2, 64U * 1024);
+    std::map<std::string, std::string> properties = {
+        {"bootstrap.servers", options.brokers},
+        {"client.id", "sluice-" + options.agent_id},
+        {"enable.idempotence", "true"},
+        {"enable.gapless.guarantee", "true"},
+        {"acks", "all"},
+        {"message.timeout.ms", "0"},
+        {"partitioner", "murmur2_random"},
+        {"compression.codec", options.compression},
+        {"queue.buffering.max.messages", "10000000"},
+        {"queue.buffering.max.kbytes", std::to_string(std::min<std::size_t>(queue_kbytes, 2097151))},
+        {"linger.ms", "5"},
+        {"socket.keepalive.enable", "true"},
+        {"reconnect.backoff.ms", "250"},
+        {"reconnect.backoff.max.ms", "10000"},
+        {"log.connection.close", "false"},
+    };
+    for (const auto& [name, value] : options.properties) properties[name] = value;
+    return properties;
+}
+
+}  // namespace sluice::bridge::kafka

@@ -1,0 +1,69 @@
+// producer.hpp: what the forwarder asks of a producer: send, hear what became of it, and know when it is spent.
+//
+// One thread owns a producer and calls everything but wake().
+#pragma once
+
+#include "bridge/kafka/options.hpp"
+#include "bridge/report.hpp"
+#include "storage/record.hpp"
+#include "storage/result.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace sluice::bridge::kafka {
+
+enum class Sent : std::uint8_t {
+    queued,     ///< a delivery report will come
+    full,       ///< no room now: poll, then try again
+    too_large,  ///< above message.max.bytes: it can never be sent
+    spent,      ///< the producer is fatal: make a new one
+    refused,    ///< the topic is known not to take records: last_error()
+};
+
+/// What the producer tells while it is polled. `tag` is what send() was given.
+struct ProducerEvents {
+    std::function<void(void* tag, int error_code)> on_delivery;
+    /// Not about a record: all brokers down, authentication failed. Lasting troubles come again and again.
+    std::function<void(int error_code, const std::string& message)> on_trouble;
+};
+
+class Producer {
+ public:
+    virtual ~Producer() = default;
+
+    /// Hands over a record; key, value and headers are copied. Headers that are the agent's own notes stay behind.
+    [[nodiscard]] virtual Sent send(const std::string& topic, const storage::RecordView& record, void* tag) = 0;
+    /// Serves events for at most `wait`, less where there are some or wake() was called.
+    virtual void poll(std::chrono::milliseconds wait, const ProducerEvents& events) = 0;
+    /// Ends a poll(), the present one or the next. Thread-safe.
+    virtual void wake() = 0;
+    /// Why the producer is fatal, or nullopt. A fatal one only gives back what it holds.
+    [[nodiscard]] virtual std::optional<std::string> fatal() const = 0;
+    /// The error code of the last Sent::refused.
+    [[nodiscard]] virtual int last_error() const = 0;
+    /// Gives back what was not sent yet, and with `in_flight` what was sent and not answered, as delivery reports.
+    virtual void give_back(bool in_flight) = 0;
+};
+
+/// An idempotent producer: in order and without duplicates for as long as it lives (KIP-98).
+/// @return Errc::rejected with librdkafka's reason where a property is wrong.
+[[nodiscard]] storage::Result<std::unique_ptr<Producer>> make_idempotent_producer(const ClusterOptions& options,
+                                                                                  const Report& report);
+
+enum class TopicState : std::uint8_t { ready, unreachable, missing };
+
+struct TopicCheck {
+    TopicState state;
+    std::string trouble;  ///< what is wrong and what to do; empty where ready
+};
+
+/// Looks whether the topic is there, and creates it where the options say so. Waits for at most a few seconds, and
+/// only where the cluster doesn't answer.
+[[nodiscard]] TopicCheck ensure_topic(Producer& producer, const ClusterOptions& options, const std::string& topic);
+
+}  // namespace sluice::bridge::kafka

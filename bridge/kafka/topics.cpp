@@ -1,0 +1,65 @@
+// ensure_topic(): a missing topic is created, or named to the user, before a record is sent there.
+#include "bridge/kafka/error_class.hpp"
+#include "bridge/kafka/idempotent_producer.hpp"
+
+#include <array>
+
+namespace sluice::bridge::kafka {
+
+namespace {
+
+constexpr int kMetadataTimeoutMs = 1'000;
+constexpr int kCreateTimeoutMs = 10'000;
+
+/// The error code of the topic in the cluster's metadata; of the request where the cluster doesn't answer.
+rd_kafka_resp_err_t look_up(IdempotentProducer& producer, const std::string& topic, bool& answered) {
+    const struct rd_kafka_metadata* raw = nullptr;
+    const auto error = rd_kafka_metadata(producer.handle(), 0, producer.topic(topic), &raw, kMetadataTimeoutMs);
+    answered = error == RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (!answered) return error;
+    const Metadata metadata(raw);
+    return metadata->topic_cnt == 1 ? metadata->topics[0].err : RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+}
+
+TopicCheck create(IdempotentProducer& producer, const ClusterOptions& options, const std::string& topic) {
+    std::array<char, 512> reason{};
+    const NewTopic wanted(rd_kafka_NewTopic_new(topic.c_str(), options.partitions, options.replication_factor,
+                                                reason.data(), reason.size()));
+    if (!wanted) return {TopicState::missing, "topic " + topic + " can't be created: " + reason.data()};
+    const AdminOptions admin(rd_kafka_AdminOptions_new(producer.handle(), RD_KAFKA_ADMIN_OP_CREATETOPICS));
+    rd_kafka_AdminOptions_set_request_timeout(admin.get(), kCreateTimeoutMs, nullptr, 0);
+    const Queue answers(rd_kafka_queue_new(producer.handle()));
+    std::array<rd_kafka_NewTopic_t*, 1> list{wanted.get()};
+    rd_kafka_CreateTopics(producer.handle(), list.data(), list.size(), admin.get(), answers.get());
+    const Event event(rd_kafka_queue_poll(answers.get(), kCreateTimeoutMs + 1'000));
+    if (!event) return {TopicState::unreachable, "no answer to the creation of topic " + topic};
+    if (const auto error = rd_kafka_event_error(event.get()); error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return {TopicState::missing, "topic " + topic + " can't be created: " + rd_kafka_event_error_string(event.get())};
+    }
+    std::size_t count = 0;
+    const auto* results = rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event.get()), &count);
+    const auto error = count == 1 ? rd_kafka_topic_result_error(results[0]) : RD_KAFKA_RESP_ERR_UNKNOWN;
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR || error == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) {
+        return {TopicState::ready, {}};
+    }
+    return {TopicState::missing, explain(error, topic)};
+}
+
+}  // namespace
+
+TopicCheck ensure_topic(Producer& producer, const ClusterOptions& options, const std::string& topic) {
+    auto& idempotent = dynamic_cast<IdempotentProducer&>(producer);
+    bool answered = false;
+    const auto error = look_up(idempotent, topic, answered);
+    if (!answered) return {TopicState::unreachable, rd_kafka_err2str(error)};
+    switch (error) {
+        case RD_KAFKA_RESP_ERR_NO_ERROR:
+        case RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE: return {TopicState::ready, {}};  // just created: it will have one
+        case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+            if (options.topics == TopicPolicy::create) return create(idempotent, options, topic);
+            return {TopicState::missing, explain(error, topic)};
+        default: return {TopicState::missing, explain(error, topic)};
+    }
+}
+
+}  // namespace sluice::bridge::kafka

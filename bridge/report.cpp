@@ -1,0 +1,37 @@
+#include "bridge/report.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace sluice::bridge {
+
+namespace {
+
+constexpr std::chrono::seconds kFirstInterval = std::chrono::minutes(1);
+constexpr std::chrono::seconds kLastInterval = std::chrono::hours(1);
+
+}  // namespace
+
+TroubleReport::TroubleReport(Report report, std::string component)
+    : report_(std::move(report)), component_(std::move(component)) {}
+
+void TroubleReport::trouble(const std::string& message, TimePoint now) {
+    const bool news = !since_ || message != last_message_;
+    if (!news && now < next_) return;
+    if (!since_) since_ = now;
+    interval_ = news ? kFirstInterval : std::min(interval_ * 2, kLastInterval);
+    next_ = now + interval_;
+    last_message_ = message;
+    const auto lasted = std::chrono::duration_cast<std::chrono::seconds>(now - *since_).count();
+    report_(Severity::warning, component_, lasted > 0 ? message + " (for " + std::to_string(lasted) + " s)" : message);
+}
+
+void TroubleReport::over(const std::string& message, TimePoint now) {
+    if (!since_) return;
+    const auto lasted = std::chrono::duration_cast<std::chrono::seconds>(now - *since_).count();
+    report_(Severity::info, component_, message + " (after " + std::to_string(lasted) + " s)");
+    since_.reset();
+    last_message_.clear();
+}
+
+}  // namespace sluice::bridge
