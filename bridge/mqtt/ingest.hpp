@@ -1,0 +1,70 @@
+// ingest.hpp: from a message to an accepted record. All sources share one.
+//
+// Delivery contract 1: accept() returns when the record is in the log and durable as its stream says. Where it can't
+// be (the log failed, or is closed), accept() never returns: the caller would acknowledge what is not kept. The agent
+// is about to end then.
+#pragma once
+
+#include "bridge/message.hpp"
+#include "bridge/mqtt/qos2_state.hpp"
+#include "bridge/report.hpp"
+#include "bridge/route/topic_map.hpp"
+#include "storage/clock.hpp"
+#include "storage/group_commit.hpp"
+#include "storage/log_dir.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace sluice::bridge::mqtt {
+
+/// Thread-safe.
+class Ingest {
+ public:
+    struct Counters {
+        std::uint64_t received = 0;       ///< messages that arrived, duplicates of QoS 2 not counted
+        std::uint64_t accepted = 0;       ///< … and are in the log
+        std::uint64_t duplicates = 0;     ///< QoS 2 messages that had been accepted before
+        std::uint64_t dead_lettered = 0;  ///< accepted, into the dead-letter stream
+        std::uint64_t refused = 0;        ///< too large for the log: acknowledged, reported and lost
+    };
+
+    Ingest(TopicMap routes, storage::LogDir& logs, storage::GroupCommit& commit, Qos2State& qos2,
+           std::string dead_letter_stream, const storage::Clock& clock, Report report);
+
+    /// @param packet_id  of a QoS 2 message; it is accepted once from PUBLISH to PUBREL
+    void accept(const std::string& source, Message message, std::optional<std::uint16_t> packet_id);
+    /// A QoS 2 message has been released by its sender; returns when that is durable, or never.
+    void release(const std::string& source, std::uint16_t packet_id);
+    /// The session of the source is gone, and with it the meaning of its packet identifiers.
+    void release_all(const std::string& source);
+    [[nodiscard]] bool is_accepted(const std::string& source, std::uint16_t packet_id) const;
+    [[nodiscard]] std::vector<std::uint16_t> unreleased(const std::string& source) const;
+
+    [[nodiscard]] Counters counters() const;
+    /// How many callers are inside of accept() or release() now.
+    [[nodiscard]] int waiting() const { return waiting_; }
+
+ private:
+    [[nodiscard]] storage::Result<storage::Offset> append(storage::Log& log, storage::Record record,
+                                                          const std::string& source,
+                                                          std::optional<std::uint16_t> packet_id);
+
+    const TopicMap routes_;
+    storage::LogDir& logs_;
+    storage::GroupCommit& commit_;
+    Qos2State& qos2_;
+    storage::Log& dead_letters_;
+    const storage::Clock& clock_;
+    const Report report_;
+    std::atomic<std::uint64_t> received_{0};
+    std::atomic<std::uint64_t> accepted_{0};
+    std::atomic<std::uint64_t> duplicates_{0};
+    std::atomic<std::uint64_t> dead_lettered_{0};
+    std::atomic<std::uint64_t> refused_{0};
+    std::atomic<int> waiting_{0};
+};
+
+}  // namespace sluice::bridge::mqtt

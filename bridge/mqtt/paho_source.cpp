@@ -1,0 +1,313 @@
+#include "bridge/mqtt/paho_source.hpp"
+
+#include "bridge/backoff.hpp"
+#include "bridge/mqtt/paho_persistence.hpp"
+
+#include <mqtt/async_client.h>
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <random>
+#include <thread>
+#include <utility>
+
+namespace sluice::bridge::mqtt {
+
+namespace {
+
+using namespace std::chrono_literals;
+using SteadyClock = std::chrono::steady_clock;
+
+constexpr auto kAnswerTimeout = 10s;     // for SUBACK and UNSUBACK
+constexpr auto kDisconnectTimeout = 2s;
+
+/// Paho knows tcp:// and ssl://.
+std::string paho_url(const std::string& url) {
+    if (url.starts_with("mqtts://")) return "ssl://" + url.substr(8);
+    if (url.starts_with("mqtt://")) return "tcp://" + url.substr(7);
+    return url;
+}
+
+::mqtt::ssl_options tls_options(const TlsOptions& tls) {
+    ::mqtt::ssl_options options;
+    if (tls.ca_file) options.set_trust_store(*tls.ca_file);
+    if (tls.cert_file) options.set_key_store(*tls.cert_file);
+    if (tls.key_file) options.set_private_key(*tls.key_file);
+    options.set_enable_server_cert_auth(tls.verify);
+    options.set_verify(tls.verify);  // the host name too
+    return options;
+}
+
+::mqtt::connect_options connect_options(const SourceOptions& source) {
+    ::mqtt::connect_options options;
+    options.set_mqtt_version(static_cast<int>(source.version));
+    if (source.version == ProtocolVersion::v5) {
+        options.set_clean_start(false);
+        ::mqtt::properties properties;
+        properties.add({::mqtt::property::SESSION_EXPIRY_INTERVAL, static_cast<int32_t>(source.session_expiry.count())});
+        properties.add({::mqtt::property::RECEIVE_MAXIMUM, static_cast<int32_t>(source.receive_maximum)});
+        options.set_properties(std::move(properties));
+    } else {
+        options.set_clean_session(false);
+    }
+    options.set_keep_alive_interval(source.keep_alive);
+    options.set_connect_timeout(std::chrono::ceil<std::chrono::seconds>(source.connect_timeout));
+    options.set_automatic_reconnect(false);
+    if (source.username) options.set_user_name(*source.username);
+    if (source.password) options.set_password(*source.password);
+    if (source.url.starts_with("mqtts://")) options.set_ssl(tls_options(source.tls));
+    return options;
+}
+
+/// A refusal in words; the numbers are CONNACK's of MQTT 3.1.1 (section 3.2.2.3) and 5 (section 3.2.2.2).
+std::string explain(const ::mqtt::exception& error) {
+    switch (error.get_reason_code() >= 0x80 ? static_cast<int>(error.get_reason_code()) : error.get_return_code()) {
+        case 1:
+        case 0x84: return "the broker doesn't speak this version of MQTT (set version)";
+        case 2:
+        case 0x85: return "the broker refuses the client id";
+        case 3:
+        case 0x88: return "the broker says that it is unavailable";
+        case 4:
+        case 0x86: return "the broker refuses the user name or the password";
+        case 5:
+        case 0x87: return "the broker says: not authorized (check username and password)";
+        default: break;
+    }
+    std::string words = error.get_message();
+    if (words.empty()) words = error.to_string();
+    return words.empty() || words == "TCP/TLS connect failure" ? "no connection (" + std::string(error.what()) + ")"
+                                                               : words;
+}
+
+std::optional<std::string> text_property(const ::mqtt::properties& properties, ::mqtt::property::code code) {
+    if (!properties.contains(code)) return std::nullopt;
+    return ::mqtt::get<::mqtt::string>(properties, code);
+}
+
+Message to_message(const ::mqtt::message& from) {
+    Message message;
+    message.topic = from.get_topic();
+    message.payload = from.get_payload_str();
+    message.qos = static_cast<std::uint8_t>(from.get_qos());
+    message.retain = from.is_retained();
+    const auto& properties = from.get_properties();
+    if (properties.empty()) return message;
+    message.content_type = text_property(properties, ::mqtt::property::CONTENT_TYPE);
+    message.response_topic = text_property(properties, ::mqtt::property::RESPONSE_TOPIC);
+    message.correlation_data = text_property(properties, ::mqtt::property::CORRELATION_DATA);
+    const auto count = properties.count(::mqtt::property::USER_PROPERTY);
+    for (std::size_t i = 0; i < count; ++i) {
+        auto [key, value] = ::mqtt::get<::mqtt::string_pair>(properties, ::mqtt::property::USER_PROPERTY, i);
+        message.user_properties.emplace_back(std::move(key), std::move(value));
+    }
+    return message;
+}
+
+}  // namespace
+
+class PahoSource::Impl {
+ public:
+    Impl(SourceOptions options, Ingest& ingest, storage::Catalog& catalog, Report report)
+        : options_(std::move(options)),
+          ingest_(ingest),
+          catalog_(catalog),
+          component_("mqtt " + options_.name),
+          report_(std::move(report)),
+          trouble_(report_, component_),
+          persistence_(options_.name, options_.version, ingest),
+          backoff_(options_.reconnect_min, options_.reconnect_max, std::random_device()()),
+          thread_([this] { run(); }) {}
+
+    ~Impl() {
+        if (thread_.joinable()) thread_.join();
+    }
+
+    void begin_stop() {
+        const std::lock_guard lock(mutex_);
+        stopping_ = true;
+        changed_.notify_all();
+    }
+
+    bool finish_stop(SteadyClock::time_point deadline) {
+        std::unique_lock lock(mutex_);
+        return changed_.wait_until(lock, deadline, [this] { return ended_; });
+    }
+
+    SourceStatus status() const { return {options_.name, ready_, connections_}; }
+
+ private:
+    void run() {
+        try {
+            ::mqtt::async_client client(paho_url(options_.url), options_.client_id,
+                                        ::mqtt::create_options(static_cast<int>(options_.version)), &persistence_);
+            client.set_message_callback([this](const ::mqtt::const_message_ptr& message) { arrived(*message); });
+            client.set_connection_lost_handler([this](const std::string& /*cause*/) { lost(); });
+            client.set_disconnected_handler([this](const ::mqtt::properties& /*p*/, ::mqtt::ReasonCode /*r*/) { lost(); });
+            while (!stopping()) serve(client);
+        } catch (const std::exception& error) {
+            report_(Severity::error, component_, std::string("stopped: ") + error.what());
+        }
+        const std::lock_guard lock(mutex_);
+        ended_ = true;
+        changed_.notify_all();
+    }
+
+    /// One connection, from the attempt to its end.
+    void serve(::mqtt::async_client& client) {
+        try {
+            {
+                const std::lock_guard lock(mutex_);
+                lost_ = false;
+            }
+            auto token = client.connect(connect_options(options_));
+            if (!token->wait_for(options_.connect_timeout + 1s)) throw ::mqtt::timeout_error();
+            const bool session_present = token->get_connect_response().is_session_present();
+            ++connections_;
+            while (!subscribe(client, session_present) && !wait(backoff_.next())) {
+            }
+            if (!ended_or_lost()) {
+                ready_ = true;
+                trouble_.over("connected again", SteadyClock::now());
+                report_(Severity::info, component_,
+                        session_present ? "connected, the session goes on" : "connected, a new session");
+                backoff_.reset();
+            }
+            while (!wait(1h)) {
+            }
+            ready_ = false;
+            if (!stopping()) trouble_.trouble("connection lost", SteadyClock::now());
+        } catch (const ::mqtt::exception& error) {
+            trouble_.trouble(explain(error), SteadyClock::now());
+        }
+        disconnect(client);
+        if (!stopping()) pause(backoff_.next());
+    }
+
+    /// Brings the session's subscriptions to what is configured.
+    /// @return false where the broker refuses one: reported, and to be tried again
+    bool subscribe(::mqtt::async_client& client, bool session_present) {
+        storage::Catalog::Subscriptions wanted;
+        for (const auto& topic : options_.topics) wanted[topic] = options_.qos;
+        storage::Catalog::Subscriptions known;
+        if (session_present) {
+            // Unreadable: subscribing again is harmless, but for retained messages that come once more.
+            if (auto stored = catalog_.subscriptions(options_.name)) known = std::move(*stored);
+        }
+        bool complete = true;
+        for (const auto& [filter, qos] : wanted) {
+            const auto found = known.find(filter);
+            if (found != known.end() && found->second == qos) continue;
+            if (subscribe_one(client, filter, qos)) known[filter] = qos;
+            else complete = false;
+        }
+        for (auto it = known.begin(); it != known.end();) {
+            if (wanted.contains(it->first)) {
+                ++it;
+                continue;
+            }
+            client.unsubscribe(it->first)->wait_for(kAnswerTimeout);
+            it = known.erase(it);
+        }
+        if (auto done = catalog_.store_subscriptions(options_.name, known); !done) {
+            report_(Severity::warning, component_, done.error().message());
+        }
+        return complete;
+    }
+
+    bool subscribe_one(::mqtt::async_client& client, const std::string& filter, int qos) {
+        ::mqtt::subscribe_options options;
+        if (options_.version == ProtocolVersion::v5) {
+            options = ::mqtt::subscribe_options(false, true, ::mqtt::subscribe_options::SEND_RETAINED_ON_NEW);
+        }
+        std::string why;
+        try {
+            auto token = client.subscribe(filter, qos, options);
+            if (token->wait_for(kAnswerTimeout)) {
+                const auto codes = token->get_subscribe_response().get_reason_codes();
+                const bool refused = std::any_of(codes.begin(), codes.end(), [](auto code) { return code >= 0x80; });
+                if (!refused) return true;
+                why = "refused by the broker (may this user read it?)";
+            } else {
+                why = "no answer";
+            }
+        } catch (const ::mqtt::exception& error) {
+            if (!client.is_connected()) throw;
+            why = "refused by the broker: " + std::string(error.what());
+        }
+        trouble_.trouble("subscription to " + filter + ": " + why, SteadyClock::now());
+        return false;
+    }
+
+    void disconnect(::mqtt::async_client& client) {
+        try {
+            if (client.is_connected()) client.disconnect()->wait_for(kDisconnectTimeout);
+        } catch (const ::mqtt::exception&) {
+            // It is gone one way or the other.
+        }
+    }
+
+    void arrived(const ::mqtt::message& message) {
+        if (message.get_qos() == 2) return;  // accepted when it was stored (paho_persistence.hpp)
+        ingest_.accept(options_.name, to_message(message), std::nullopt);
+    }
+
+    void lost() {
+        const std::lock_guard lock(mutex_);
+        lost_ = true;
+        changed_.notify_all();
+    }
+
+    /// Waits; true where the connection is lost or the source is to stop.
+    bool wait(std::chrono::milliseconds duration) {
+        std::unique_lock lock(mutex_);
+        return changed_.wait_for(lock, duration, [this] { return stopping_ || lost_; });
+    }
+    void pause(std::chrono::milliseconds duration) {
+        std::unique_lock lock(mutex_);
+        changed_.wait_for(lock, duration, [this] { return stopping_; });
+    }
+    bool stopping() const {
+        const std::lock_guard lock(mutex_);
+        return stopping_;
+    }
+    bool ended_or_lost() const {
+        const std::lock_guard lock(mutex_);
+        return stopping_ || lost_;
+    }
+
+    const SourceOptions options_;
+    Ingest& ingest_;
+    storage::Catalog& catalog_;
+    const std::string component_;
+    const Report report_;
+    TroubleReport trouble_;
+    PahoPersistence persistence_;
+    Backoff backoff_;
+    std::atomic<bool> ready_{false};
+    std::atomic<std::uint64_t> connections_{0};
+    mutable std::mutex mutex_;
+    std::condition_variable changed_;
+    bool stopping_ = false;
+    bool lost_ = false;
+    bool ended_ = false;
+    std::thread thread_;  // last: it uses all of the above
+};
+
+PahoSource::PahoSource(SourceOptions options, Ingest& ingest, storage::Catalog& catalog, Report report)
+    : impl_(std::make_unique<Impl>(std::move(options), ingest, catalog, std::move(report))) {}
+
+PahoSource::~PahoSource() {
+    if (!impl_) return;
+    begin_stop();
+}
+
+void PahoSource::begin_stop() { impl_->begin_stop(); }
+
+bool PahoSource::finish_stop(SteadyClock::time_point deadline) { return impl_->finish_stop(deadline); }
+
+SourceStatus PahoSource::status() const { return impl_->status(); }
+
+}  // namespace sluice::bridge::mqtt
