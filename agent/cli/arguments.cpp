@@ -1,0 +1,146 @@
+// The command line: the one place that knows the argument library. Each command's --help ends with an example.
+#include "agent/cli/commands.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <functional>
+#include <iostream>
+#include <memory>
+
+namespace sluice::agent {
+
+namespace {
+
+using Run = std::function<int()>;
+
+/// A command with an example, that sets `run` when it is the one.
+CLI::App* add_command(CLI::App& parent, const char* name, const char* what, const char* example) {
+    auto* command = parent.add_subcommand(name, what);
+    command->footer(std::string("Example:\n  ") + example);
+    return command;
+}
+
+void add_config_options(CLI::App* command, ConfigArguments& config) {
+    command->add_option("-c,--config", config.file, "the configuration file; conf.d/*.toml beside it is read too")
+        ->type_name("FILE")
+        ->required();
+    command->add_option("--data-dir", config.overrides.data_dir, "where the log is, over agent.data_dir")
+        ->type_name("DIR");
+    command->add_option("--id", config.overrides.id, "who this agent is, over agent.id")->type_name("ID");
+    command->add_option("--set", config.overrides.sets, "any key, over the files: --set agent.log_level=debug")
+        ->type_name("KEY=VALUE")
+        ->expected(1)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+}
+
+void add_log_options(CLI::App* command, LogArguments& log) {
+    command->add_option("-c,--config", log.config_file, "take agent.data_dir from this configuration file")
+        ->type_name("FILE");
+    command->add_option("--data-dir", log.data_dir, "the agent's data directory [/var/lib/sluice]")->type_name("DIR");
+}
+
+void add_run(CLI::App& app, Run& run) {
+    auto arguments = std::make_shared<RunArguments>();
+    auto* command = add_command(app, "run", "Run the agent, until SIGTERM or Ctrl-C",
+                                "sluice run -c /etc/sluice/sluice.toml");
+    add_config_options(command, arguments->config);
+    command->callback([&run, arguments] { run = [arguments] { return run_command(*arguments); }; });
+}
+
+void add_check(CLI::App& app, Run& run) {
+    auto arguments = std::make_shared<ConfigArguments>();
+    auto* command = add_command(app, "check", "Validate a configuration, and print what would run with it",
+                                "sluice check -c /etc/sluice/sluice.toml --set kafka.brokers=localhost:9092");
+    add_config_options(command, *arguments);
+    command->callback([&run, arguments] { run = [arguments] { return check_command(*arguments); }; });
+}
+
+void add_demo(CLI::App& app, Run& run) {
+    auto arguments = std::make_shared<DemoArguments>();
+    auto* command = add_command(app, "demo", "See it work: simulated devices, the agent, a cluster that goes away",
+                                "sluice demo --seconds 60");
+    auto* seconds = command->add_option_function<int>(
+        "--seconds", [arguments](int value) { arguments->duration = std::chrono::seconds(value); },
+        "how long the devices publish [30]");
+    seconds->check(CLI::Range(3, 86400))->type_name("N");
+    command->add_option("--rate", arguments->messages_per_second, "messages per second of all devices [500]")
+        ->check(CLI::Range(1, 1'000'000))
+        ->type_name("N");
+    command
+        ->add_option("--kafka-command", arguments->kafka_command,
+                     "starts a Kafka broker (run with --dir DIR --port PORT) instead of the built-in mock cluster")
+        ->type_name("COMMAND");
+    command->callback([&run, arguments] { run = [arguments] { return demo_command(*arguments); }; });
+}
+
+void add_log_ls(CLI::App& log, Run& run) {
+    auto arguments = std::make_shared<LogLsArguments>();
+    auto* command = add_command(log, "ls", "List the streams: offsets, size, cursors",
+                                "sluice log ls --data-dir /var/lib/sluice");
+    add_log_options(command, arguments->log);
+    command->add_flag("--json", arguments->json, "one JSON object a line");
+    command->callback([&run, arguments] { run = [arguments] { return log_ls_command(*arguments); }; });
+}
+
+void add_log_cat(CLI::App& log, Run& run) {
+    auto arguments = std::make_shared<LogCatArguments>();
+    auto* command = add_command(log, "cat", "Print the records of a stream",
+                                "sluice log cat telemetry --from 1000 --limit 10 --json");
+    command->add_option("stream", arguments->stream, "the stream's name")->type_name("STREAM")->required();
+    add_log_options(command, arguments->log);
+    command->add_option("--from", arguments->from, "first offset [0]")->type_name("OFFSET");
+    command->add_option("--to", arguments->to, "last offset")->type_name("OFFSET");
+    command->add_option("--key", arguments->key, "only records with this key")->type_name("KEY");
+    command->add_option("--limit", arguments->limit, "at most so many records")->type_name("N");
+    command->add_flag("--json", arguments->json, "one JSON object a line; what is not UTF-8 is base64");
+    command->callback([&run, arguments] { run = [arguments] { return log_cat_command(*arguments); }; });
+}
+
+void add_log_verify(CLI::App& log, Run& run) {
+    auto arguments = std::make_shared<LogVerifyArguments>();
+    auto* command = add_command(log, "verify", "Read every batch and check it; exits 1 where something is wrong",
+                                "sluice log verify telemetry --data-dir /var/lib/sluice");
+    command->add_option("stream", arguments->stream, "only this stream")->type_name("STREAM");
+    add_log_options(command, arguments->log);
+    command->callback([&run, arguments] { run = [arguments] { return log_verify_command(*arguments); }; });
+}
+
+/// Prints help or what is wrong with the command line.
+int explain(const CLI::App& app, const CLI::Error& error) {
+    if (error.get_exit_code() == 0) {
+        app.exit(error, std::cout, std::cerr);
+        return kExitSuccess;
+    }
+    std::cerr << "sluice: " << error.what() << " (try --help)\n";
+    return kExitUsage;
+}
+
+}  // namespace
+
+int run_command_line(int argc, char** argv) {
+    CLI::App app("MQTT in, a durable log on the gateway, Kafka out.", "sluice");
+    app.footer("Every command has --help with an example.");
+    app.require_subcommand(0, 1);
+    Run run;
+    add_run(app, run);
+    add_check(app, run);
+    add_demo(app, run);
+    auto* log = add_command(app, "log", "Look into the local log, whether an agent runs or not; changes nothing",
+                            "sluice log ls --data-dir /var/lib/sluice");
+    log->require_subcommand(1);
+    add_log_ls(*log, run);
+    add_log_cat(*log, run);
+    add_log_verify(*log, run);
+    auto* version = add_command(app, "version", "Print the version", "sluice version");
+    version->callback([&run] { run = version_command; });
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::Error& error) {
+        return explain(app, error);
+    }
+    if (run) return run();
+    std::cerr << app.help();
+    return kExitUsage;
+}
+
+}  // namespace sluice::agent

@@ -1,0 +1,115 @@
+// The check: everything that is wrong with a configuration, or what would run with it. Passwords are "***".
+#include "agent/cli/commands.hpp"
+#include "agent/config_secret.hpp"
+#include "agent/config_units.hpp"
+
+#include <cstdio>
+#include <iostream>
+#include <set>
+#include <sstream>
+
+namespace sluice::agent {
+
+namespace {
+
+constexpr const char* kHidden = "***";
+
+template <class Range>
+std::string joined(const Range& texts) {
+    std::string all;
+    for (const auto& text : texts) all += (all.empty() ? "" : ", ") + text;
+    return all;
+}
+
+void print_sources(std::ostream& out, const Config& config) {
+    out << "sources\n";
+    for (const auto& source : config.sources) {
+        const bool v5 = source.version == bridge::mqtt::ProtocolVersion::v5;
+        out << "  " << source.name << ": " << source.url << ", MQTT " << (v5 ? "5" : "3.1.1") << ", QoS "
+            << static_cast<int>(source.qos) << ", client id " << source.client_id;
+        if (source.username) out << ", user " << *source.username;
+        if (source.password) out << ", password " << kHidden;
+        if (source.tls.cert_file) out << ", client certificate " << *source.tls.cert_file;
+        out << "\n    subscribes to " << joined(source.topics) << '\n';
+    }
+}
+
+void print_routes(std::ostream& out, const Config& config) {
+    out << "routes (the first that matches decides)\n";
+    for (const auto& route : config.routes) {
+        out << "  " << route.topic << " -> " << route.stream;
+        out << (route.key ? ", key " + *route.key : ", no key");
+        out << (route.timestamp ? ", timestamp from " + *route.timestamp : ", timestamp of arrival") << '\n';
+    }
+    out << "  anything else -> " << kDeadLetterStream << '\n';
+}
+
+void print_stream(std::ostream& out, const std::string& name, const StreamConfig& stream, bool forwards) {
+    const auto& log = stream.log;
+    const bool sent = forwards && stream.forward;
+    out << "  " << name << (sent ? " -> Kafka topic " + stream.kafka_topic.value_or(name) : " stays here");
+    out << "\n    " << (log.durability == storage::Durability::fsync ? "fsync" : "flush") << ", compression "
+        << storage::to_string(log.compression) << ", segments of " << format_size(log.segment_bytes) << " or "
+        << format_duration(log.segment_age) << ", kept "
+        << (log.retention ? format_duration(*log.retention) : std::string("for ever"));
+    if (log.retention_bytes) out << " and up to " << format_size(*log.retention_bytes);
+    if (sent) out << (log.hold_until_forwarded ? ", and until forwarded" : ", forwarded or not");
+    out << '\n';
+}
+
+void print_kafka(std::ostream& out, const Config& config) {
+    if (!config.kafka) {
+        out << "kafka\n  none: nothing is forwarded, records stay on the gateway\n";
+        return;
+    }
+    const auto& kafka = *config.kafka;
+    out << "kafka\n  " << kafka.brokers << ", at-least-once, compression " << kafka.compression << ", up to "
+        << format_size(kafka.inflight_bytes) << " in flight\n  missing topics are ";
+    if (kafka.topics == bridge::kafka::TopicPolicy::check) {
+        out << "reported, and their streams held\n";
+    } else {
+        out << "created with " << kafka.partitions << (kafka.partitions == 1 ? " partition" : " partitions")
+            << " and the " << (kafka.replication_factor < 0 ? "broker's" : std::to_string(kafka.replication_factor))
+            << (kafka.replication_factor < 0 ? " number of replicas\n" : " replicas\n");
+    }
+    for (const auto& [name, value] : kafka.properties) {
+        out << "  " << name << " = " << (is_secret_property(name) ? kHidden : value) << '\n';
+    }
+}
+
+std::string description(const Config& config) {
+    std::ostringstream out;
+    out << "agent " << config.id << ", data in " << config.data_dir << ", stops within "
+        << format_duration(config.shutdown_timeout) << '\n';
+    print_sources(out, config);
+    print_routes(out, config);
+    out << "streams\n";
+    for (const auto& [name, stream] : config.streams) print_stream(out, name, stream, config.kafka.has_value());
+    out << "storage\n  commits "
+        << (config.commit.commit_interval.count() == 0
+                ? std::string("as fast as the disk syncs")
+                : "every " + format_duration(config.commit.commit_interval))
+        << ", queue of up to " << config.commit.queue_records_max << " records and "
+        << format_size(config.commit.queue_bytes_max) << '\n';
+    print_kafka(out, config);
+    return out.str();
+}
+
+}  // namespace
+
+int check_command(const ConfigArguments& arguments) {
+    const auto loaded = load_config(arguments.file, arguments.overrides);
+    std::cerr << loaded.text();
+    const auto count = [](std::size_t n, const char* what) {
+        return std::to_string(n) + " " + what + (n == 1 ? "" : "s");
+    };
+    const auto total = count(loaded.errors.size(), "error") + ", " + count(loaded.warnings.size(), "warning");
+    if (!loaded.config) {
+        std::cerr << arguments.file << ": " << total << '\n';
+        return kExitBadConfig;
+    }
+    std::cout << description(*loaded.config) << arguments.file << ": good, " << total << std::endl;
+    return std::cout ? kExitSuccess : kExitFailure;
+}
+
+}  // namespace sluice::agent

@@ -1,0 +1,78 @@
+// commands.hpp: the commands of `sluice`, each in a file of its own, and the exit codes that they share.
+#pragma once
+
+#include "agent/config_file.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace sluice::agent {
+
+inline constexpr int kExitSuccess = 0;
+inline constexpr int kExitFailure = 1;
+inline constexpr int kExitUsage = 2;
+inline constexpr int kExitSyncFailed = 74;    // EX_IOERR: a sync of the log failed, start again to recover
+inline constexpr int kExitBadConfig = 78;     // EX_CONFIG
+inline constexpr int kExitInterrupted = 130;  // 128 + SIGINT, as shells have it
+
+/// --config FILE, and what the command line sets over it.
+struct ConfigArguments {
+    std::string file;
+    ConfigOverrides overrides;
+};
+
+/// The agent: until SIGTERM or SIGINT.
+struct RunArguments {
+    ConfigArguments config;
+};
+int run_command(const RunArguments& arguments);
+
+/// Validates, and prints what would run. Starts nothing.
+int check_command(const ConfigArguments& arguments);
+
+int version_command();
+
+/// Agent, simulated devices and a cluster, with no set-up.
+struct DemoArguments {
+    std::chrono::seconds duration{30};
+    int messages_per_second = 500;
+    std::string kafka_command;  ///< starts a broker: COMMAND --dir DIR --port PORT; empty: librdkafka's mock cluster
+};
+int demo_command(const DemoArguments& arguments);
+
+/// Where the log is: named, or found in the configuration.
+struct LogArguments {
+    std::string config_file;              ///< empty: none
+    std::optional<std::string> data_dir;  ///< wins
+};
+
+struct LogLsArguments {
+    LogArguments log;
+    bool json = false;
+};
+int log_ls_command(const LogLsArguments& arguments);
+
+struct LogCatArguments {
+    LogArguments log;
+    std::string stream;
+    std::int64_t from = 0;           ///< first offset
+    std::optional<std::int64_t> to;  ///< last offset
+    std::optional<std::string> key;  ///< only records with this very key
+    std::optional<std::uint64_t> limit;
+    bool json = false;
+};
+int log_cat_command(const LogCatArguments& arguments);
+
+struct LogVerifyArguments {
+    LogArguments log;
+    std::string stream;  ///< empty: all
+};
+int log_verify_command(const LogVerifyArguments& arguments);
+
+/// Reads the command line and runs the command it names.
+/// @return the exit code
+int run_command_line(int argc, char** argv);
+
+}  // namespace sluice::agent

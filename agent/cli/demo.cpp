@@ -1,0 +1,217 @@
+// The demo: the agent as it is, between simulated devices and a cluster that goes away and comes back, and a consumer
+// that says whether everything arrived once.
+#include "agent/backlog.hpp"
+#include "agent/cli/commands.hpp"
+#include "agent/config_file.hpp"
+#include "agent/demo/auditor.hpp"
+#include "agent/demo/cluster.hpp"
+#include "agent/demo/devices.hpp"
+#include "agent/logging.hpp"
+#include "agent/signals.hpp"
+#include "agent/supervisor.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <thread>
+
+namespace sluice::agent {
+
+namespace {
+
+using namespace std::chrono_literals;
+using SteadyClock = std::chrono::steady_clock;
+
+constexpr const char* kTopic = "telemetry";
+constexpr int kPartitions = 4;
+constexpr auto kDrainPatience = 60s;
+
+/// Removed, with all that is in it, when the demo ends.
+class TempDir {
+ public:
+    TempDir() : path_(std::filesystem::temp_directory_path() / "sluice-demo-XXXXXX") {
+        std::string name = path_.string();
+        if (::mkdtemp(name.data()) != nullptr) path_ = name;
+        else path_.clear();
+    }
+    TempDir(const TempDir&) = delete;
+    TempDir& operator=(const TempDir&) = delete;
+    ~TempDir() {
+        std::error_code ignored;
+        if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
+    }
+    [[nodiscard]] std::string path() const { return path_.string(); }
+
+ private:
+    std::filesystem::path path_;
+};
+
+struct Broker {
+    demo::ChildProcess process;
+    int port;
+};
+
+storage::Result<Broker> start_mosquitto(const std::string& directory) {
+    const auto port = demo::free_port();
+    if (!port) return port.error();
+    const auto config = directory + "/mosquitto.conf";
+    // In memory only, and for this machine only; queues without a bound, as the agent is the one that keeps records.
+    std::ofstream(config) << "listener " << *port << " 127.0.0.1\nallow_anonymous true\npersistence false\n"
+                          << "max_queued_messages 0\nmax_inflight_messages 100\n";
+    auto process = demo::ChildProcess::run({"mosquitto", "-c", config}, directory + "/mosquitto.out");
+    if (!process) return process.error();
+    if (!demo::wait_for_port(*port, *process, 10s)) {
+        return storage::Error(storage::Errc::rejected, "mosquitto does not start (is the package installed?)");
+    }
+    return Broker{std::move(*process), *port};
+}
+
+std::string configuration(const std::string& directory, int broker_port, const std::string& brokers) {
+    return "[agent]\nid = \"demo\"\ndata_dir = \"" + directory + "/data\"\nlog_level = \"error\"\n\n" +  //
+           "[[source.mqtt]]\nurl = \"mqtt://127.0.0.1:" + std::to_string(broker_port) +
+           "\"\ntopics = [\"plant/#\"]\nqos = 1\n\n" +  //
+           "[[route]]\ntopic = \"plant/{device}/telemetry\"\nstream = \"" + kTopic +
+           "\"\nkey = \"{device}\"\ntimestamp = \"/ts\"\n\n" +  //
+           "[kafka]\nbrokers = \"" + brokers + "\"\npartitions = " + std::to_string(kPartitions) +
+           "\nretry_max = \"1s\"\n\n[kafka.properties]\n\"reconnect.backoff.max.ms\" = \"1000\"\n";
+}
+
+class Show {
+ public:
+    explicit Show(Supervisor& agent) : agent_(agent), start_(SteadyClock::now()) {}
+
+    void head() const {
+        std::printf("\n%5s %10s %10s %12s %9s %11s\n%5s %10s %10s %12s %9s %11s\n", "time", "received", "durable",
+                    "forwarded", "backlog", "drain time", "s", "messages", "records", "records", "records", "s");
+    }
+
+    void line(bool cluster_away) {
+        agent_.tick();
+        const auto status = agent_.status();
+        const auto rates = meter_.update({SteadyClock::now(), status.accepted, status.forwarded, status.backlog});
+        std::array<char, 32> drain{};
+        const bool keeps_up = static_cast<double>(status.backlog) <= rates.accepted_per_s;
+        if (cluster_away) std::snprintf(drain.data(), drain.size(), "away");
+        else if (keeps_up) std::snprintf(drain.data(), drain.size(), "live");
+        else if (!rates.drain_time) std::snprintf(drain.data(), drain.size(), "growing");
+        else std::snprintf(drain.data(), drain.size(), "%.1f", rates.drain_time->count());
+        std::printf("%5lld %10llu %10llu %12llu %9llu %11s\n", static_cast<long long>(elapsed().count()),
+                    static_cast<unsigned long long>(status.received), static_cast<unsigned long long>(status.accepted),
+                    static_cast<unsigned long long>(status.forwarded),
+                    static_cast<unsigned long long>(status.backlog), drain.data());
+        std::fflush(stdout);
+    }
+
+    [[nodiscard]] std::chrono::seconds elapsed() const {
+        return std::chrono::duration_cast<std::chrono::seconds>(SteadyClock::now() - start_);
+    }
+    [[nodiscard]] SteadyClock::time_point start() const { return start_; }
+
+ private:
+    Supervisor& agent_;
+    SteadyClock::time_point start_;
+    BacklogMeter meter_{3s};
+};
+
+int fail(const std::string& what) {
+    std::cerr << "sluice demo: " << what << '\n';
+    return 1;
+}
+
+int print_verdict(const demo::Verdict& verdict, const demo::Plant::Ledger& ledger) {
+    if (!ledger.failure.empty()) return fail("the devices could not publish: " + ledger.failure);
+    std::printf("\n%s: vibration %.1f mm/s in its first message, %.1f in its last, as read back from Kafka\n",
+                demo::kWornPump, verdict.first_vibration, verdict.last_vibration);
+    std::printf("verdict: published %llu, in Kafka %llu, lost %llu, duplicates %llu: %s\n",
+                static_cast<unsigned long long>(verdict.published), static_cast<unsigned long long>(verdict.in_kafka),
+                static_cast<unsigned long long>(verdict.lost), static_cast<unsigned long long>(verdict.duplicates),
+                verdict.good() ? "good" : "NOT GOOD");
+    return verdict.good() ? 0 : 1;
+}
+
+/// Devices publish for `seconds`; the cluster is away in the middle third. False: interrupted.
+bool run_outage(Show& show, demo::Cluster& cluster, std::chrono::seconds duration, Signals& signals) {
+    const auto away_at = duration / 3;
+    const auto back_at = duration * 2 / 3;
+    bool away = false;
+    bool back = false;
+    for (int second = 1; second <= duration.count(); ++second) {
+        if (signals.wait_until(show.start() + std::chrono::seconds(second))) return false;
+        if (!away && show.elapsed() >= away_at) {
+            std::printf("      ---- the cluster goes away\n");
+            cluster.take_away();
+            away = true;
+        }
+        if (away && !back && show.elapsed() >= back_at) {
+            std::printf("      ---- the cluster comes back\n");
+            if (auto done = cluster.bring_back(); !done) return fail(done.error().message()) == 0;
+            back = true;
+        }
+        show.line(away && !back);
+    }
+    return true;
+}
+
+/// Waits until the backlog is gone and the consumer has seen all of it. False: interrupted.
+bool wait_for_drain(Show& show, const Supervisor& agent, const demo::Auditor& auditor, Signals& signals) {
+    const auto deadline = SteadyClock::now() + kDrainPatience;
+    while (SteadyClock::now() < deadline) {
+        const auto status = agent.status();
+        if (status.backlog == 0 && auditor.records() >= status.forwarded) break;
+        if (signals.wait_until(SteadyClock::now() + 1s)) return false;
+        show.line(false);
+    }
+    return !signals.wait_until(SteadyClock::now() + 500ms);  // a duplicate would arrive late
+}
+
+}  // namespace
+
+int demo_command(const DemoArguments& arguments) {
+    Signals signals;  // before any thread or child: they inherit what is blocked
+    auto plant = demo::Plant::start({20, arguments.messages_per_second, arguments.duration});
+    if (!plant) return fail(plant.error().message());
+    const TempDir directory;
+    if (directory.path().empty()) return fail("cannot make a directory for temporary files");
+
+    auto cluster = arguments.kafka_command.empty()
+                       ? demo::start_mock_cluster(kTopic, kPartitions)
+                       : demo::start_command_cluster(arguments.kafka_command, directory.path());
+    if (!cluster) return fail(cluster.error().message());
+    auto broker = start_mosquitto(directory.path());
+    if (!broker) return fail(broker.error().message());
+
+    const auto config_path = directory.path() + "/sluice.toml";
+    std::ofstream(config_path) << configuration(directory.path(), broker->port, (*cluster)->brokers());
+    auto config = load_config(config_path, {});
+    if (!config.config) return fail(config.text());
+    std::printf("cluster:  %s at %s\nbroker:   mosquitto at 127.0.0.1:%d\ndevices:  20 pumps, %d messages/s, QoS 1; %s "
+                "wears out\nagent:    forwards plant/{device}/telemetry to the topic \"%s\", key {device}\n",
+                (*cluster)->name().c_str(), (*cluster)->brokers().c_str(), broker->port,
+                arguments.messages_per_second, demo::kWornPump, kTopic);
+
+    auto agent = Supervisor::start(*config.config, make_report(config.config->log_level, LogFormat::text));
+    if (!agent) return fail(agent.error().message());
+    while (!(*agent)->status().sources_connected) {
+        if (signals.wait_until(SteadyClock::now() + 50ms)) return kExitInterrupted;
+    }
+    auto reader = bridge::kafka::TopicReader::open((*cluster)->brokers(), kTopic, kPartitions);
+    if (!reader) return fail(reader.error().message());
+    const demo::Auditor auditor(std::move(*reader));
+
+    plant->go(broker->port);
+    Show show(**agent);
+    show.head();
+    if (!run_outage(show, **cluster, arguments.duration, signals)) return kExitInterrupted;
+    plant->finish();
+    const auto ledger = plant->ledger(20s);
+    std::printf("      ---- the devices stop\n");
+    if (!wait_for_drain(show, **agent, auditor, signals)) return kExitInterrupted;
+    if (!(*agent)->stop()) return fail("the agent did not stop in time");
+    return print_verdict(auditor.verdict(ledger.acknowledged), ledger);
+}
+
+}  // namespace sluice::agent

@@ -1,0 +1,54 @@
+// log_files.hpp: the local log as files, looked at from outside: no lock, no recovery, no change of anything.
+//
+// An agent may be running: the last segment grows and ends in space that it has reserved, segments are rolled and
+// deleted while we look. So a file that is gone is skipped, and what is not complete at the end of the last segment
+// is not damage.
+#pragma once
+
+#include "agent/cli/commands.hpp"
+#include "storage/batch_scan.hpp"
+#include "storage/file_system.hpp"
+#include "storage/record_batch.hpp"
+#include "storage/result.hpp"
+#include "storage/types.hpp"
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace sluice::agent {
+
+/// The data directory that the arguments name. nullopt after the reason was printed: exit with kExitBadConfig.
+[[nodiscard]] std::optional<std::string> data_dir_of(const LogArguments& arguments);
+
+/// Prints the error. @return kExitFailure
+[[nodiscard]] int report_failure(const storage::Error& error);
+
+struct StreamFiles {
+    std::string stream;
+    std::string directory;
+    std::vector<storage::Offset> segments;  ///< base offsets, rising
+    std::vector<std::string> set_aside;     ///< files with damaged bytes that recovery took out of a segment
+    std::optional<storage::LogId> log_id;   ///< nullopt: missing or damaged
+
+    [[nodiscard]] std::string segment_path(storage::Offset base_offset) const;
+};
+
+/// All streams, by name, or the one that is named.
+/// @return Errc::not_found where there is no log, or not this stream
+[[nodiscard]] storage::Result<std::vector<StreamFiles>> find_streams(storage::FileSystem& files,
+                                                                     const std::string& data_dir,
+                                                                     const std::string& only = {});
+
+/// Told of each intact batch; false ends the walk.
+using OnBatch = std::function<bool(const storage::BatchHeader&, const std::vector<std::byte>&)>;
+/// Told of bytes that are no batch, with batches after them.
+using OnDamage = std::function<void(const std::string& path, storage::FilePosition from, storage::FilePosition to)>;
+
+/// Walks the batches of a stream, in order, from the one that holds `from`; one or more before it may come too.
+[[nodiscard]] storage::Result<void> walk_batches(storage::FileSystem& files, const StreamFiles& stream,
+                                                 storage::Offset from, const OnBatch& on_batch,
+                                                 const OnDamage& on_damage);
+
+}  // namespace sluice::agent

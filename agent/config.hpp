@@ -1,0 +1,46 @@
+// config.hpp: the configuration as the parts need it. config_file.hpp reads it from TOML; this file has no TOML in it.
+#pragma once
+
+#include "bridge/kafka/options.hpp"
+#include "bridge/mqtt/source_options.hpp"
+#include "bridge/report.hpp"
+#include "bridge/route/route.hpp"
+#include "storage/group_commit.hpp"
+#include "storage/log.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace sluice::agent {
+
+/// A stream as configured: where its records are kept and where they go.
+struct StreamConfig {
+    storage::LogOptions log;
+    std::optional<std::string> kafka_topic;  ///< default: the stream's name
+    bool forward = true;                     ///< false: the records stay on the gateway
+};
+
+enum class LogFormat : std::uint8_t { text, json };
+
+struct Config {
+    std::string id;
+    std::string data_dir = "/var/lib/sluice";
+    std::chrono::milliseconds shutdown_timeout{10'000};
+    bridge::Severity log_level = bridge::Severity::info;  ///< what is less severe is not written
+    LogFormat log_format = LogFormat::text;
+    std::vector<bridge::mqtt::SourceOptions> sources;
+    std::vector<bridge::RouteOptions> routes;
+    /// Every stream that a route names, every [stream.*] table, and the agent's own streams (dead letters, events).
+    std::map<std::string, StreamConfig> streams;
+    storage::GroupCommitOptions commit;
+    std::optional<bridge::kafka::ClusterOptions> kafka;  ///< nullopt: keep records, forward nothing
+};
+
+inline constexpr const char* kDeadLetterStream = "sluice.dead-letter";
+inline constexpr const char* kEventsStream = "sluice.events";
+
+}  // namespace sluice::agent

@@ -1,0 +1,139 @@
+#include "agent/config_file.hpp"
+
+#include "agent/config_read.hpp"
+#include "agent/config_text_file.hpp"
+#include "agent/config_toml.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+
+namespace sluice::agent {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kConfigBytesMax = 1U << 20U;
+
+/// The *.toml files of conf.d beside the file, by name; what begins with a dot is an editor's.
+std::vector<std::string> drop_ins(const std::string& file, Diagnostics& diagnostics) {
+    const auto directory = fs::path(file).parent_path() / "conf.d";
+    std::vector<std::string> files;
+    std::error_code error;
+    if (!fs::exists(directory, error)) return files;
+    for (fs::directory_iterator entry(directory, error), end; !error && entry != end; entry.increment(error)) {
+        const auto name = entry->path().filename().string();
+        if (name.ends_with(".toml") && !name.starts_with('.')) files.push_back(entry->path().string());
+    }
+    if (error) diagnostics.error({directory.string()}, "cannot list the directory: " + error.message());
+    std::sort(files.begin(), files.end());
+    return files;
+}
+
+/// @return false where what the file says is not known
+bool add_file(ConfigTable& tree, const std::string& file, Diagnostics& diagnostics) {
+    const auto text = read_text_file(file, kConfigBytesMax);
+    if (!text) {
+        const auto& error = text.error();
+        diagnostics.error({file}, error.code() ? "cannot be read: " + error.code().message() : error.message(),
+                          "name a configuration file with --config FILE");
+        return false;
+    }
+    auto parsed = parse_toml(*text, file, diagnostics);
+    if (parsed) merge(tree, std::move(*parsed), diagnostics);
+    return parsed.has_value();
+}
+
+/// --data-dir DIR is --set agent.data_dir=DIR, but never anything else than a string.
+void add_option(ConfigTable& tree, const std::optional<std::string>& value, const char* key, const char* option,
+                Diagnostics& diagnostics) {
+    if (!value) return;
+    const Place place{option};
+    ConfigTable agent{{{key, place, {place, *value}}}};
+    overlay(tree, {{{"agent", place, {place, std::move(agent)}}}}, diagnostics);
+}
+
+/// Everything that was said, in one tree; nullopt where part of it could not be read.
+std::optional<ConfigTable> gather(const std::string& file, const ConfigOverrides& overrides,
+                                  Diagnostics& diagnostics) {
+    ConfigTable tree;
+    bool complete = add_file(tree, file, diagnostics);
+    for (const auto& drop_in : drop_ins(file, diagnostics)) {
+        complete = add_file(tree, drop_in, diagnostics) && complete;
+    }
+    add_option(tree, overrides.data_dir, "data_dir", "--data-dir", diagnostics);
+    add_option(tree, overrides.id, "id", "--id", diagnostics);
+    for (const auto& set : overrides.sets) {
+        if (auto assignment = parse_assignment(set, diagnostics)) overlay(tree, std::move(*assignment), diagnostics);
+    }
+    return complete ? std::optional(std::move(tree)) : std::nullopt;
+}
+
+Config read(ConfigSection& top) {
+    Config config;
+    read_agent(top, config);
+    read_sources(top, config);
+    read_routes(top, config);
+    read_streams(top, config);
+    read_storage(top, config);
+    read_kafka(top, config);
+    top.refuse_unknown();
+    return config;
+}
+
+}  // namespace
+
+std::string LoadedConfig::text() const {
+    std::string lines;
+    for (const auto& error : errors) lines += to_string(error) + "\n";
+    for (const auto& [place, what, todo] : warnings) {
+        lines += to_string(Diagnostic{place, "warning: " + what, todo}) + "\n";
+    }
+    return lines;
+}
+
+LoadedConfig load_config(const std::string& file, const ConfigOverrides& overrides) {
+    Diagnostics diagnostics;
+    const auto tree = gather(file, overrides, diagnostics);
+    LoadedConfig loaded;
+    // What a file that can't be read would have said is unknown: to go on would report faults that are none.
+    if (tree) {
+        std::set<std::string> known;
+        ConfigSection top({diagnostics, known}, &*tree, {file}, "", "");
+        loaded.config = read(top);
+    }
+    if (diagnostics.has_errors()) loaded.config.reset();
+    loaded.errors = diagnostics.errors();
+    loaded.warnings = diagnostics.warnings();
+    return loaded;
+}
+
+LoadedDataDir load_data_dir(const std::string& file) {
+    Diagnostics diagnostics;
+    const auto tree = gather(file, {}, diagnostics);
+    LoadedDataDir loaded{Config().data_dir, {}};
+    if (tree) {
+        std::set<std::string> known;
+        ConfigSection top({diagnostics, known}, &*tree, {file}, "", "");
+        subsection(top, "agent").read_path("data_dir", loaded.data_dir);
+    }
+    loaded.errors = diagnostics.errors();
+    return loaded;
+}
+
+std::set<std::string> known_config_keys() {
+    // The readers are the list: they are let loose on one table of each kind that may be repeated.
+    Diagnostics diagnostics;
+    const auto tree = parse_toml("[[source.mqtt]]\n[[route]]\n[stream.NAME]\n", "", diagnostics);
+    std::set<std::string> known;
+    ConfigSection top({diagnostics, known}, &*tree, {}, "", "");
+    static_cast<void>(read(top));
+    std::erase_if(known, [](const std::string& key) { return key.find('.') == std::string::npos; });
+    known.erase("stream.NAME");
+    known.erase("source.mqtt");
+    known.erase("source.mqtt.tls");
+    return known;
+}
+
+}  // namespace sluice::agent

@@ -1,0 +1,46 @@
+// config_file.hpp: from files and command line to a checked Config, or to everything that is wrong with them.
+//
+// One file, then conf.d/*.toml beside it in the order of their names, then what the command line says. Nobody prints
+// a password that stands there: neither the diagnostics nor the Config's printers do.
+#pragma once
+
+#include "agent/config.hpp"
+#include "agent/config_diagnostic.hpp"
+
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace sluice::agent {
+
+/// What the command line sets, over what the files say.
+struct ConfigOverrides {
+    std::optional<std::string> data_dir;  ///< --data-dir, over agent.data_dir
+    std::optional<std::string> id;        ///< --id, over agent.id
+    std::vector<std::string> sets;        ///< --set KEY=VALUE, over everything
+};
+
+struct LoadedConfig {
+    std::optional<Config> config;  ///< nullopt: there are errors
+    std::vector<Diagnostic> errors;
+    std::vector<Diagnostic> warnings;
+
+    /// One a line: errors as "file:line:column: what (what to do)", then warnings as "file:…: warning: what (…)".
+    [[nodiscard]] std::string text() const;
+};
+
+[[nodiscard]] LoadedConfig load_config(const std::string& file, const ConfigOverrides& overrides);
+
+struct LoadedDataDir {
+    std::string data_dir;  ///< meaningful only without errors
+    std::vector<Diagnostic> errors;
+};
+/// Only agent.data_dir: for tools that read the log, and shall do so where the rest of the configuration is at fault
+/// or a password can't be read by who calls.
+[[nodiscard]] LoadedDataDir load_data_dir(const std::string& file);
+
+/// The full names of all keys of this version: "agent.id", "source.mqtt.url", "stream.NAME.kafka_topic".
+[[nodiscard]] std::set<std::string> known_config_keys();
+
+}  // namespace sluice::agent

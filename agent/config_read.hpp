@@ -1,0 +1,40 @@
+// config_read.hpp: the sections of the configuration, each read by a function of its own.
+//
+// They report what is wrong and go on, so that all faults come out at once. What they leave behind is meaningful only
+// where no error was reported.
+#pragma once
+
+#include "agent/config.hpp"
+#include "agent/config_section.hpp"
+#include "bridge/mqtt/topic_filter.hpp"
+
+#include <string_view>
+
+namespace sluice::agent {
+
+/// Streams whose names begin so are the agent's own.
+inline constexpr std::string_view kOwnStreamPrefix = "sluice.";
+
+/// [agent]
+void read_agent(ConfigSection& top, Config& config);
+/// [[source.mqtt]], after [agent]: client ids are made from the agent's id.
+void read_sources(ConfigSection& top, Config& config);
+/// [[route]], after the sources: a route that none of them can feed is a warning.
+void read_routes(ConfigSection& top, Config& config);
+/// [stream.*], after the routes, which name streams too.
+void read_streams(ConfigSection& top, Config& config);
+/// [storage]
+void read_storage(ConfigSection& top, Config& config);
+/// [kafka]
+void read_kafka(ConfigSection& top, Config& config);
+
+/// The filter that a subscription's messages match: without "$share/GROUP/".
+/// @return Errc::invalid for what MQTT forbids, and for captures, which only routes have
+[[nodiscard]] storage::Result<bridge::mqtt::TopicFilter> subscribed_filter(std::string_view topic);
+
+/// A section of `parent`, which may be missing: "kafka" in the top, "tls" in [[source.mqtt]].
+[[nodiscard]] ConfigSection subsection(ConfigSection& parent, std::string_view key);
+/// One table of an array of tables of `parent`.
+[[nodiscard]] ConfigSection array_section(ConfigSection& parent, std::string_view key, const ConfigValue& table);
+
+}  // namespace sluice::agent

@@ -1,0 +1,68 @@
+#include "agent/config_names.hpp"
+#include "agent/config_read.hpp"
+
+#include <unistd.h>
+
+#include <array>
+
+namespace sluice::agent {
+
+namespace {
+
+using std::chrono_literals::operator""ms;
+using std::chrono_literals::operator""h;
+using std::chrono_literals::operator""s;
+
+std::string host_name() {
+    std::array<char, 256> name{};
+    if (::gethostname(name.data(), name.size() - 1) != 0) return {};
+    return name.data();
+}
+
+}  // namespace
+
+ConfigSection subsection(ConfigSection& parent, std::string_view key) {
+    const auto* value = parent.table(key);
+    const auto name = parent.full_name(key);
+    return {parent.context(), value == nullptr ? nullptr : value->get_if<ConfigTable>(), parent.place_of(key), name,
+            "[" + name + "]"};
+}
+
+ConfigSection array_section(ConfigSection& parent, std::string_view key, const ConfigValue& table) {
+    const auto name = parent.full_name(key);
+    return {parent.context(), table.get_if<ConfigTable>(), table.place, name, "[[" + name + "]]"};
+}
+
+void read_agent(ConfigSection& top, Config& config) {
+    auto section = subsection(top, "agent");
+    const bool given = section.read("id", config.id);
+    if (given && !is_identity(config.id)) {
+        section.error("id", in_quotes(config.id) + " is not an identity", "1 to 128 letters, digits and . _ : - [ ]");
+    } else if (!section.has("id")) {
+        config.id = host_name();
+        if (!is_identity(config.id)) section.missing("id", "the host name " + in_quotes(config.id) + " can't serve as one");
+    }
+    section.read_path("data_dir", config.data_dir);
+    section.read("shutdown_timeout", config.shutdown_timeout, 0s, 1h);
+    using bridge::Severity;
+    section.read_choice<Severity>("log_level", config.log_level,
+                                  {{"debug", Severity::debug},
+                                   {"info", Severity::info},
+                                   {"warning", Severity::warning},
+                                   {"error", Severity::error}});
+    section.read_choice<LogFormat>("log_format", config.log_format,
+                                   {{"text", LogFormat::text}, {"json", LogFormat::json}});
+    section.refuse_unknown();
+}
+
+void read_storage(ConfigSection& top, Config& config) {
+    auto section = subsection(top, "storage");
+    auto& commit = config.commit;
+    section.read("commit_interval", commit.commit_interval, 0ms, 10s);
+    section.read_size("commit_bytes", commit.commit_bytes, 1U << 10U, 16U << 20U);
+    section.read_integer<std::size_t>("queue_records_max", commit.queue_records_max, 1, 10'000'000);
+    section.read_size("queue_bytes_max", commit.queue_bytes_max, 1U << 20U, 1U << 30U);
+    section.refuse_unknown();
+}
+
+}  // namespace sluice::agent

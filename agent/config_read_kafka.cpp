@@ -1,0 +1,138 @@
+#include "agent/config_names.hpp"
+#include "agent/config_read.hpp"
+#include "agent/config_secret.hpp"
+
+#include "bridge/kafka/kafka_config.hpp"
+
+#include <array>
+#include <charconv>
+
+namespace sluice::agent {
+
+namespace {
+
+using bridge::kafka::ClusterOptions;
+using bridge::kafka::TopicPolicy;
+using std::chrono_literals::operator""ms;
+using std::chrono_literals::operator""h;
+
+void read_brokers(ConfigSection& section, bool needed, std::string& brokers) {
+    if (!section.read("brokers", brokers)) {
+        if (needed && !section.has("brokers")) section.missing("brokers", "such as brokers = \"kafka-1:9092,kafka-2:9092\"");
+        return;
+    }
+    const auto bad = bad_broker(brokers);
+    if (!bad) return;
+    const bool protocol = bad->find("://") != std::string::npos;
+    section.error("brokers", in_quotes(*bad) + " is not a host and a port",
+                  protocol ? "the protocol is \"security.protocol\" in [kafka.properties]" : "such as \"kafka-1:9092\"");
+}
+
+void read_delivery(ConfigSection& section) {
+    std::string delivery;
+    if (!section.read("delivery", delivery) || delivery == "at-least-once") return;
+    if (delivery == "exactly-once") {
+        section.error("delivery", "\"exactly-once\" is not in this version of sluice", "write \"at-least-once\"");
+    } else {
+        section.error("delivery", in_quotes(delivery) + " is not known", "\"at-least-once\"");
+    }
+}
+
+/// librdkafka takes every property as text.
+std::optional<std::string> as_text(const ConfigValue& value) {
+    if (const auto* text = value.get_if<std::string>()) return *text;
+    if (const auto* integer = value.get_if<std::int64_t>()) return std::to_string(*integer);
+    if (const auto* boolean = value.get_if<bool>()) return *boolean ? "true" : "false";
+    const auto* number = value.get_if<double>();
+    if (number == nullptr) return std::nullopt;
+    std::array<char, 32> digits{};
+    const auto written = std::to_chars(digits.data(), digits.data() + digits.size(), *number);
+    return std::string(digits.data(), written.ptr);
+}
+
+/// A property's name has dots in it, which without quotes make tables of it: both forms are taken.
+void read_properties(ConfigSection& section, const ConfigTable& table, const std::string& prefix,
+                     std::map<std::string, std::string>& properties) {
+    auto& diagnostics = section.context().diagnostics;
+    for (const auto& entry : table.entries) {
+        const auto name = prefix + entry.key;
+        if (const auto* inner = entry.value.get_if<ConfigTable>()) {
+            read_properties(section, *inner, name + ".", properties);
+            continue;
+        }
+        const auto text = as_text(entry.value);
+        if (!text) {
+            diagnostics.error(entry.value.place, name + " wants a string, not " + describe(entry.value));
+        } else if (const auto fault = bridge::kafka::check_property(name, *text)) {
+            diagnostics.error(entry.key_place, *fault);
+        } else if (!properties.emplace(name, *text).second) {
+            diagnostics.error(entry.key_place, in_quotes(name) + " is given twice");
+        } else if (is_secret_property(name)) {
+            warn_if_exposed(section, entry.value.place, in_quotes(name));
+        }
+    }
+}
+
+bool uses_sasl(const std::map<std::string, std::string>& properties) {
+    const auto protocol = properties.find("security.protocol");
+    return protocol != properties.end() &&
+           (protocol->second.starts_with("SASL") || protocol->second.starts_with("sasl"));
+}
+
+void read_user(ConfigSection& section, std::map<std::string, std::string>& properties) {
+    const auto set = [&](const char* key, const char* property, const std::optional<std::string>& value) {
+        if (value && !properties.emplace(property, *value).second) {
+            section.error(key, std::string("is also given as ") + in_quotes(property), "keep one of the two");
+        }
+    };
+    std::optional<std::string> username;
+    std::optional<std::string> password;
+    section.read("username", username);
+    const bool has_password = read_password(section, password);
+    set("username", "sasl.username", username);
+    set("password", "sasl.password", password);
+    if (has_password && !section.has("username")) section.missing("username", "a password is given");
+    if (username && !uses_sasl(properties)) {
+        section.warning("username", "has no effect", "set \"security.protocol\" in [kafka.properties] to SASL_SSL");
+    }
+}
+
+void read_topics(ConfigSection& section, ClusterOptions& kafka) {
+    section.read_choice<TopicPolicy>("topics", kafka.topics,
+                                     {{"create", TopicPolicy::create}, {"check", TopicPolicy::check}});
+    section.read_integer<std::int32_t>("partitions", kafka.partitions, 1, 10'000);
+    section.read_integer<std::int16_t>("replication_factor", kafka.replication_factor, 1, 100);
+}
+
+void read_pace(ConfigSection& section, ClusterOptions& kafka) {
+    section.read_size("inflight_bytes", kafka.inflight_bytes, 64U << 10U, 1U << 30U);
+    section.read("cursor_interval", kafka.cursor_interval, 10ms, 1h);
+    section.read("retry_min", kafka.retry_min, 10ms, 1h);
+    section.read("retry_max", kafka.retry_max, 10ms, 24h);
+    if (kafka.retry_min > kafka.retry_max) {
+        section.error(section.has("retry_max") ? "retry_max" : "retry_min", "retry_min is more than retry_max");
+    }
+}
+
+}  // namespace
+
+void read_kafka(ConfigSection& top, Config& config) {
+    auto section = subsection(top, "kafka");
+    ClusterOptions kafka;
+    kafka.agent_id = config.id;
+    read_brokers(section, top.has("kafka"), kafka.brokers);
+    read_delivery(section);
+    section.read_choice<std::string>(
+        "compression", kafka.compression,
+        {{"none", "none"}, {"gzip", "gzip"}, {"snappy", "snappy"}, {"lz4", "lz4"}, {"zstd", "zstd"}});
+    read_topics(section, kafka);
+    read_pace(section, kafka);
+    if (const auto* properties = section.table("properties")) {
+        read_properties(section, *properties->get_if<ConfigTable>(), "", kafka.properties);
+    }
+    read_user(section, kafka.properties);
+    section.refuse_unknown();
+    if (top.has("kafka")) config.kafka = std::move(kafka);
+}
+
+}  // namespace sluice::agent

@@ -1,0 +1,118 @@
+#include "agent/config_names.hpp"
+#include "agent/config_read.hpp"
+#include "bridge/route/topic_map.hpp"
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+namespace sluice::agent {
+
+namespace {
+
+using bridge::RouteOptions;
+using bridge::TimestampFormat;
+
+void read_headers(ConfigSection& route, std::map<std::string, std::string>& headers) {
+    const auto* value = route.table("headers");
+    if (value == nullptr) return;
+    for (const auto& entry : value->get_if<ConfigTable>()->entries) {
+        const auto* text = entry.value.get_if<std::string>();
+        if (text != nullptr) {
+            headers.emplace(entry.key, *text);
+        } else {
+            route.context().diagnostics.error(entry.value.place,
+                                              "route.headers wants strings, not " + describe(entry.value));
+        }
+    }
+}
+
+void read_stream_name(ConfigSection& section, std::string& stream) {
+    if (!section.read("stream", stream)) {
+        if (!section.has("stream")) section.missing("stream", "such as stream = \"telemetry\"");
+    } else if (!is_kafka_topic_name(stream)) {
+        section.error("stream", in_quotes(stream) + " is not a stream's name", "1 to 249 letters, digits and . _ -");
+        stream.clear();
+    } else if (stream.starts_with(kOwnStreamPrefix)) {
+        section.error("stream", "streams named " + std::string(kOwnStreamPrefix) + "… are the agent's own",
+                      "choose another name");
+        stream.clear();
+    }
+}
+
+void read_route(ConfigSection& section, RouteOptions& route) {
+    if (!section.read("topic", route.topic) && !section.has("topic")) {
+        section.missing("topic", "such as topic = \"factory/{site}/{device}/telemetry\"");
+    }
+    read_stream_name(section, route.stream);
+    section.read("key", route.key);
+    section.read("timestamp", route.timestamp);
+    section.read_choice<TimestampFormat>("timestamp_format", route.timestamp_format,
+                                         {{"auto", TimestampFormat::automatic},
+                                          {"rfc3339", TimestampFormat::rfc3339},
+                                          {"s", TimestampFormat::seconds},
+                                          {"ms", TimestampFormat::milliseconds},
+                                          {"us", TimestampFormat::microseconds},
+                                          {"ns", TimestampFormat::nanoseconds}});
+    if (section.has("timestamp_format") && !section.has("timestamp")) {
+        section.error("timestamp_format", "has no effect without timestamp", "name the field: timestamp = \"/ts\"");
+    }
+    read_headers(section, route.headers);
+    section.refuse_unknown();
+}
+
+/// Whether a message of the sources may take the route. Both have valid topic filters.
+bool is_fed(const RouteOptions& route, const std::vector<bridge::mqtt::SourceOptions>& sources) {
+    const auto wanted = bridge::mqtt::TopicFilter::parse(route.topic);
+    return std::any_of(sources.begin(), sources.end(), [&](const auto& source) {
+        return std::any_of(source.topics.begin(), source.topics.end(),
+                           [&](const auto& topic) { return subscribed_filter(topic)->overlaps(*wanted); });
+    });
+}
+
+std::vector<bridge::RouteFault> faults_of(const std::vector<RouteOptions>& routes) {
+    auto made = bridge::TopicMap::create(routes);
+    auto* faults = std::get_if<std::vector<bridge::RouteFault>>(&made);
+    return faults == nullptr ? std::vector<bridge::RouteFault>() : std::move(*faults);
+}
+
+/// What can be told of the routes only together: by the code that will route, and against the sources.
+void check_routes(std::vector<ConfigSection>& sections, const Config& config) {
+    // A route without a topic has its error already.
+    std::vector<RouteOptions> routes;
+    std::vector<ConfigSection*> places;
+    for (std::size_t i = 0; i < sections.size(); ++i) {
+        if (config.routes[i].topic.empty() && !sections[i].has("topic")) continue;
+        routes.push_back(config.routes[i]);
+        places.push_back(&sections[i]);
+    }
+    std::vector<bool> faulty(routes.size());
+    for (const auto& fault : faults_of(routes)) {
+        places[fault.route]->error(fault.field, fault.what);
+        faulty[fault.route] = true;
+    }
+    const bool has_topics = std::any_of(config.sources.begin(), config.sources.end(),
+                                        [](const auto& source) { return !source.topics.empty(); });
+    for (std::size_t i = 0; i < routes.size(); ++i) {
+        if (faulty[i] || !has_topics || is_fed(routes[i], config.sources)) continue;
+        places[i]->warning("topic", "no source subscribes to anything that matches " + in_quotes(routes[i].topic));
+    }
+}
+
+}  // namespace
+
+void read_routes(ConfigSection& top, Config& config) {
+    const auto tables = top.tables("route");
+    std::vector<ConfigSection> sections;
+    for (const auto* table : tables) {
+        auto& section = sections.emplace_back(array_section(top, "route", *table));
+        read_route(section, config.routes.emplace_back());
+    }
+    if (!top.has("route")) {
+        top.context().diagnostics.error(top.place_of("route"), "nothing would be kept",
+                                        "add a [[route]] with topic and stream");
+    }
+    check_routes(sections, config);
+}
+
+}  // namespace sluice::agent

@@ -1,0 +1,194 @@
+#include "agent/config_names.hpp"
+#include "agent/config_read.hpp"
+#include "agent/config_secret.hpp"
+#include "agent/config_tls.hpp"
+
+#include <algorithm>
+#include <map>
+
+namespace sluice::agent {
+
+namespace {
+
+using bridge::mqtt::ProtocolVersion;
+using bridge::mqtt::SourceOptions;
+using std::chrono_literals::operator""ms;
+using std::chrono_literals::operator""h;
+using std::chrono_literals::operator""s;
+
+constexpr const char* kUrlExample = "such as \"mqtt://broker:1883\" or \"mqtts://broker:8883\"";
+constexpr std::string_view kPlain = "mqtt://";
+constexpr std::string_view kTls = "mqtts://";
+
+/// "mqtt://host:port", with the port in it; nullopt after an error.
+std::optional<HostPort> read_url(ConfigSection& section, std::string& url) {
+    std::string text;
+    if (!section.read("url", text)) {
+        if (!section.has("url")) section.missing("url", kUrlExample);
+        return std::nullopt;
+    }
+    const bool tls = text.starts_with(kTls);
+    if (!tls && !text.starts_with(kPlain)) {
+        section.error("url", in_quotes(text) + " is not a broker's address", kUrlExample);
+        return std::nullopt;
+    }
+    auto authority = text.substr(tls ? kTls.size() : kPlain.size());
+    if (authority.find('@') != std::string::npos) {
+        section.error("url", "has a user in it", "use username and password_file");
+        return std::nullopt;
+    }
+    if (authority.ends_with('/')) authority.pop_back();
+    auto broker = parse_host_port(authority);
+    if (!broker) broker = parse_host_port(authority + (tls ? ":8883" : ":1883"));
+    if (!broker) {
+        section.error("url", in_quotes(text) + " is not a broker's address", kUrlExample);
+        return std::nullopt;
+    }
+    url = std::string(tls ? kTls : kPlain) + broker->host + ":" + std::to_string(broker->port);
+    return broker;
+}
+
+void read_topics(ConfigSection& section, std::vector<std::string>& topics) {
+    const auto values = section.strings("topics");
+    if (!section.has("topics")) section.missing("topics", "such as topics = [\"factory/#\"]");
+    std::vector<bridge::mqtt::TopicFilter> filters;
+    for (const auto* value : values) {
+        const auto& topic = *value->get_if<std::string>();
+        auto& diagnostics = section.context().diagnostics;
+        auto filter = subscribed_filter(topic);
+        if (!filter) {
+            diagnostics.error(value->place, "source.mqtt.topics: " + filter.error().message());
+            continue;
+        }
+        const auto other = std::find_if(filters.begin(), filters.end(),
+                                        [&](const auto& before) { return before.overlaps(*filter); });
+        if (other != filters.end()) {
+            diagnostics.warning(value->place,
+                                in_quotes(topic) + " overlaps with " +
+                                    in_quotes(topics[static_cast<std::size_t>(other - filters.begin())]),
+                                "a broker may send such a message twice; leave the narrower one out");
+        }
+        topics.push_back(topic);
+        filters.push_back(std::move(*filter));
+    }
+}
+
+void check_files(ConfigSection& section, const bridge::mqtt::TlsOptions& tls) {
+    const auto good = [&](std::string_view key, const std::optional<std::string>& path, auto fault_of) {
+        if (!path) return false;
+        const auto fault = fault_of(*path);
+        if (fault) section.error(key, *fault);
+        return !fault;
+    };
+    good("ca_file", tls.ca_file, fault_of_certificates);
+    const bool good_certificate = good("cert_file", tls.cert_file, fault_of_certificates);
+    const bool good_key = good("key_file", tls.key_file, fault_of_private_key);
+    if (section.has("cert_file") != section.has("key_file")) {
+        section.error(section.has("cert_file") ? "cert_file" : "key_file", "cert_file and key_file go together");
+    }
+    if (good_certificate && good_key && !key_fits_certificate(*tls.key_file, *tls.cert_file)) {
+        section.error("key_file", "is not the key of the certificate in " + *tls.cert_file);
+    }
+    if (good_certificate && certificate_is_expired(*tls.cert_file)) {
+        section.warning("cert_file", "the certificate has expired, by this machine's clock");
+    }
+}
+
+void read_tls(ConfigSection& source, const std::string& url, bridge::mqtt::TlsOptions& tls) {
+    auto section = subsection(source, "tls");
+    section.read_path("ca_file", tls.ca_file);
+    section.read_path("cert_file", tls.cert_file);
+    section.read_path("key_file", tls.key_file);
+    section.read("verify", tls.verify);
+    section.refuse_unknown();
+    check_files(section, tls);
+    if (url.starts_with(kPlain) && !section.entries().empty()) {
+        source.error("tls", "has no effect with " + in_quotes(url), "write mqtts://");
+    }
+    if (!tls.verify) section.warning("verify", "any broker is trusted", "for a test bench only");
+}
+
+void read_connection(ConfigSection& section, SourceOptions& source) {
+    section.read_integer<std::uint8_t>("qos", source.qos, 0, 2);
+    section.read_choice<ProtocolVersion>("version", source.version,
+                                         {{"5", ProtocolVersion::v5}, {"3.1.1", ProtocolVersion::v3_1_1}});
+    section.read("keep_alive", source.keep_alive, 1s, 65535s);
+    section.read("session_expiry", source.session_expiry, 0s, 24h * 365);
+    section.read("connect_timeout", source.connect_timeout, 100ms, 1h);
+    section.read("reconnect_min", source.reconnect_min, 10ms, 1h);
+    section.read("reconnect_max", source.reconnect_max, 10ms, 24h);
+    if (source.reconnect_min > source.reconnect_max) {
+        section.error(section.has("reconnect_max") ? "reconnect_max" : "reconnect_min",
+                      "reconnect_min is more than reconnect_max");
+    }
+    section.read_integer<std::uint16_t>("receive_maximum", source.receive_maximum, 1, 65535);
+}
+
+void read_user(ConfigSection& section, SourceOptions& source) {
+    section.read("username", source.username);
+    const bool password = read_password(section, source.password);
+    if (password && !section.has("username")) section.missing("username", "a password is given");
+}
+
+void read_source(ConfigSection& section, const std::string& agent_id, SourceOptions& source) {
+    const auto broker = read_url(section, source.url);
+    if (broker) source.name = broker->host + ":" + std::to_string(broker->port);
+    if (section.read("name", source.name) && !is_identity(source.name)) {
+        section.error("name", in_quotes(source.name) + " is not a name", "1 to 128 letters, digits and . _ : - [ ]");
+    }
+    read_topics(section, source.topics);
+    read_connection(section, source);
+    source.client_id = "sluice-" + agent_id + "-" + source.name;
+    if (section.read("client_id", source.client_id) && source.client_id.empty()) {
+        section.error("client_id", "is empty", "it names the session that the broker keeps for us");
+    }
+    read_user(section, source);
+    read_tls(section, source.url, source.tls);
+    section.refuse_unknown();
+}
+
+}  // namespace
+
+storage::Result<bridge::mqtt::TopicFilter> subscribed_filter(std::string_view topic) {
+    constexpr std::string_view kShare = "$share/";
+    if (topic.find_first_of("{}") != std::string_view::npos) {
+        return storage::Error(storage::Errc::invalid, "topic filter " + in_quotes(topic) +
+                                                          ": captures belong to routes; write \"+\" to subscribe");
+    }
+    if (topic.starts_with(kShare)) {
+        const auto slash = topic.find('/', kShare.size());
+        topic.remove_prefix(slash == std::string_view::npos ? topic.size() : slash + 1);
+    }
+    return bridge::mqtt::TopicFilter::parse(topic);
+}
+
+void read_sources(ConfigSection& top, Config& config) {
+    auto kinds = subsection(top, "source");
+    const auto tables = kinds.tables("mqtt");
+    std::map<std::string, Place> names;
+    std::map<std::string, Place> sessions;
+    for (const auto* table : tables) {
+        auto section = array_section(kinds, "mqtt", *table);
+        auto& source = config.sources.emplace_back();
+        read_source(section, config.id, source);
+        if (source.name.empty()) continue;
+        const auto [named, is_new] = names.emplace(source.name, section.place_of("name"));
+        if (!is_new) {
+            section.error("name", in_quotes(source.name) + " is the name of another source",
+                          "it is at " + to_string(named->second) + "; give each a name of its own");
+            continue;
+        }
+        const auto [session, is_free] = sessions.emplace(source.url + " " + source.client_id, section.place_of("client_id"));
+        if (!is_free) {
+            section.error("client_id", in_quotes(source.client_id) + " is taken by another source of this broker",
+                          "it is at " + to_string(session->second) + "; the two would throw each other out");
+        }
+    }
+    if (!kinds.has("mqtt")) {
+        top.context().diagnostics.error(top.place_of("source"), "there is nothing to receive",
+                                        "add a [[source.mqtt]] with url and topics");
+    }
+    kinds.refuse_unknown();
+}
+
+}  // namespace sluice::agent

@@ -1,0 +1,53 @@
+#include "agent/events.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <utility>
+
+namespace sluice::agent {
+
+Events::Events(std::string agent_id, const storage::Clock& clock, bridge::Report report)
+    : agent_id_(std::move(agent_id)), clock_(clock), report_(std::move(report)) {}
+
+void Events::gap(const storage::Gap& gap) {
+    const auto missing = gap.next - gap.first;
+    report_(bridge::Severity::error, "stream " + gap.stream,
+            "gap of " + std::to_string(missing) + " offsets from " + std::to_string(gap.first.value()) + ": " +
+                gap.reason);
+    const auto now = clock_.now();
+    const nlohmann::json event = {{"event", "gap"},
+                                  {"agent", agent_id_},
+                                  {"at", now.time_since_epoch().count()},
+                                  {"stream", gap.stream},
+                                  {"first_offset", gap.first.value()},
+                                  {"next_offset", gap.next.value()},
+                                  {"count", missing},
+                                  {"reason", gap.reason}};
+    storage::Record record;
+    record.key = agent_id_;
+    record.value = event.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    record.timestamp = now;
+    const std::lock_guard lock(mutex_);
+    ++gaps_;
+    waiting_.push_back(std::move(record));
+}
+
+void Events::flush(storage::GroupCommit& commit, storage::Log& stream) {
+    std::vector<storage::Record> taken;
+    {
+        const std::lock_guard lock(mutex_);
+        taken.swap(waiting_);
+    }
+    for (auto& record : taken) {
+        commit.append(stream, std::move(record), [this](storage::Result<storage::Offset> result) {
+            if (!result) report_(bridge::Severity::error, "events", "event not kept: " + result.error().message());
+        });
+    }
+}
+
+std::uint64_t Events::gaps() const {
+    const std::lock_guard lock(mutex_);
+    return gaps_;
+}
+
+}  // namespace sluice::agent

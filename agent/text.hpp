@@ -1,0 +1,23 @@
+// text.hpp: how times and bytes of any kind are shown to people and put into JSON.
+#pragma once
+
+#include "storage/types.hpp"
+
+#include <string>
+#include <string_view>
+
+namespace sluice::agent {
+
+/// "2026-01-31T12:00:00.123Z". A record may claim any time: outside of the years 0 to 9999 it is "-1ms" since 1970.
+[[nodiscard]] std::string format_time(storage::Timestamp time);
+
+/// `text` with control characters as \n, \t or \xNN, so that it stays on one line and can't steer a terminal.
+[[nodiscard]] std::string one_line(std::string_view text);
+
+/// Whether the bytes are UTF-8, as RFC 3629 has it: no surrogates, nothing longer than needed.
+[[nodiscard]] bool is_utf8(std::string_view bytes);
+
+/// RFC 4648, with padding.
+[[nodiscard]] std::string base64(std::string_view bytes);
+
+}  // namespace sluice::agent
