@@ -36,7 +36,8 @@ Result<Statement> prepare(sqlite3* database, const char* sql) {
     return Statement(raw, &sqlite3_finalize);
 }
 
-void bind(sqlite3_stmt* statement, int index, std::string_view text) {
+// Not called bind: std::bind would be found for a std::string, and do nothing.
+void bind_text(sqlite3_stmt* statement, int index, std::string_view text) {
     sqlite3_bind_text(statement, index, text.data(), static_cast<int>(text.size()), SQLITE_TRANSIENT);
 }
 
@@ -105,9 +106,9 @@ Result<std::optional<Offset>> Catalog::cursor(std::string_view reader, std::stri
     auto statement =
         prepare(database, "SELECT next_offset FROM cursor WHERE reader = ? AND stream = ? AND log_id = ?");
     if (!statement) return statement.error();
-    bind(statement->get(), 1, reader);
-    bind(statement->get(), 2, stream);
-    bind(statement->get(), 3, log_id.to_string());
+    bind_text(statement->get(), 1, reader);
+    bind_text(statement->get(), 2, stream);
+    bind_text(statement->get(), 3, log_id.to_string());
     const int step = sqlite3_step(statement->get());
     if (step == SQLITE_DONE) return std::optional<Offset>();
     if (step != SQLITE_ROW) return failed(database, "read a cursor");
@@ -147,9 +148,9 @@ Result<void> Catalog::store_cursors(const std::vector<Cursor>& cursors) {
         auto statement = prepare(database, "INSERT OR REPLACE INTO cursor VALUES (?, ?, ?, ?)");
         if (!statement) return statement.error();
         for (const auto& cursor : cursors) {
-            bind(statement->get(), 1, cursor.reader);
-            bind(statement->get(), 2, cursor.stream);
-            bind(statement->get(), 3, cursor.log_id.to_string());
+            bind_text(statement->get(), 1, cursor.reader);
+            bind_text(statement->get(), 2, cursor.stream);
+            bind_text(statement->get(), 3, cursor.log_id.to_string());
             sqlite3_bind_int64(statement->get(), 4, cursor.offset.value());
             if (sqlite3_step(statement->get()) != SQLITE_DONE) return failed(database, "store a cursor");
             sqlite3_reset(statement->get());
@@ -163,7 +164,7 @@ Result<Catalog::Subscriptions> Catalog::subscriptions(std::string_view source) c
     auto* database = impl_->database.get();
     auto statement = prepare(database, "SELECT filter, qos FROM subscription WHERE source = ?");
     if (!statement) return statement.error();
-    bind(statement->get(), 1, source);
+    bind_text(statement->get(), 1, source);
     Subscriptions subscriptions;
     int step = SQLITE_DONE;
     while ((step = sqlite3_step(statement->get())) == SQLITE_ROW) {
@@ -179,13 +180,13 @@ Result<void> Catalog::store_subscriptions(std::string_view source, const Subscri
     return in_transaction([&]() -> Result<void> {
         auto forget = prepare(database, "DELETE FROM subscription WHERE source = ?");
         if (!forget) return forget.error();
-        bind(forget->get(), 1, source);
+        bind_text(forget->get(), 1, source);
         if (sqlite3_step(forget->get()) != SQLITE_DONE) return failed(database, "forget the subscriptions");
         auto insert = prepare(database, "INSERT INTO subscription VALUES (?, ?, ?)");
         if (!insert) return insert.error();
         for (const auto& [filter, qos] : subscriptions) {
-            bind(insert->get(), 1, source);
-            bind(insert->get(), 2, filter);
+            bind_text(insert->get(), 1, source);
+            bind_text(insert->get(), 2, filter);
             sqlite3_bind_int(insert->get(), 3, qos);
             if (sqlite3_step(insert->get()) != SQLITE_DONE) return failed(database, "store a subscription");
             sqlite3_reset(insert->get());

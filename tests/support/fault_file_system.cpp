@@ -1,0 +1,74 @@
+#include "tests/support/fault_file_system.hpp"
+
+#include <utility>
+
+namespace sluice::test {
+
+namespace {
+
+using storage::Error;
+using storage::FilePosition;
+using storage::Result;
+
+Error injected(const Faults& faults, const char* operation) {
+    return Error::from_errno(faults.error_number, operation, "(injected)");
+}
+
+class FaultFile final : public storage::File {
+ public:
+    FaultFile(std::unique_ptr<storage::File> real, Faults& faults) : real_(std::move(real)), faults_(faults) {}
+
+    Result<std::size_t> read_at(FilePosition from, std::span<std::byte> into) const override {
+        return real_->read_at(from, into);
+    }
+    Result<void> write_at(FilePosition to, std::span<const std::byte> bytes) override {
+        if (!faults_.strike()) return real_->write_at(to, bytes);
+        static_cast<void>(real_->write_at(to, bytes.first(bytes.size() / 2)));
+        return injected(faults_, "write");
+    }
+    Result<void> sync_data() override {
+        ++faults_.syncs;
+        if (faults_.strike() || faults_.fail_syncs) return Error::from_errno(EIO, "sync", "(injected)");
+        return real_->sync_data();
+    }
+    Result<void> allocate(std::uint64_t size) override {
+        if (faults_.strike()) return injected(faults_, "reserve space for");
+        return real_->allocate(size);
+    }
+    Result<void> truncate(std::uint64_t size) override {
+        if (faults_.strike()) return injected(faults_, "truncate");
+        return real_->truncate(size);
+    }
+    Result<std::uint64_t> size() const override { return real_->size(); }
+    Result<storage::Timestamp> modified() const override { return real_->modified(); }
+
+ private:
+    std::unique_ptr<storage::File> real_;
+    Faults& faults_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<storage::File>> FaultFileSystem::open(const std::string& path, storage::OpenMode mode) {
+    if (mode == storage::OpenMode::create && faults_.strike()) return injected(faults_, "create");
+    auto real = real_.open(path, mode);
+    if (!real) return real.error();
+    return std::unique_ptr<storage::File>(std::make_unique<FaultFile>(std::move(*real), faults_));
+}
+
+Result<void> FaultFileSystem::rename(const std::string& from, const std::string& to) {
+    if (faults_.strike()) return injected(faults_, "rename");
+    return real_.rename(from, to);
+}
+
+Result<void> FaultFileSystem::remove(const std::string& path) {
+    if (faults_.strike()) return injected(faults_, "remove");
+    return real_.remove(path);
+}
+
+Result<void> FaultFileSystem::sync_directory(const std::string& directory) {
+    if (faults_.strike()) return injected(faults_, "sync");
+    return real_.sync_directory(directory);
+}
+
+}  // namespace sluice::test

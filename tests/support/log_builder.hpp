@@ -1,0 +1,114 @@
+// log_builder.hpp: records, logs and bytes for the tests of the storage layer.
+#pragma once
+
+#include "storage/log.hpp"
+#include "storage/log_reader.hpp"
+#include "tests/support/temp_dir.hpp"
+
+#include <doctest/doctest.h>
+
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace sluice::test {
+
+/// A clock that a test moves.
+class TestClock final : public storage::Clock {
+ public:
+    [[nodiscard]] storage::Timestamp now() const override { return now_; }
+    void advance(std::chrono::milliseconds by) { now_ += by; }
+    void set(storage::Timestamp now) { now_ = now; }
+
+ private:
+    storage::Timestamp now_{std::chrono::milliseconds(1'700'000'000'000)};
+};
+
+inline storage::Record record(std::string value, std::optional<std::string> key = "k") {
+    storage::Record made;
+    made.key = std::move(key);
+    made.value = std::move(value);
+    made.timestamp = storage::Timestamp(std::chrono::milliseconds(1'700'000'000'123));
+    return made;
+}
+
+/// Unwraps a result, failing the test with its message where it is an error.
+template <class T>
+T must(storage::Result<T> result) {
+    if (!result) FAIL(result.error().message());
+    if constexpr (!std::is_void_v<T>) return std::move(*result);
+}
+
+/// A log in a directory of the test's own, that can be closed, dropped as a kill would, and opened again.
+class TestLog {
+ public:
+    explicit TestLog(storage::LogOptions log_options = {}, storage::FileSystem* file_system = nullptr)
+        : options(log_options), files_(file_system != nullptr ? file_system : &posix_) {
+        open();
+    }
+
+    storage::Log& operator*() { return *log_; }
+    storage::Log* operator->() { return log_.get(); }
+
+    [[nodiscard]] storage::Result<void> try_open() {
+        log_.reset();
+        auto opened = storage::Log::open(*files_, clock, directory(), "s", options,
+                                         [this](const storage::Gap& gap) { gaps.push_back(gap); });
+        if (!opened) return opened.error();
+        log_ = std::move(*opened);
+        return {};
+    }
+    void open() { must(try_open()); }
+    void kill() { log_.reset(); }
+
+    void append(const std::string& value) {
+        const std::vector<storage::Record> records{record(value)};
+        must(log_->append(records));
+        must(log_->commit());
+    }
+    void append_batch(const std::vector<std::string>& values) {
+        std::vector<storage::Record> records;
+        for (const auto& value : values) records.push_back(record(value));
+        must(log_->append(records));
+        must(log_->commit());
+    }
+
+    /// All values that a reader sees from `from` on.
+    [[nodiscard]] std::vector<std::string> values(std::int64_t from = 0) const {
+        std::vector<std::string> found;
+        storage::LogReader reader(*log_, storage::Offset(from));
+        for (;;) {
+            auto batch = must(reader.next());
+            if (!batch) return found;
+            for (const auto& r : batch->records()) found.emplace_back(r.value.value_or("(null)"));
+        }
+    }
+
+    [[nodiscard]] std::string directory() const { return dir / "s-0"; }
+    [[nodiscard]] std::string segment(std::int64_t base, std::string_view suffix = storage::kLogSuffix) const {
+        return directory() + "/" + storage::segment_file_name(storage::Offset(base), suffix);
+    }
+
+    TempDir dir;
+    TestClock clock;
+    storage::LogOptions options;
+    std::vector<storage::Gap> gaps;
+
+ private:
+    storage::PosixFileSystem posix_;
+    storage::FileSystem* files_;
+    std::unique_ptr<storage::Log> log_;
+};
+
+inline std::string read_bytes(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
+inline void write_bytes(const std::string& path, const std::string& bytes) {
+    std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
+}
+
+}  // namespace sluice::test

@@ -1,0 +1,60 @@
+#include "storage/log_dir.hpp"
+
+#include "tests/support/log_builder.hpp"
+
+#include <doctest/doctest.h>
+
+#include <unistd.h>
+
+#include <string>
+
+using namespace sluice::storage;
+using namespace sluice::test;
+
+TEST_CASE("log dir: a second holder is refused and told who holds it; when the first is gone it may") {
+    const TempDir dir;
+    PosixFileSystem files;
+    const SystemClock clock;
+    {
+        const auto first = must(LogDir::open(files, clock, dir / "data"));
+        const auto second = LogDir::open(files, clock, dir / "data");
+        REQUIRE_FALSE(second.has_value());
+        CHECK(second.error().kind() == Errc::locked);
+        CHECK(second.error().message().find("process " + std::to_string(::getpid())) != std::string::npos);
+    }
+    CHECK(LogDir::open(files, clock, dir / "data").has_value());
+}
+
+TEST_CASE("log dir: a directory that can't be is one clear error") {
+    const TempDir dir;
+    PosixFileSystem files;
+    const SystemClock clock;
+    write_bytes(dir / "file", "");
+    const auto opened = LogDir::open(files, clock, dir / "file/data");
+    REQUIRE_FALSE(opened.has_value());
+    CHECK(opened.error().kind() == Errc::io);
+    CHECK(opened.error().message().find(dir / "file/data") != std::string::npos);
+}
+
+TEST_CASE("log dir: streams are found by name, and opened once") {
+    const TempDir dir;
+    PosixFileSystem files;
+    const SystemClock clock;
+    const auto logs = must(LogDir::open(files, clock, dir / "data"));
+    auto* log = must(logs->open_stream("telemetry", {}));
+    CHECK(must(logs->open_stream("telemetry", {})) == log);
+    CHECK(logs->find("telemetry") == log);
+    CHECK(logs->find("other") == nullptr);
+    CHECK(logs->streams().size() == 1);
+    must(logs->close());
+}
+
+TEST_CASE("log id: text and back, and nothing else") {
+    const auto id = LogId::random();
+    CHECK(LogId::parse(id.to_string()) == id);
+    CHECK(id.to_string().size() == 36);
+    for (const std::string bad : {"", "x", "00000000-0000-0000-0000-00000000000", "00000000-0000-0000-0000-0000000000000",
+                                  "000000000000-0000-0000-000000000000", "0000000g-0000-0000-0000-000000000000"}) {
+        CHECK_FALSE(LogId::parse(bad).has_value());
+    }
+}
