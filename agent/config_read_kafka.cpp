@@ -1,7 +1,6 @@
 #include "agent/config_names.hpp"
 #include "agent/config_read.hpp"
 #include "agent/config_secret.hpp"
-
 #include "bridge/kafka/kafka_config.hpp"
 
 #include <array>
@@ -16,16 +15,18 @@ using bridge::kafka::TopicPolicy;
 using std::chrono_literals::operator""ms;
 using std::chrono_literals::operator""h;
 
-void read_brokers(ConfigSection& section, bool needed, std::string& brokers) {
+void read_brokers(ConfigSection& section, std::string& brokers) {
     if (!section.read("brokers", brokers)) {
-        if (needed && !section.has("brokers")) section.missing("brokers", "such as brokers = \"kafka-1:9092,kafka-2:9092\"");
+        if (section.is_there() && !section.has("brokers"))
+            section.missing("brokers", "such as brokers = \"kafka-1:9092,kafka-2:9092\"");
         return;
     }
     const auto bad = bad_broker(brokers);
     if (!bad) return;
     const bool protocol = bad->find("://") != std::string::npos;
-    section.error("brokers", in_quotes(*bad) + " is not a host and a port",
-                  protocol ? "the protocol is \"security.protocol\" in [kafka.properties]" : "such as \"kafka-1:9092\"");
+    section.error(
+        "brokers", in_quotes(*bad) + " is not a host and a port",
+        protocol ? "the protocol is \"security.protocol\" in [kafka.properties]" : "such as \"kafka-1:9092\"");
 }
 
 void read_delivery(ConfigSection& section) {
@@ -120,7 +121,7 @@ void read_kafka(ConfigSection& top, Config& config) {
     auto section = subsection(top, "kafka");
     ClusterOptions kafka;
     kafka.agent_id = config.id;
-    read_brokers(section, top.has("kafka"), kafka.brokers);
+    read_brokers(section, kafka.brokers);
     read_delivery(section);
     section.read_choice<std::string>(
         "compression", kafka.compression,
@@ -132,7 +133,7 @@ void read_kafka(ConfigSection& top, Config& config) {
     }
     read_user(section, kafka.properties);
     section.refuse_unknown();
-    if (top.has("kafka")) config.kafka = std::move(kafka);
+    if (section.is_there()) config.kafka = std::move(kafka);
 }
 
 }  // namespace sluice::agent

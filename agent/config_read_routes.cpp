@@ -40,8 +40,10 @@ void read_stream_name(ConfigSection& section, std::string& stream) {
     }
 }
 
-void read_route(ConfigSection& section, RouteOptions& route) {
-    if (!section.read("topic", route.topic) && !section.has("topic")) {
+/// @return whether the topic, on which all else depends, could be read
+bool read_route(ConfigSection& section, RouteOptions& route) {
+    const bool has_topic = section.read("topic", route.topic);
+    if (!section.has("topic")) {
         section.missing("topic", "such as topic = \"factory/{site}/{device}/telemetry\"");
     }
     read_stream_name(section, route.stream);
@@ -59,6 +61,7 @@ void read_route(ConfigSection& section, RouteOptions& route) {
     }
     read_headers(section, route.headers);
     section.refuse_unknown();
+    return has_topic;
 }
 
 /// Whether a message of the sources may take the route. Both have valid topic filters.
@@ -76,26 +79,19 @@ std::vector<bridge::RouteFault> faults_of(const std::vector<RouteOptions>& route
     return faults == nullptr ? std::vector<bridge::RouteFault>() : std::move(*faults);
 }
 
-/// What can be told of the routes only together: by the code that will route, and against the sources.
-void check_routes(std::vector<ConfigSection>& sections, const Config& config) {
-    // A route without a topic has its error already.
-    std::vector<RouteOptions> routes;
-    std::vector<ConfigSection*> places;
-    for (std::size_t i = 0; i < sections.size(); ++i) {
-        if (config.routes[i].topic.empty() && !sections[i].has("topic")) continue;
-        routes.push_back(config.routes[i]);
-        places.push_back(&sections[i]);
-    }
+/// What the code that will route says of the routes, and whether the sources feed them.
+/// @param places  the section of each route
+void check_routes(const std::vector<RouteOptions>& routes, std::vector<ConfigSection>& places, const Config& config) {
     std::vector<bool> faulty(routes.size());
     for (const auto& fault : faults_of(routes)) {
-        places[fault.route]->error(fault.field, fault.what);
+        places[fault.route].error(fault.field, fault.what);
         faulty[fault.route] = true;
     }
     const bool has_topics = std::any_of(config.sources.begin(), config.sources.end(),
                                         [](const auto& source) { return !source.topics.empty(); });
     for (std::size_t i = 0; i < routes.size(); ++i) {
         if (faulty[i] || !has_topics || is_fed(routes[i], config.sources)) continue;
-        places[i]->warning("topic", "no source subscribes to anything that matches " + in_quotes(routes[i].topic));
+        places[i].warning("topic", "no source subscribes to anything that matches " + in_quotes(routes[i].topic));
     }
 }
 
@@ -103,16 +99,19 @@ void check_routes(std::vector<ConfigSection>& sections, const Config& config) {
 
 void read_routes(ConfigSection& top, Config& config) {
     const auto tables = top.tables("route");
-    std::vector<ConfigSection> sections;
+    std::vector<RouteOptions> readable;
+    std::vector<ConfigSection> places;
     for (const auto* table : tables) {
-        auto& section = sections.emplace_back(array_section(top, "route", *table));
-        read_route(section, config.routes.emplace_back());
+        auto section = array_section(top, "route", *table);
+        if (!read_route(section, config.routes.emplace_back())) continue;
+        readable.push_back(config.routes.back());
+        places.push_back(section);
     }
     if (!top.has("route")) {
         top.context().diagnostics.error(top.place_of("route"), "nothing would be kept",
                                         "add a [[route]] with topic and stream");
     }
-    check_routes(sections, config);
+    check_routes(readable, places, config);
 }
 
 }  // namespace sluice::agent

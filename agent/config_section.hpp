@@ -1,8 +1,8 @@
 // config_section.hpp: reads the keys of one table of the configuration, and finds every fault in it.
 //
-// A key is known because somebody asked for it: the readers of sections are the only list of keys, and what is left
-// over in the end is unknown. A target is changed only by a value that is given and good; otherwise it keeps its
-// default. Nothing is clamped: what is out of range is an error that names the range.
+// A key is known because somebody asked for it: the readers of sections are the only list of keys, and what
+// is left over in the end is unknown. A target is changed only by a value that is given and good; otherwise
+// it keeps its default. Nothing is clamped: what is out of range is an error that names the range.
 #pragma once
 
 #include "agent/config_diagnostic.hpp"
@@ -35,6 +35,7 @@ class ConfigSection {
     ConfigSection(const ReadContext& context, const ConfigTable* table, Place place, std::string path,
                   std::string title);
 
+    [[nodiscard]] bool is_there() const { return table_ != nullptr; }
     [[nodiscard]] bool has(std::string_view key) const;
     /// Of the value where it is given, else of the section.
     [[nodiscard]] Place place_of(std::string_view key) const;
@@ -51,8 +52,8 @@ class ConfigSection {
     bool read(std::string_view key, std::optional<std::chrono::milliseconds>& target, std::chrono::milliseconds min,
               std::chrono::milliseconds max, std::string_view word);
     bool read(std::string_view key, std::chrono::seconds& target, std::chrono::seconds min, std::chrono::seconds max);
-    /// A file or directory. A relative one starts at the directory of the configuration file that names it; on the
-    /// command line, at the current directory.
+    /// A file or directory. A relative one starts at the directory of the configuration file that names it;
+    /// on the command line, at the current directory.
     bool read_path(std::string_view key, std::string& target);
     bool read_path(std::string_view key, std::optional<std::string>& target);
     template <class Integer>

@@ -3,9 +3,7 @@
 #include "agent/config_secret.hpp"
 #include "agent/config_units.hpp"
 
-#include <cstdio>
 #include <iostream>
-#include <set>
 #include <sstream>
 
 namespace sluice::agent {
@@ -86,9 +84,8 @@ std::string description(const Config& config) {
     out << "streams\n";
     for (const auto& [name, stream] : config.streams) print_stream(out, name, stream, config.kafka.has_value());
     out << "storage\n  commits "
-        << (config.commit.commit_interval.count() == 0
-                ? std::string("as fast as the disk syncs")
-                : "every " + format_duration(config.commit.commit_interval))
+        << (config.commit.commit_interval.count() == 0 ? std::string("as fast as the disk syncs")
+                                                       : "every " + format_duration(config.commit.commit_interval))
         << ", queue of up to " << config.commit.queue_records_max << " records and "
         << format_size(config.commit.queue_bytes_max) << '\n';
     print_kafka(out, config);

@@ -1,11 +1,11 @@
 #include "agent/cli/commands.hpp"
 
-#include <cstdio>
+#include <iostream>
 
 namespace sluice::agent {
 
 int version_command() {
-    std::printf("sluice %s\n", SLUICE_VERSION);
+    std::cout << "sluice " << SLUICE_VERSION << std::endl;
     return kExitSuccess;
 }
 

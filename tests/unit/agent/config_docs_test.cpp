@@ -1,0 +1,115 @@
+// The documents and examples say what the parser knows: every key, nothing else.
+#include "agent/config_text_file.hpp"
+#include "tests/unit/agent/support.hpp"
+
+#include <doctest/doctest.h>
+
+#include <set>
+
+using namespace sluice::agent;
+using namespace sluice::agent::test;
+
+namespace {
+
+const std::string kSourceDir = SLUICE_SOURCE_DIR;
+
+std::string text_of(const std::string& name) {
+    const auto text = read_text_file(kSourceDir + "/" + name, 1U << 20U);
+    REQUIRE_MESSAGE(text.has_value(), text.error().message());
+    return *text;
+}
+
+/// The keys of the table rows: "| `agent.id` | …".
+std::set<std::string> documented_keys() {
+    std::set<std::string> keys;
+    std::istringstream lines(text_of("docs/configuration.md"));
+    for (std::string line; std::getline(lines, line);) {
+        if (!line.starts_with("| `")) continue;
+        const auto begin = line.find('`') + 1;
+        keys.insert(line.substr(begin, line.find('`', begin) - begin));
+    }
+    return keys;
+}
+
+/// The keys of the full example, commented out or not: "[kafka]" and then "brokers = …" or "# brokers = …".
+std::set<std::string> example_keys() {
+    std::set<std::string> keys;
+    std::string section;
+    std::istringstream lines(text_of("configs/sluice-full.toml"));
+    for (std::string line; std::getline(lines, line);) {
+        if (line.starts_with("[")) {
+            const auto begin = line.find_first_not_of('[');
+            section = line.substr(begin, line.find(']') - begin);
+            if (section.starts_with("stream.")) section = "stream.NAME";
+            if (section == "kafka.properties") keys.insert(section);
+            continue;
+        }
+        if (line.starts_with("# ")) line.erase(0, 2);
+        const auto end = line.find(" = ");
+        if (end == std::string::npos || line.find_first_of(" \"") != end || section == "kafka.properties") continue;
+        keys.insert(section + "." + line.substr(0, end));
+    }
+    return keys;
+}
+
+}  // namespace
+
+TEST_CASE("config: docs/configuration.md has every key of the parser, and no other") {
+    CHECK(documented_keys() == known_config_keys());
+}
+
+TEST_CASE("config: configs/sluice-full.toml has every key of the parser, and no other") {
+    CHECK(example_keys() == known_config_keys());
+}
+
+TEST_CASE("config: every file in configs/ loads with no error and no warning") {
+    int count = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(kSourceDir + "/configs")) {
+        if (entry.path().extension() != ".toml") continue;
+        CAPTURE(entry.path());
+        CHECK(load_config(entry.path().string(), {}).text() == "");
+        ++count;
+    }
+    CHECK(count >= 2);
+}
+
+TEST_CASE("config: the full example's values are the defaults, where a default exists") {
+    const auto full = load_config(kSourceDir + "/configs/sluice-full.toml", {});
+    REQUIRE(full.config);
+    const auto bare = load_config(kSourceDir + "/configs/sluice-minimal.toml", {});
+    REQUIRE(bare.config);
+    CHECK(full.config->data_dir == bare.config->data_dir);
+    CHECK(full.config->shutdown_timeout == bare.config->shutdown_timeout);
+    CHECK(full.config->log_level == bare.config->log_level);
+    CHECK(full.config->log_format == bare.config->log_format);
+    const auto& a = full.config->sources.at(0);
+    const auto& b = bare.config->sources.at(0);
+    CHECK(a.qos == b.qos);
+    CHECK(a.version == b.version);
+    CHECK(a.keep_alive == b.keep_alive);
+    CHECK(a.session_expiry == b.session_expiry);
+    CHECK(a.connect_timeout == b.connect_timeout);
+    CHECK(a.reconnect_min == b.reconnect_min);
+    CHECK(a.reconnect_max == b.reconnect_max);
+    CHECK(a.receive_maximum == b.receive_maximum);
+    const auto& s = full.config->streams.at("telemetry");
+    const auto& t = bare.config->streams.at("telemetry");
+    CHECK(s.forward == t.forward);
+    CHECK(s.log.durability == t.log.durability);
+    CHECK(s.log.compression == t.log.compression);
+    CHECK(s.log.segment_bytes == t.log.segment_bytes);
+    CHECK(s.log.segment_age == t.log.segment_age);
+    CHECK(s.log.retention == t.log.retention);
+    CHECK(s.log.hold_until_forwarded == t.log.hold_until_forwarded);
+    CHECK(full.config->commit.commit_interval == bare.config->commit.commit_interval);
+    CHECK(full.config->commit.commit_bytes == bare.config->commit.commit_bytes);
+    CHECK(full.config->commit.queue_records_max == bare.config->commit.queue_records_max);
+    CHECK(full.config->commit.queue_bytes_max == bare.config->commit.queue_bytes_max);
+    CHECK(full.config->kafka->inflight_bytes == bare.config->kafka->inflight_bytes);
+    CHECK(full.config->kafka->compression == bare.config->kafka->compression);
+    CHECK(full.config->kafka->topics == bare.config->kafka->topics);
+    CHECK(full.config->kafka->partitions == bare.config->kafka->partitions);
+    CHECK(full.config->kafka->cursor_interval == bare.config->kafka->cursor_interval);
+    CHECK(full.config->kafka->retry_min == bare.config->kafka->retry_min);
+    CHECK(full.config->kafka->retry_max == bare.config->kafka->retry_max);
+}
