@@ -43,8 +43,12 @@ void Diagnostics::warning(const Place& place, std::string what, std::string todo
     warnings_.push_back({place, std::move(what), std::move(todo)});
 }
 
-std::vector<Diagnostic> Diagnostics::errors() const { return in_order(errors_); }
-std::vector<Diagnostic> Diagnostics::warnings() const { return in_order(warnings_); }
+std::vector<Diagnostic> Diagnostics::errors() const {
+    return in_order(errors_);
+}
+std::vector<Diagnostic> Diagnostics::warnings() const {
+    return in_order(warnings_);
+}
 
 std::string in_quotes(std::string_view text) {
     std::string result = "\"";

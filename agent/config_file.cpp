@@ -55,8 +55,7 @@ void add_option(ConfigTable& tree, const std::optional<std::string>& value, cons
 }
 
 /// Everything that was said, in one tree; nullopt where part of it could not be read.
-std::optional<ConfigTable> gather(const std::string& file, const ConfigOverrides& overrides,
-                                  Diagnostics& diagnostics) {
+std::optional<ConfigTable> gather(const std::string& file, const ConfigOverrides& overrides, Diagnostics& diagnostics) {
     ConfigTable tree;
     bool complete = add_file(tree, file, diagnostics);
     for (const auto& drop_in : drop_ins(file, diagnostics)) {

@@ -40,7 +40,8 @@ void read_agent(ConfigSection& top, Config& config) {
         section.error("id", in_quotes(config.id) + " is not an identity", "1 to 128 letters, digits and . _ : - [ ]");
     } else if (!section.has("id")) {
         config.id = host_name();
-        if (!is_identity(config.id)) section.missing("id", "the host name " + in_quotes(config.id) + " can't serve as one");
+        if (!is_identity(config.id))
+            section.missing("id", "the host name " + in_quotes(config.id) + " can't serve as one");
     }
     section.read_path("data_dir", config.data_dir);
     section.read("shutdown_timeout", config.shutdown_timeout, 0s, 1h);

@@ -60,8 +60,8 @@ void read_topics(ConfigSection& section, std::vector<std::string>& topics) {
             diagnostics.error(value->place, "source.mqtt.topics: " + filter.error().message());
             continue;
         }
-        const auto other = std::find_if(filters.begin(), filters.end(),
-                                        [&](const auto& before) { return before.overlaps(*filter); });
+        const auto other =
+            std::find_if(filters.begin(), filters.end(), [&](const auto& before) { return before.overlaps(*filter); });
         if (other != filters.end()) {
             diagnostics.warning(value->place,
                                 in_quotes(topic) + " overlaps with " +
@@ -178,7 +178,8 @@ void read_sources(ConfigSection& top, Config& config) {
                           "it is at " + to_string(named->second) + "; give each a name of its own");
             continue;
         }
-        const auto [session, is_free] = sessions.emplace(source.url + " " + source.client_id, section.place_of("client_id"));
+        const auto [session, is_free] =
+            sessions.emplace(source.url + " " + source.client_id, section.place_of("client_id"));
         if (!is_free) {
             section.error("client_id", in_quotes(source.client_id) + " is taken by another source of this broker",
                           "it is at " + to_string(session->second) + "; the two would throw each other out");

@@ -49,8 +49,9 @@ void read_stream(ConfigSection& section, StreamConfig& stream) {
 bool has_dotted_name(ConfigSection& section, const std::string& name) {
     for (const auto& entry : section.entries()) {
         if (entry.value.get_if<ConfigTable>() == nullptr) continue;
-        section.context().diagnostics.error(entry.key_place, "a stream has no tables in it",
-                                            "a name with a dot needs quotes: [stream.\"" + name + "." + entry.key + "\"]");
+        section.context().diagnostics.error(
+            entry.key_place, "a stream has no tables in it",
+            "a name with a dot needs quotes: [stream.\"" + name + "." + entry.key + "\"]");
         return true;
     }
     return false;
@@ -76,7 +77,8 @@ void read_streams(ConfigSection& top, Config& config) {
             diagnostics.error(entry.key_place, in_quotes(entry.key) + " is not a stream's name",
                               "1 to 249 letters, digits and . _ -");
         } else if (!used && entry.key.starts_with(kOwnStreamPrefix)) {
-            diagnostics.error(entry.key_place, "streams named " + std::string(kOwnStreamPrefix) + "… are the agent's own",
+            diagnostics.error(entry.key_place,
+                              "streams named " + std::string(kOwnStreamPrefix) + "… are the agent's own",
                               std::string("of these you can set ") + kDeadLetterStream + " and " + kEventsStream);
         } else if (!used) {
             diagnostics.warning(entry.key_place, "no route leads to the stream " + in_quotes(entry.key));

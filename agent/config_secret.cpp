@@ -24,8 +24,10 @@ void read_from_file(ConfigSection& section, std::optional<std::string>& target) 
         return;
     }
     while (text->ends_with('\n') || text->ends_with('\r')) text->pop_back();
-    if (text->empty()) section.error("password_file", in_quotes(path) + " is empty");
-    else target = std::move(*text);
+    if (text->empty())
+        section.error("password_file", in_quotes(path) + " is empty");
+    else
+        target = std::move(*text);
 }
 
 void read_from_environment(ConfigSection& section, std::optional<std::string>& target) {
@@ -49,8 +51,10 @@ bool read_password(ConfigSection& section, std::optional<std::string>& target) {
     std::string_view first;
     for (const auto key : kKeys) {
         if (!section.has(key)) continue;
-        if (first.empty()) first = key;
-        else section.error(key, in_quotes(first) + " is given too", "keep one of the two");
+        if (first.empty())
+            first = key;
+        else
+            section.error(key, in_quotes(first) + " is given too", "keep one of the two");
     }
     return !first.empty();
 }

@@ -14,7 +14,9 @@ constexpr const char* kInQuotes = "put it in quotes";
 constexpr const char* kDurationForm = "a whole number and ms, s, m, h or d, such as \"10s\"";
 constexpr const char* kSizeForm = "a whole number and B, KiB, MiB, GiB, KB, MB or GB, such as \"16MiB\"";
 
-std::string range(const std::string& min, const std::string& max) { return "from " + min + " to " + max; }
+std::string range(const std::string& min, const std::string& max) {
+    return "from " + min + " to " + max;
+}
 
 std::string started_at(const std::string& path, const Place& place) {
     const std::filesystem::path target(path);
@@ -28,7 +30,9 @@ ConfigSection::ConfigSection(const ReadContext& context, const ConfigTable* tabl
                              std::string title)
     : context_(context), table_(table), place_(std::move(place)), path_(std::move(path)), title_(std::move(title)) {}
 
-bool ConfigSection::has(std::string_view key) const { return table_ != nullptr && table_->find(key) != nullptr; }
+bool ConfigSection::has(std::string_view key) const {
+    return table_ != nullptr && table_->find(key) != nullptr;
+}
 
 Place ConfigSection::place_of(std::string_view key) const {
     const auto* entry = table_ == nullptr ? nullptr : table_->find(key);
@@ -71,8 +75,10 @@ bool ConfigSection::read(std::string_view key, bool& target) {
     const auto* value = take(key);
     if (value == nullptr) return false;
     const auto* boolean = value->get_if<bool>();
-    if (boolean == nullptr) wrong_type(key, *value, "true or false", "");
-    else target = *boolean;
+    if (boolean == nullptr)
+        wrong_type(key, *value, "true or false", "");
+    else
+        target = *boolean;
     return boolean != nullptr;
 }
 
@@ -91,7 +97,8 @@ bool ConfigSection::read(std::string_view key, std::chrono::milliseconds& target
         return false;
     }
     if (*duration < min || *duration > max) {
-        error(key, in_quotes(*text) + " is out of range", range(in_quotes(format_duration(min)), in_quotes(format_duration(max))));
+        error(key, in_quotes(*text) + " is out of range",
+              range(in_quotes(format_duration(min)), in_quotes(format_duration(max))));
         return false;
     }
     target = *duration;
@@ -154,8 +161,10 @@ std::vector<const ConfigValue*> ConfigSection::strings(std::string_view key) {
     }
     if (array->empty()) error(key, "is empty", "name at least one");
     for (const auto& element : *array) {
-        if (element.get_if<std::string>() != nullptr) texts.push_back(&element);
-        else context_.diagnostics.error(element.place, full_name(key) + " wants strings, not " + describe(element));
+        if (element.get_if<std::string>() != nullptr)
+            texts.push_back(&element);
+        else
+            context_.diagnostics.error(element.place, full_name(key) + " wants strings, not " + describe(element));
     }
     return texts;
 }
@@ -203,9 +212,9 @@ void ConfigSection::refuse_unknown() {
         const auto nearest = nearest_name(entry.key, known_);
         std::string what = "unknown key " + in_quotes(entry.key);
         if (!title_.empty()) what += " in " + title_;
-        context_.diagnostics.error(entry.key_place, what,
-                                   nearest ? "did you mean " + in_quotes(*nearest) + "?"
-                                           : "it is not known to this version of sluice");
+        context_.diagnostics.error(
+            entry.key_place, what,
+            nearest ? "did you mean " + in_quotes(*nearest) + "?" : "it is not known to this version of sluice");
     }
 }
 
@@ -238,8 +247,11 @@ std::optional<std::uint64_t> ConfigSection::size(std::string_view key, std::uint
     }
     const auto bytes = parse_size(*text);
     if (bytes && *bytes >= min && *bytes <= max) return bytes;
-    if (!bytes) error(key, in_quotes(*text) + " is not a size", kSizeForm);
-    else error(key, in_quotes(*text) + " is out of range", range(in_quotes(format_size(min)), in_quotes(format_size(max))));
+    if (!bytes)
+        error(key, in_quotes(*text) + " is not a size", kSizeForm);
+    else
+        error(key, in_quotes(*text) + " is out of range",
+              range(in_quotes(format_size(min)), in_quotes(format_size(max))));
     return std::nullopt;
 }
 

@@ -28,7 +28,9 @@ using Bio = std::unique_ptr<BIO, Destroy<BIO_free_all>>;
 using Certificate = std::unique_ptr<X509, Destroy<X509_free>>;
 using Key = std::unique_ptr<EVP_PKEY, Destroy<EVP_PKEY_free>>;
 
-Bio over(const std::string& text) { return Bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size()))); }
+Bio over(const std::string& text) {
+    return Bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
+}
 
 /// OpenSSL asks for a pass phrase on the terminal unless it is given another way; -1: there is none.
 int no_pass_phrase(char* /*buffer*/, int /*size*/, int /*writing*/, void* asked) {
@@ -36,7 +38,9 @@ int no_pass_phrase(char* /*buffer*/, int /*size*/, int /*writing*/, void* asked)
     return -1;
 }
 
-Certificate next_certificate(BIO* bio) { return Certificate(PEM_read_bio_X509(bio, nullptr, nullptr, nullptr)); }
+Certificate next_certificate(BIO* bio) {
+    return Certificate(PEM_read_bio_X509(bio, nullptr, nullptr, nullptr));
+}
 
 Key private_key(const std::string& text, bool& encrypted) {
     const auto bio = over(text);

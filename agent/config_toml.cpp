@@ -1,9 +1,10 @@
 #include "agent/config_toml.hpp"
 
 #define TOML_EXCEPTIONS 0
+#include <toml++/toml.h>
+
 #include <algorithm>
 #include <sstream>
-#include <toml++/toml.h>
 #include <tuple>
 #include <utility>
 

@@ -19,8 +19,8 @@ ConfigEntry* ConfigTable::find(std::string_view key) {
 bool ConfigValue::is_table_array() const {
     const auto* array = get_if<ConfigArray>();
     return array != nullptr && !array->empty() && std::all_of(array->begin(), array->end(), [](const auto& element) {
-        return element.template get_if<ConfigTable>() != nullptr;
-    });
+               return element.template get_if<ConfigTable>() != nullptr;
+           });
 }
 
 std::string describe(const ConfigValue& value) {

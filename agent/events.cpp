@@ -11,9 +11,9 @@ Events::Events(std::string agent_id, const storage::Clock& clock, bridge::Report
 
 void Events::gap(const storage::Gap& gap) {
     const auto missing = gap.next - gap.first;
-    report_(bridge::Severity::error, "stream " + gap.stream,
-            "gap of " + std::to_string(missing) + " offsets from " + std::to_string(gap.first.value()) + ": " +
-                gap.reason);
+    report_(
+        bridge::Severity::error, "stream " + gap.stream,
+        "gap of " + std::to_string(missing) + " offsets from " + std::to_string(gap.first.value()) + ": " + gap.reason);
     const auto now = clock_.now();
     const nlohmann::json event = {{"event", "gap"},
                                   {"agent", agent_id_},

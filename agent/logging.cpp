@@ -19,10 +19,14 @@ namespace {
 
 spdlog::level::level_enum level_of(bridge::Severity severity) {
     switch (severity) {
-        case bridge::Severity::debug: return spdlog::level::debug;
-        case bridge::Severity::info: return spdlog::level::info;
-        case bridge::Severity::warning: return spdlog::level::warn;
-        case bridge::Severity::error: return spdlog::level::err;
+        case bridge::Severity::debug:
+            return spdlog::level::debug;
+        case bridge::Severity::info:
+            return spdlog::level::info;
+        case bridge::Severity::warning:
+            return spdlog::level::warn;
+        case bridge::Severity::error:
+            return spdlog::level::err;
     }
     return spdlog::level::err;
 }
@@ -33,7 +37,9 @@ bridge::Severity severity_of(spdlog::level::level_enum level) {
     return level == spdlog::level::warn ? bridge::Severity::warning : bridge::Severity::error;
 }
 
-std::string_view view(const spdlog::string_view_t& text) { return {text.data(), text.size()}; }
+std::string_view view(const spdlog::string_view_t& text) {
+    return {text.data(), text.size()};
+}
 
 storage::Timestamp time_of(const spdlog::details::log_msg& message) {
     return std::chrono::time_point_cast<std::chrono::milliseconds>(message.time);
@@ -77,10 +83,14 @@ class LineSink final : public spdlog::sinks::base_sink<std::mutex> {
 
 std::string_view to_string(bridge::Severity severity) {
     switch (severity) {
-        case bridge::Severity::debug: return "debug";
-        case bridge::Severity::info: return "info";
-        case bridge::Severity::warning: return "warning";
-        case bridge::Severity::error: return "error";
+        case bridge::Severity::debug:
+            return "debug";
+        case bridge::Severity::info:
+            return "info";
+        case bridge::Severity::warning:
+            return "warning";
+        case bridge::Severity::error:
+            return "error";
     }
     return "error";
 }

@@ -41,8 +41,8 @@ Result<std::unique_ptr<Supervisor>> Supervisor::start(const Config& config, brid
 }
 
 Result<void> Supervisor::open_logs() {
-    auto logs = storage::LogDir::open(files_, clock_, config_.data_dir,
-                                      [this](const storage::Gap& gap) { events_.gap(gap); });
+    auto logs =
+        storage::LogDir::open(files_, clock_, config_.data_dir, [this](const storage::Gap& gap) { events_.gap(gap); });
     if (!logs) return logs.error();
     logs_ = std::move(*logs);
     if (auto log = logs_->open_stream(bridge::mqtt::kInboundStream, inbound_options()); !log) return log.error();
@@ -69,7 +69,8 @@ storage::GroupCommit::Observer Supervisor::commit_observer() {
     };
     observer.on_space_again = [this] { report_(bridge::Severity::info, "log", "there is space again"); };
     observer.on_sync_failed = [this](const storage::Error& error) {
-        report_(bridge::Severity::error, "log", error.message() + " (the agent ends; its log recovers at the next start)");
+        report_(bridge::Severity::error, "log",
+                error.message() + " (the agent ends; its log recovers at the next start)");
         failed_ = true;
     };
     return observer;
@@ -91,13 +92,12 @@ Result<void> Supervisor::start_parts() {
         for (const auto& [name, stream] : config_.streams) {
             if (stream.forward) targets.push_back({name, stream.kafka_topic.value_or(name)});
         }
-        auto forwarder = bridge::kafka::Forwarder::start(
-            *config_.kafka, std::move(targets),
-            {*logs_, *commit_, *catalog_, kDeadLetterStream, report_,
-             [this](const std::string& stream, storage::Offset cursor) {
-                 const std::lock_guard lock(finished_mutex_);
-                 finished_[stream] = cursor;
-             }});
+        auto forwarder = bridge::kafka::Forwarder::start(*config_.kafka, std::move(targets),
+                                                         {*logs_, *commit_, *catalog_, kDeadLetterStream, report_,
+                                                          [this](const std::string& stream, storage::Offset cursor) {
+                                                              const std::lock_guard lock(finished_mutex_);
+                                                              finished_[stream] = cursor;
+                                                          }});
         if (!forwarder) return forwarder.error();
         forwarder_ = std::move(*forwarder);
     }

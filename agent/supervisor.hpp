@@ -41,7 +41,8 @@ struct AgentStatus {
 class Supervisor {
  public:
     /// Starts the agent. Neither brokers nor the cluster have to be there.
-    [[nodiscard]] static storage::Result<std::unique_ptr<Supervisor>> start(const Config& config, bridge::Report report);
+    [[nodiscard]] static storage::Result<std::unique_ptr<Supervisor>> start(const Config& config,
+                                                                            bridge::Report report);
     Supervisor(const Supervisor&) = delete;
     Supervisor& operator=(const Supervisor&) = delete;
     ~Supervisor();

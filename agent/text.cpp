@@ -54,10 +54,14 @@ std::string one_line(std::string_view text) {
     result.reserve(text.size());
     for (const char c : text) {
         const auto byte = static_cast<unsigned char>(c);
-        if (c == '\n') result += "\\n";
-        else if (c == '\t') result += "\\t";
-        else if (byte < 0x20 || byte == 0x7f) result.append({'\\', 'x', kHexDigits[byte >> 4U], kHexDigits[byte & 0xfU]});
-        else result += c;
+        if (c == '\n')
+            result += "\\n";
+        else if (c == '\t')
+            result += "\\t";
+        else if (byte < 0x20 || byte == 0x7f)
+            result.append({'\\', 'x', kHexDigits[byte >> 4U], kHexDigits[byte & 0xfU]});
+        else
+            result += c;
     }
     return result;
 }
@@ -75,8 +79,7 @@ std::string base64(std::string_view bytes) {
     std::string text;
     text.reserve((bytes.size() + 2) / 3 * 4);
     for (std::size_t at = 0; at < bytes.size(); at += 3) {
-        const auto group =
-            (byte_at(bytes, at) << 16U) | (byte_at(bytes, at + 1) << 8U) | byte_at(bytes, at + 2);
+        const auto group = (byte_at(bytes, at) << 16U) | (byte_at(bytes, at + 1) << 8U) | byte_at(bytes, at + 2);
         const auto rest = bytes.size() - at;
         text += kBase64Digits[(group >> 18U) & 63U];
         text += kBase64Digits[(group >> 12U) & 63U];

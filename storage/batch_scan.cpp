@@ -49,7 +49,8 @@ Result<std::optional<FilePosition>> find_intact_batch(const File& file, FilePosi
     std::vector<std::byte> window(kWindowBytes);
     std::vector<std::byte> batch;
     while (from < end && end - from >= kBatchHeaderBytes) {
-        const auto got = file.read_at(from, std::span(window).first(std::min<std::uint64_t>(window.size(), end - from)));
+        const auto got =
+            file.read_at(from, std::span(window).first(std::min<std::uint64_t>(window.size(), end - from)));
         if (!got) return got.error();
         if (*got < kBatchHeaderBytes) break;
         const auto candidates = *got - kBatchHeaderBytes + 1;

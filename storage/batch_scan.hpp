@@ -41,8 +41,8 @@ enum class Tail : std::uint8_t {
 };
 
 struct SegmentScan {
-    FilePosition end;           ///< the end of the last intact batch
-    Offset next_offset;         ///< the offset after it; the base offset in an empty segment
+    FilePosition end;    ///< the end of the last intact batch
+    Offset next_offset;  ///< the offset after it; the base offset in an empty segment
     Tail tail = Tail::clean;
     std::vector<Damage> damages;
     OffsetIndex index;

@@ -19,7 +19,8 @@ Error failed(sqlite3* database, std::string_view operation) {
     const bool damaged = code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
     std::string what = "catalog: cannot ";
     what.append(operation).append(": ").append(sqlite3_errmsg(database));
-    if (damaged) what += " (move the file away: records are safe in the log, and forwarding starts over from its start)";
+    if (damaged)
+        what += " (move the file away: records are safe in the log, and forwarding starts over from its start)";
     return {damaged ? Errc::corrupt : code == SQLITE_FULL ? Errc::no_space : Errc::io, std::move(what)};
 }
 
@@ -81,9 +82,9 @@ Catalog::Catalog(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Catalog::~Catalog() = default;
 
 Result<std::unique_ptr<Catalog>> Catalog::open(const std::string& path, CatalogMode mode) {
-    const int flags = (mode == CatalogMode::read_only ? SQLITE_OPEN_READONLY
-                                                      : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE) |
-                      SQLITE_OPEN_NOMUTEX;
+    const int flags =
+        (mode == CatalogMode::read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE) |
+        SQLITE_OPEN_NOMUTEX;
     sqlite3* raw = nullptr;
     const int opened = sqlite3_open_v2(path.c_str(), &raw, flags, nullptr);
     Database database(raw, &sqlite3_close);
@@ -103,8 +104,7 @@ Result<std::optional<Offset>> Catalog::cursor(std::string_view reader, std::stri
                                               const LogId& log_id) const {
     const std::lock_guard lock(impl_->mutex);
     auto* database = impl_->database.get();
-    auto statement =
-        prepare(database, "SELECT next_offset FROM cursor WHERE reader = ? AND stream = ? AND log_id = ?");
+    auto statement = prepare(database, "SELECT next_offset FROM cursor WHERE reader = ? AND stream = ? AND log_id = ?");
     if (!statement) return statement.error();
     bind_text(statement->get(), 1, reader);
     bind_text(statement->get(), 2, stream);

@@ -51,8 +51,8 @@ Result<std::vector<std::byte>> decompress_lz4(std::span<const std::byte> bytes) 
     if (LZ4F_isError(LZ4F_createDecompressionContext(&raw, LZ4F_VERSION)) != 0) {
         return Error(Errc::io, "lz4: out of memory");
     }
-    const std::unique_ptr<LZ4F_dctx, decltype(&LZ4F_freeDecompressionContext)> context(
-        raw, &LZ4F_freeDecompressionContext);
+    const std::unique_ptr<LZ4F_dctx, decltype(&LZ4F_freeDecompressionContext)> context(raw,
+                                                                                       &LZ4F_freeDecompressionContext);
     std::vector<std::byte> out;
     std::size_t used = 0;
     for (std::size_t hint = 1; hint != 0;) {

@@ -37,8 +37,8 @@ class PosixFile final : public File {
     Result<std::size_t> read_at(FilePosition from, std::span<std::byte> into) const override {
         std::size_t done = 0;
         while (done < into.size()) {
-            const auto n = ::pread(fd_.get(), into.data() + done, into.size() - done,
-                                   static_cast<off_t>(from.value() + done));
+            const auto n =
+                ::pread(fd_.get(), into.data() + done, into.size() - done, static_cast<off_t>(from.value() + done));
             if (n < 0 && errno == EINTR) continue;
             if (n < 0) return failed("read");
             if (n == 0) break;
@@ -50,8 +50,8 @@ class PosixFile final : public File {
     Result<void> write_at(FilePosition to, std::span<const std::byte> bytes) override {
         std::size_t done = 0;
         while (done < bytes.size()) {
-            const auto n = ::pwrite(fd_.get(), bytes.data() + done, bytes.size() - done,
-                                    static_cast<off_t>(to.value() + done));
+            const auto n =
+                ::pwrite(fd_.get(), bytes.data() + done, bytes.size() - done, static_cast<off_t>(to.value() + done));
             if (n < 0 && errno == EINTR) continue;
             if (n < 0) return failed("write");
             done += static_cast<std::size_t>(n);
@@ -89,9 +89,7 @@ class PosixFile final : public File {
     }
 
  private:
-    [[nodiscard]] Error failed(std::string_view operation) const {
-        return Error::from_errno(errno, operation, path_);
-    }
+    [[nodiscard]] Error failed(std::string_view operation) const { return Error::from_errno(errno, operation, path_); }
 
     Descriptor fd_;
     std::string path_;
@@ -107,9 +105,12 @@ class PosixFileLock final : public FileLock {
 
 int open_flags(OpenMode mode) {
     switch (mode) {
-        case OpenMode::read: return O_RDONLY;
-        case OpenMode::read_write: return O_RDWR;
-        case OpenMode::create: return O_RDWR | O_CREAT;
+        case OpenMode::read:
+            return O_RDONLY;
+        case OpenMode::read_write:
+            return O_RDWR;
+        case OpenMode::create:
+            return O_RDWR | O_CREAT;
     }
     return O_RDONLY;
 }

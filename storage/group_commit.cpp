@@ -28,7 +28,9 @@ GroupCommit::GroupCommit(GroupCommitOptions options, Observer observer)
       queue_(options.queue_records_max, options.queue_bytes_max),
       thread_([this] { run(); }) {}
 
-GroupCommit::~GroupCommit() { stop(); }
+GroupCommit::~GroupCommit() {
+    stop();
+}
 
 void GroupCommit::append(Log& log, Record record, Completion done) {
     const auto bytes = record.size_bytes();

@@ -26,11 +26,11 @@
 namespace sluice::storage {
 
 struct GroupCommitOptions {
-    std::chrono::milliseconds commit_interval{0};   ///< wait this long for company; 0: as soon as the last sync ended
-    std::size_t commit_bytes = 1U << 20U;           ///< … but no longer once this much has gathered
-    std::size_t queue_records_max = 65536;          ///< beyond these, append() blocks its caller
+    std::chrono::milliseconds commit_interval{0};  ///< wait this long for company; 0: as soon as the last sync ended
+    std::size_t commit_bytes = 1U << 20U;          ///< … but no longer once this much has gathered
+    std::size_t queue_records_max = 65536;         ///< beyond these, append() blocks its caller
     std::size_t queue_bytes_max = 32U << 20U;
-    std::chrono::milliseconds retry_interval{1000}; ///< how often a write that found no space is tried again
+    std::chrono::milliseconds retry_interval{1000};  ///< how often a write that found no space is tried again
 };
 
 /// Called on the log thread, exactly once, after the record is accepted or refused. Must not block.
@@ -42,8 +42,8 @@ class GroupCommit {
         std::uint64_t records_appended = 0;  ///< accepted
         std::uint64_t bytes_appended = 0;    ///< record bytes, accepted
         std::uint64_t commits = 0;
-        bool blocked_by_space = false;       ///< a write found no space and is being retried
-        bool sync_failed = false;            ///< the log is closed for writing; the process should exit
+        bool blocked_by_space = false;  ///< a write found no space and is being retried
+        bool sync_failed = false;       ///< the log is closed for writing; the process should exit
     };
     /// What the owner must hear of; called on the log thread.
     struct Observer {

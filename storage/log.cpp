@@ -34,8 +34,7 @@ Log::Log(FileSystem& files, const Clock& clock, std::string directory, std::stri
 
 Result<std::unique_ptr<Log>> Log::open(FileSystem& files, const Clock& clock, std::string directory, std::string name,
                                        LogOptions options, GapReport on_gap) {
-    std::unique_ptr<Log> log(
-        new Log(files, clock, std::move(directory), std::move(name), options, std::move(on_gap)));
+    std::unique_ptr<Log> log(new Log(files, clock, std::move(directory), std::move(name), options, std::move(on_gap)));
     if (auto done = files.make_directories(log->directory_); !done) return done.error();
     if (auto done = remove_leftovers(files, log->directory_); !done) return done.error();
     if (auto done = log->load_segments(); !done) return done.error();
@@ -53,8 +52,10 @@ Result<void> Log::load_segments() {
     auto id = read_log_id(files_, directory_);
     if (!id && id.error().kind() != Errc::not_found && id.error().kind() != Errc::corrupt) return id.error();
     // Without its id, or without its segments, this is another log: no cursor of the old one may be applied to it.
-    if (!id || bases.empty()) id_ = LogId::random();
-    else id_ = *id;
+    if (!id || bases.empty())
+        id_ = LogId::random();
+    else
+        id_ = *id;
     if (bases.empty()) return create_anew();
     if (!id) {
         if (auto done = replace_file(files_, directory_, kLogIdFile, id_.to_string() + "\n"); !done) return done;
@@ -233,9 +234,8 @@ std::shared_ptr<const Segment> Log::segment_for(Offset offset) const {
 
 std::shared_ptr<const Segment> Log::segment_after(const Segment& segment) const {
     const std::lock_guard lock(mutex_);
-    const auto after =
-        std::upper_bound(segments_.begin(), segments_.end(), segment.base_offset(),
-                         [](Offset a, const auto& candidate) { return a < candidate->base_offset(); });
+    const auto after = std::upper_bound(segments_.begin(), segments_.end(), segment.base_offset(),
+                                        [](Offset a, const auto& candidate) { return a < candidate->base_offset(); });
     return after == segments_.end() ? nullptr : *after;
 }
 

@@ -50,9 +50,8 @@ using GapReport = std::function<void(const Gap&)>;
 class Log {
  public:
     /// Opens the log in `directory`, recovering its last segment, or creates it.
-    [[nodiscard]] static Result<std::unique_ptr<Log>> open(FileSystem& files, const Clock& clock,
-                                                           std::string directory, std::string name, LogOptions options,
-                                                           GapReport on_gap);
+    [[nodiscard]] static Result<std::unique_ptr<Log>> open(FileSystem& files, const Clock& clock, std::string directory,
+                                                           std::string name, LogOptions options, GapReport on_gap);
     Log(const Log&) = delete;
     Log& operator=(const Log&) = delete;
 
@@ -117,10 +116,10 @@ class Log {
 
     std::atomic<std::int64_t> end_{0};
     std::atomic<std::int64_t> high_watermark_{0};
-    bool failed_ = false;                          // log thread
-    std::optional<Timestamp> active_since_;        // log thread: when the active segment got its first batch
+    bool failed_ = false;                    // log thread
+    std::optional<Timestamp> active_since_;  // log thread: when the active segment got its first batch
 
-    mutable std::mutex mutex_;                     // guards the two below
+    mutable std::mutex mutex_;                        // guards the two below
     std::vector<std::shared_ptr<Segment>> segments_;  // by base offset; never empty; the last is active
     mutable std::set<std::string> reported_damage_;
     std::mutex subscribers_mutex_;

@@ -40,7 +40,7 @@ class LogReader {
     Offset position_;
     std::shared_ptr<const Segment> segment_;  // nullptr: to be looked up from position_
     FilePosition file_position_;
-    std::vector<std::byte> buffer_;           // bytes of segment_ from buffer_position_, all below its end then
+    std::vector<std::byte> buffer_;  // bytes of segment_ from buffer_position_, all below its end then
     FilePosition buffer_position_;
 };
 

@@ -39,7 +39,9 @@ std::int64_t sum(std::int64_t a, std::int64_t b) {
     return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) + static_cast<std::uint64_t>(b));
 }
 
-std::int64_t millis(Timestamp timestamp) { return timestamp.time_since_epoch().count(); }
+std::int64_t millis(Timestamp timestamp) {
+    return timestamp.time_since_epoch().count();
+}
 
 void put_bytes(std::vector<std::byte>& out, std::string_view text) {
     const auto bytes = std::as_bytes(std::span(text));
@@ -61,8 +63,8 @@ void put_record(std::vector<std::byte>& out, const Record& record, std::int64_t 
     std::size_t length = 1 + varint_size(timestamp_delta) + varint_size(offset_delta) + nullable_size(record.key) +
                          nullable_size(record.value) + varint_size(header_count);
     for (const auto& header : record.headers) {
-        length += varint_size(static_cast<std::int64_t>(header.key.size())) + header.key.size() +
-                  nullable_size(header.value);
+        length +=
+            varint_size(static_cast<std::int64_t>(header.key.size())) + header.key.size() + nullable_size(header.value);
     }
     put_varint(out, static_cast<std::int64_t>(length));
     out.push_back(std::byte{0});  // record attributes: none are defined
@@ -160,9 +162,12 @@ Result<void> compress_records(std::vector<std::byte>& batch, BatchHeader& header
 
 std::string_view to_string(Compression compression) {
     switch (compression) {
-        case Compression::none: return "none";
-        case Compression::lz4: return "lz4";
-        case Compression::zstd: return "zstd";
+        case Compression::none:
+            return "none";
+        case Compression::lz4:
+            return "lz4";
+        case Compression::zstd:
+            return "zstd";
     }
     return "unknown";
 }

@@ -11,7 +11,9 @@ namespace sluice::storage {
 
 namespace {
 
-bool means_full(int error_number) { return error_number == ENOSPC || error_number == EDQUOT; }
+bool means_full(int error_number) {
+    return error_number == ENOSPC || error_number == EDQUOT;
+}
 
 }  // namespace
 

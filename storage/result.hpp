@@ -16,15 +16,15 @@ namespace sluice::storage {
 
 /// What went wrong, as far as a caller decides by it. The text of an Error says the rest.
 enum class Errc : std::uint8_t {
-    io,             ///< the operating system refused; Error::code() holds its errno
-    no_space,       ///< the disk (or the quota) is full; nothing of the append was accepted
-    sync_failed,    ///< a sync failed: the log takes no more writes in this process
-    corrupt,        ///< bytes on disk are not what was written
-    invalid,        ///< the caller's input can't be represented (too large, malformed)
-    locked,         ///< another process holds the directory
-    not_found,      ///< no such stream, offset or file
-    closed,         ///< the object was stopped; nothing was written
-    rejected,       ///< the peer or a library refused
+    io,           ///< the operating system refused; Error::code() holds its errno
+    no_space,     ///< the disk (or the quota) is full; nothing of the append was accepted
+    sync_failed,  ///< a sync failed: the log takes no more writes in this process
+    corrupt,      ///< bytes on disk are not what was written
+    invalid,      ///< the caller's input can't be represented (too large, malformed)
+    locked,       ///< another process holds the directory
+    not_found,    ///< no such stream, offset or file
+    closed,       ///< the object was stopped; nothing was written
+    rejected,     ///< the peer or a library refused
 };
 
 /// An error with what a person needs: the operation, and where (file, position).

@@ -10,7 +10,8 @@ namespace sluice::storage {
 
 namespace {
 
-// Space is reserved in steps, so that a sync writes data and no file size, and a stream that is hardly used stays small.
+// Space is reserved in steps, so that a sync writes data and no file size, and a stream that is hardly used stays
+// small.
 constexpr std::uint64_t kAllocateBytes = 1U << 20U;
 constexpr std::size_t kOffsetDigits = 20;
 
@@ -38,8 +39,7 @@ Segment::Segment(FileSystem& files, std::string directory, Offset base_offset, s
       base_offset_(base_offset),
       file_(std::move(file)) {}
 
-Result<std::shared_ptr<Segment>> Segment::create(FileSystem& files, const std::string& directory,
-                                                 Offset base_offset) {
+Result<std::shared_ptr<Segment>> Segment::create(FileSystem& files, const std::string& directory, Offset base_offset) {
     auto file = files.open(directory + "/" + segment_file_name(base_offset, kLogSuffix), OpenMode::create);
     if (!file) return file.error();
     // The file may be there: a roll that was cut short by a crash, or that found no space for its first batch.

@@ -8,7 +8,9 @@ namespace sluice::storage {
 namespace {
 
 constexpr std::string_view kHexDigits = "0123456789abcdef";
-constexpr bool dash_before(std::size_t byte) { return byte == 4 || byte == 6 || byte == 8 || byte == 10; }
+constexpr bool dash_before(std::size_t byte) {
+    return byte == 4 || byte == 6 || byte == 8 || byte == 10;
+}
 
 }  // namespace
 

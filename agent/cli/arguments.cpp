@@ -41,8 +41,8 @@ void add_log_options(CLI::App* command, LogArguments& log) {
 
 void add_run(CLI::App& app, Run& run) {
     auto arguments = std::make_shared<RunArguments>();
-    auto* command = add_command(app, "run", "Run the agent, until SIGTERM or Ctrl-C",
-                                "sluice run -c /etc/sluice/sluice.toml");
+    auto* command =
+        add_command(app, "run", "Run the agent, until SIGTERM or Ctrl-C", "sluice run -c /etc/sluice/sluice.toml");
     add_config_options(command, arguments->config);
     command->callback([&run, arguments] { run = [arguments] { return run_command(*arguments); }; });
 }
@@ -75,8 +75,8 @@ void add_demo(CLI::App& app, Run& run) {
 
 void add_log_ls(CLI::App& log, Run& run) {
     auto arguments = std::make_shared<LogLsArguments>();
-    auto* command = add_command(log, "ls", "List the streams: offsets, size, cursors",
-                                "sluice log ls --data-dir /var/lib/sluice");
+    auto* command =
+        add_command(log, "ls", "List the streams: offsets, size, cursors", "sluice log ls --data-dir /var/lib/sluice");
     add_log_options(command, arguments->log);
     command->add_flag("--json", arguments->json, "one JSON object a line");
     command->callback([&run, arguments] { run = [arguments] { return log_ls_command(*arguments); }; });

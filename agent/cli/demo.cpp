@@ -35,8 +35,10 @@ class TempDir {
  public:
     TempDir() : path_(std::filesystem::temp_directory_path() / "sluice-demo-XXXXXX") {
         std::string name = path_.string();
-        if (::mkdtemp(name.data()) != nullptr) path_ = name;
-        else path_.clear();
+        if (::mkdtemp(name.data()) != nullptr)
+            path_ = name;
+        else
+            path_.clear();
     }
     TempDir(const TempDir&) = delete;
     TempDir& operator=(const TempDir&) = delete;
@@ -95,14 +97,18 @@ class Show {
         const auto rates = meter_.update({SteadyClock::now(), status.accepted, status.forwarded, status.backlog});
         std::array<char, 32> drain{};
         const bool keeps_up = static_cast<double>(status.backlog) <= rates.accepted_per_s;
-        if (cluster_away) std::snprintf(drain.data(), drain.size(), "away");
-        else if (keeps_up) std::snprintf(drain.data(), drain.size(), "live");
-        else if (!rates.drain_time) std::snprintf(drain.data(), drain.size(), "growing");
-        else std::snprintf(drain.data(), drain.size(), "%.1f", rates.drain_time->count());
+        if (cluster_away)
+            std::snprintf(drain.data(), drain.size(), "away");
+        else if (keeps_up)
+            std::snprintf(drain.data(), drain.size(), "live");
+        else if (!rates.drain_time)
+            std::snprintf(drain.data(), drain.size(), "growing");
+        else
+            std::snprintf(drain.data(), drain.size(), "%.1f", rates.drain_time->count());
         std::printf("%5lld %10llu %10llu %12llu %9llu %11s\n", static_cast<long long>(elapsed().count()),
                     static_cast<unsigned long long>(status.received), static_cast<unsigned long long>(status.accepted),
-                    static_cast<unsigned long long>(status.forwarded),
-                    static_cast<unsigned long long>(status.backlog), drain.data());
+                    static_cast<unsigned long long>(status.forwarded), static_cast<unsigned long long>(status.backlog),
+                    drain.data());
         std::fflush(stdout);
     }
 
@@ -188,10 +194,11 @@ int demo_command(const DemoArguments& arguments) {
     std::ofstream(config_path) << configuration(directory.path(), broker->port, (*cluster)->brokers());
     auto config = load_config(config_path, {});
     if (!config.config) return fail(config.text());
-    std::printf("cluster:  %s at %s\nbroker:   mosquitto at 127.0.0.1:%d\ndevices:  20 pumps, %d messages/s, QoS 1; %s "
-                "wears out\nagent:    forwards plant/{device}/telemetry to the topic \"%s\", key {device}\n",
-                (*cluster)->name().c_str(), (*cluster)->brokers().c_str(), broker->port,
-                arguments.messages_per_second, demo::kWornPump, kTopic);
+    std::printf(
+        "cluster:  %s at %s\nbroker:   mosquitto at 127.0.0.1:%d\ndevices:  20 pumps, %d messages/s, QoS 1; %s "
+        "wears out\nagent:    forwards plant/{device}/telemetry to the topic \"%s\", key {device}\n",
+        (*cluster)->name().c_str(), (*cluster)->brokers().c_str(), broker->port, arguments.messages_per_second,
+        demo::kWornPump, kTopic);
 
     auto agent = Supervisor::start(*config.config, make_report(config.config->log_level, LogFormat::text));
     if (!agent) return fail(agent.error().message());

@@ -30,9 +30,12 @@ std::string text_line(const RecordView& record) {
 
 /// Under `name` as a string where it is UTF-8, under `name`_base64 where it is not.
 void put(nlohmann::ordered_json& object, const std::string& name, const std::optional<std::string_view>& bytes) {
-    if (!bytes) object[name] = nullptr;
-    else if (is_utf8(*bytes)) object[name] = *bytes;
-    else object[name + "_base64"] = base64(*bytes);
+    if (!bytes)
+        object[name] = nullptr;
+    else if (is_utf8(*bytes))
+        object[name] = *bytes;
+    else
+        object[name + "_base64"] = base64(*bytes);
 }
 
 std::string json_line(const RecordView& record) {

@@ -109,8 +109,10 @@ Result<std::vector<StreamFiles>> find_streams(storage::FileSystem& files, const 
         all += (all.empty() ? "" : ", ") + stream;
         if (!only.empty() && stream != only) continue;
         auto found = look_into(files, data_dir, std::move(stream));
-        if (found) streams.push_back(std::move(*found));
-        else if (found.error().kind() != Errc::not_found) return found.error();
+        if (found)
+            streams.push_back(std::move(*found));
+        else if (found.error().kind() != Errc::not_found)
+            return found.error();
     }
     if (!only.empty() && streams.empty()) {
         return Error(Errc::not_found, data_dir + "/log: there is no stream \"" + only + "\" (there are: " + all + ")");

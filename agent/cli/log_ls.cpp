@@ -56,10 +56,14 @@ bool is_missing(storage::FileSystem& files, const std::string& path) {
 std::string unchanging(const std::string& path) {
     std::string uri = "file:";
     for (const char c : path) {
-        if (c == '%') uri += "%25";
-        else if (c == '?') uri += "%3f";
-        else if (c == '#') uri += "%23";
-        else uri += c;
+        if (c == '%')
+            uri += "%25";
+        else if (c == '?')
+            uri += "%3f";
+        else if (c == '#')
+            uri += "%23";
+        else
+            uri += c;
     }
     return uri + "?immutable=1";
 }
@@ -85,9 +89,10 @@ void print_table(const std::vector<Row>& rows) {
     std::size_t width = std::string("STREAM").size();
     for (const auto& row : rows) width = std::max(width, row.files.stream.size());
     const auto name_width = static_cast<int>(width);
-    std::cout << std::left << std::setw(name_width) << "STREAM" << "  " << std::setw(36) << "LOG ID" << std::right
-              << std::setw(10) << "SEGMENTS" << std::setw(14) << "START" << std::setw(14) << "END" << std::setw(16)
-              << "BYTES" << "  CURSORS\n";
+    std::cout << std::left << std::setw(name_width) << "STREAM"
+              << "  " << std::setw(36) << "LOG ID" << std::right << std::setw(10) << "SEGMENTS" << std::setw(14)
+              << "START" << std::setw(14) << "END" << std::setw(16) << "BYTES"
+              << "  CURSORS\n";
     for (const auto& row : rows) {
         const auto id = row.files.log_id ? row.files.log_id->to_string() : std::string("unreadable");
         std::cout << std::left << std::setw(name_width) << row.files.stream << "  " << std::setw(36) << id << std::right
@@ -112,9 +117,8 @@ void print_json(const std::vector<Row>& rows) {
         line["bytes"] = row.bytes;
         auto& cursors = line["cursors"] = nlohmann::ordered_json::array();
         for (const auto& cursor : row.cursors) {
-            cursors.push_back({{"reader", cursor.reader},
-                               {"offset", cursor.offset.value()},
-                               {"behind", row.end - cursor.offset}});
+            cursors.push_back(
+                {{"reader", cursor.reader}, {"offset", cursor.offset.value()}, {"behind", row.end - cursor.offset}});
         }
         std::cout << line.dump() << '\n';
     }
@@ -137,8 +141,10 @@ int log_ls_command(const LogLsArguments& arguments) {
                      [&](const Cursor& cursor) { return belongs(cursor, row->files); });
         rows.push_back(std::move(*row));
     }
-    if (arguments.json) print_json(rows);
-    else print_table(rows);
+    if (arguments.json)
+        print_json(rows);
+    else
+        print_table(rows);
     std::cout.flush();
     return std::cout ? kExitSuccess : kExitFailure;
 }

@@ -97,17 +97,22 @@ class StreamCheck {
         const auto name = storage::segment_file_name(base, storage::kLogSuffix);
         const auto set_aside = std::find_if(stream_.set_aside.begin(), stream_.set_aside.end(),
                                             [&](const std::string& file) { return file.starts_with(name); });
-        if (set_aside == stream_.set_aside.end()) fault_at(path, hole.at, what);
-        else note(path, hole.at, what + ": recovery has reported them, and keeps their bytes in " + *set_aside);
+        if (set_aside == stream_.set_aside.end())
+            fault_at(path, hole.at, what);
+        else
+            note(path, hole.at, what + ": recovery has reported them, and keeps their bytes in " + *set_aside);
     }
 
     void check_tail(const std::string& path, const storage::SegmentScan& scan, bool last) {
         if (scan.tail == Tail::clean) return;
         const bool torn = scan.tail == Tail::torn;
         const std::string what = torn ? "ends in an unfinished batch" : "ends in reserved space";
-        if (!last) fault_at(path, scan.end, what + ", and is not the last segment");
-        else if (torn) note(path, scan.end, what + ": a write that did not finish, or goes on; the agent cuts it");
-        else note(path, scan.end, what + ": the agent is running, or did not stop cleanly");
+        if (!last)
+            fault_at(path, scan.end, what + ", and is not the last segment");
+        else if (torn)
+            note(path, scan.end, what + ": a write that did not finish, or goes on; the agent cuts it");
+        else
+            note(path, scan.end, what + ": the agent is running, or did not stop cleanly");
     }
 
     /// Each entry names a batch and its last offset. Only a closed segment's index is ever looked at by the agent.
@@ -121,8 +126,10 @@ class StreamCheck {
         }
         const auto wrong = first_wrong_entry(*bytes, base);
         if (!wrong) return {};
-        if (last) note(path, *wrong, "does not fit the segment: it is made anew when the segment is closed");
-        else fault_at(path, *wrong, "index entry does not fit the segment");
+        if (last)
+            note(path, *wrong, "does not fit the segment: it is made anew when the segment is closed");
+        else
+            fault_at(path, *wrong, "index entry does not fit the segment");
         return {};
     }
 
@@ -154,7 +161,7 @@ class StreamCheck {
 
     storage::FileSystem& files_;
     const StreamFiles& stream_;
-    std::optional<Offset> next_;  // the offset that must come next; nullopt: any
+    std::optional<Offset> next_;                         // the offset that must come next; nullopt: any
     std::vector<Hole> holes_;                            // of the segment
     std::vector<std::pair<FilePosition, Offset>> ends_;  // of the segment's batches: position, last offset
     std::uint64_t batches_ = 0;

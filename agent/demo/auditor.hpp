@@ -17,8 +17,8 @@
 namespace sluice::agent::demo {
 
 struct Verdict {
-    std::uint64_t published = 0;   ///< messages that the broker acknowledged to a device
-    std::uint64_t in_kafka = 0;    ///< different ones of them that a consumer has read back
+    std::uint64_t published = 0;  ///< messages that the broker acknowledged to a device
+    std::uint64_t in_kafka = 0;   ///< different ones of them that a consumer has read back
     std::uint64_t lost = 0;
     std::uint64_t duplicates = 0;  ///< records that a consumer has read once too often
     double first_vibration = 0;    ///< of the worn pump, as read back

@@ -24,7 +24,9 @@ void become_child(pid_t parent) {
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
-storage::Error fork_failed() { return storage::Error::from_errno(errno, "start", "a process"); }
+storage::Error fork_failed() {
+    return storage::Error::from_errno(errno, "start", "a process");
+}
 
 }  // namespace
 

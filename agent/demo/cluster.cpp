@@ -92,7 +92,8 @@ storage::Result<std::unique_ptr<Cluster>> start_command_cluster(const std::strin
     std::vector<std::string> words;
     std::istringstream text(command);
     for (std::string word; text >> word;) words.push_back(word);
-    for (const auto& word : {std::string("--dir"), directory + "/kafka", std::string("--port"), std::to_string(*port)}) {
+    for (const auto& word :
+         {std::string("--dir"), directory + "/kafka", std::string("--port"), std::to_string(*port)}) {
         words.push_back(word);
     }
     auto cluster = std::make_unique<CommandCluster>(std::move(words), directory + "/kafka.out", *port);

@@ -28,8 +28,8 @@ constexpr std::chrono::milliseconds kRound{40};  // each pump publishes its shar
 std::string telemetry(int number, std::uint64_t sequence, double wear, std::mt19937& random) {
     std::normal_distribution<double> noise(0.0, 1.0);
     const double worn = number == kWornPumpNumber ? wear * wear : 0.0;  // slowly first, then fast
-    const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
-        std::chrono::system_clock::now().time_since_epoch());
+    const auto now =
+        std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch());
     std::array<char, 200> text{};
     std::snprintf(text.data(), text.size(),
                   R"({"ts":%lld,"seq":%llu,"vibration":%.2f,"temperature":%.1f,"current":%.2f})",

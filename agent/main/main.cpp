@@ -1,3 +1,5 @@
 #include "agent/cli/commands.hpp"
 
-int main(int argc, char** argv) { return sluice::agent::run_command_line(argc, argv); }
+int main(int argc, char** argv) {
+    return sluice::agent::run_command_line(argc, argv);
+}

@@ -6,11 +6,13 @@ namespace sluice::bridge::kafka {
 
 ErrorClass classify(int code) {
     switch (code) {
-        case RD_KAFKA_RESP_ERR_NO_ERROR: return ErrorClass::none;
+        case RD_KAFKA_RESP_ERR_NO_ERROR:
+            return ErrorClass::none;
         case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
         case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
         case RD_KAFKA_RESP_ERR_INVALID_RECORD:
-        case RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP: return ErrorClass::record;
+        case RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP:
+            return ErrorClass::record;
         case RD_KAFKA_RESP_ERR__PURGE_QUEUE:
         case RD_KAFKA_RESP_ERR__PURGE_INFLIGHT:
         case RD_KAFKA_RESP_ERR__FATAL:
@@ -24,8 +26,10 @@ ErrorClass classify(int code) {
         case RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER:
         case RD_KAFKA_RESP_ERR_DUPLICATE_SEQUENCE_NUMBER:
         case RD_KAFKA_RESP_ERR_UNKNOWN_PRODUCER_ID:
-        case RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH: return ErrorClass::producer;
-        default: return ErrorClass::topic;
+        case RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH:
+            return ErrorClass::producer;
+        default:
+            return ErrorClass::topic;
     }
 }
 
@@ -43,7 +47,8 @@ std::string explain(int code, const std::string& topic) {
             return "not allowed by the cluster (grant the agent's principal IdempotentWrite): " + words;
         case RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR:
             return "topic " + topic + " can't be created with this kafka.replication_factor: " + words;
-        default: return "topic " + topic + ": " + words;
+        default:
+            return "topic " + topic + ": " + words;
     }
 }
 

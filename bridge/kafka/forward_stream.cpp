@@ -14,8 +14,8 @@ namespace {
 constexpr std::size_t kRecordOverheadBytes = 100;
 
 std::uint32_t in_flight_bytes_of(const storage::RecordView& record) {
-    std::size_t bytes = kRecordOverheadBytes + (record.key ? record.key->size() : 0) +
-                        (record.value ? record.value->size() : 0);
+    std::size_t bytes =
+        kRecordOverheadBytes + (record.key ? record.key->size() : 0) + (record.value ? record.value->size() : 0);
     for (const auto& header : record.headers) bytes += header.key.size() + (header.value ? header.value->size() : 0);
     return static_cast<std::uint32_t>(bytes);
 }
@@ -47,8 +47,12 @@ std::optional<TopicState> ForwardStream::check(Producer& producer, TimePoint now
             retry_at_.reset();  // it may send; the report and the backoff end with the first record that arrives
             if (trouble_.in_trouble()) window_.probe();
             break;
-        case TopicState::missing: hold(checked.trouble, now); break;
-        case TopicState::unreachable: retry_at_ = now + options_.retry_min; break;  // not the topic's fault
+        case TopicState::missing:
+            hold(checked.trouble, now);
+            break;
+        case TopicState::unreachable:
+            retry_at_ = now + options_.retry_min;
+            break;  // not the topic's fault
     }
     return checked.state;
 }
@@ -108,13 +112,16 @@ ForwardStream::Step ForwardStream::send_one(Producer& producer, const storage::R
     if (window_.next(record.offset) == StreamWindow::Next::skip) return Step::skipped;
     auto& entry = window_.begin(record.offset, in_flight_bytes_of(record));
     switch (producer.send(target_.topic, record, &entry)) {
-        case Sent::queued: return Step::sent;
+        case Sent::queued:
+            return Step::sent;
         case Sent::too_large:
             window_.set_aside(entry);
             put_aside(record, "larger than librdkafka's message.max.bytes (raise it in [kafka.properties])");
             return Step::skipped;
         case Sent::full:
-        case Sent::spent: window_.undo(entry); return Step::stop;
+        case Sent::spent:
+            window_.undo(entry);
+            return Step::stop;
         case Sent::refused:
             window_.undo(entry);
             hold(explain(producer.last_error(), target_.topic), now);

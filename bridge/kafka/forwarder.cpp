@@ -19,7 +19,7 @@ namespace {
 using namespace std::chrono_literals;
 using SteadyClock = std::chrono::steady_clock;
 
-constexpr auto kIdleWait = 1'000ms;        // at most this long asleep: checks of held streams, the cursors
+constexpr auto kIdleWait = 1'000ms;          // at most this long asleep: checks of held streams, the cursors
 constexpr auto kGiveBackPatience = 3'000ms;  // for answers that are on their way when a producer is given up
 
 }  // namespace
@@ -163,15 +163,20 @@ void Forwarder::Impl::on_delivery(void* tag, int error) {
 
 void Forwarder::Impl::on_trouble(int error, const std::string& message) {
     switch (error) {
-        case RD_KAFKA_RESP_ERR__FATAL: return;  // handled where fatal() is asked
-        case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN: reachable(false); return;
+        case RD_KAFKA_RESP_ERR__FATAL:
+            return;  // handled where fatal() is asked
+        case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
+            reachable(false);
+            return;
         case RD_KAFKA_RESP_ERR__AUTHENTICATION:
             connected_ = false;
             cluster_trouble_.trouble("the cluster refuses our credentials (check kafka.username and the password): " +
                                          message.substr(0, 200),
                                      SteadyClock::now());
             return;
-        default: parts_.report(Severity::debug, "kafka", message); return;
+        default:
+            parts_.report(Severity::debug, "kafka", message);
+            return;
     }
 }
 
@@ -208,11 +213,10 @@ void Forwarder::Impl::set_aside(std::uint32_t index, storage::Record record, sto
     parts_.report(Severity::warning, "stream " + target.stream,
                   where + " goes to " + parts_.dead_letter_stream + ": " + why);
     auto* dead_letters = parts_.logs.find(parts_.dead_letter_stream);
-    std::erase_if(record.headers, [](const storage::Header& header) {
-        return header.key.starts_with(storage::kInternalHeaderPrefix);
-    });
-    parts_.commit.append(*dead_letters,
-                         make_dead_letter(std::move(record), kReasonRefusedByKafka, why, target.stream), done);
+    std::erase_if(record.headers,
+                  [](const storage::Header& header) { return header.key.starts_with(storage::kInternalHeaderPrefix); });
+    parts_.commit.append(*dead_letters, make_dead_letter(std::move(record), kReasonRefusedByKafka, why, target.stream),
+                         done);
 }
 
 void Forwarder::Impl::take_finished_set_asides() {
@@ -302,7 +306,9 @@ ForwarderStatus Forwarder::Impl::status() const {
 
 Forwarder::Forwarder(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
-Forwarder::~Forwarder() { stop(SteadyClock::now()); }
+Forwarder::~Forwarder() {
+    stop(SteadyClock::now());
+}
 
 storage::Result<std::unique_ptr<Forwarder>> Forwarder::start(ClusterOptions options, std::vector<StreamTarget> targets,
                                                              Parts parts) {
@@ -316,8 +322,12 @@ storage::Result<std::unique_ptr<Forwarder>> Forwarder::start(ClusterOptions opti
     return std::unique_ptr<Forwarder>(new Forwarder(std::move(impl)));
 }
 
-void Forwarder::stop(SteadyClock::time_point deadline) { impl_->stop(deadline); }
+void Forwarder::stop(SteadyClock::time_point deadline) {
+    impl_->stop(deadline);
+}
 
-ForwarderStatus Forwarder::status() const { return impl_->status(); }
+ForwarderStatus Forwarder::status() const {
+    return impl_->status();
+}
 
 }  // namespace sluice::bridge::kafka

@@ -2,7 +2,8 @@
 //
 // Invariants
 //   - a cursor moves only past records that Kafka has acknowledged (acks=all), or that are kept as dead letters.
-//   - at most options.inflight_bytes are handed over and unanswered, whatever the backlog; one larger record goes alone.
+//   - at most options.inflight_bytes are handed over and unanswered, whatever the backlog; one larger record goes
+//   alone.
 //   - the records of one key keep their order through every retry, rewind and restart (stream_window.hpp).
 //   - while the cluster is away nothing spins: the thread wakes once a second at most.
 #pragma once
@@ -30,12 +31,12 @@ inline constexpr std::string_view kForwardReader = "forward";
 
 struct StreamStatus {
     std::string stream;
-    storage::Offset cursor;                ///< the first record that is not finished
-    std::uint64_t backlog = 0;             ///< offsets between the cursor and the high watermark
-    std::uint64_t forwarded = 0;           ///< records acknowledged since the start
+    storage::Offset cursor;       ///< the first record that is not finished
+    std::uint64_t backlog = 0;    ///< offsets between the cursor and the high watermark
+    std::uint64_t forwarded = 0;  ///< records acknowledged since the start
     std::uint64_t forwarded_bytes = 0;
-    std::uint64_t dead_lettered = 0;       ///< records put aside since the start
-    std::optional<std::string> held;       ///< why the stream waits for somebody to mend something
+    std::uint64_t dead_lettered = 0;  ///< records put aside since the start
+    std::optional<std::string> held;  ///< why the stream waits for somebody to mend something
 };
 
 struct ForwarderStatus {

@@ -34,7 +34,9 @@ void* bytes(const std::optional<std::string_view>& text) {
     return text->empty() ? &empty : const_cast<char*>(text->data());
 }
 
-std::size_t size(const std::optional<std::string_view>& text) { return text ? text->size() : 0; }
+std::size_t size(const std::optional<std::string_view>& text) {
+    return text ? text->size() : 0;
+}
 
 }  // namespace
 
@@ -103,8 +105,8 @@ std::optional<std::string> IdempotentProducer::fatal() const {
 }
 
 void IdempotentProducer::give_back(bool in_flight) {
-    const int flags = RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_NON_BLOCKING |
-                      (in_flight ? RD_KAFKA_PURGE_F_INFLIGHT : 0);
+    const int flags =
+        RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_NON_BLOCKING | (in_flight ? RD_KAFKA_PURGE_F_INFLIGHT : 0);
     rd_kafka_purge(handle_.get(), flags);
 }
 

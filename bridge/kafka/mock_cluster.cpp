@@ -39,11 +39,12 @@ storage::Result<std::unique_ptr<MockCluster>> MockCluster::start(int brokers) {
 }
 
 bool MockCluster::create_topic(const std::string& topic, int partitions) {
-    return rd_kafka_mock_topic_create(impl_->cluster.get(), topic.c_str(), partitions, 1) ==
-           RD_KAFKA_RESP_ERR_NO_ERROR;
+    return rd_kafka_mock_topic_create(impl_->cluster.get(), topic.c_str(), partitions, 1) == RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
-std::string MockCluster::brokers() const { return rd_kafka_mock_cluster_bootstraps(impl_->cluster.get()); }
+std::string MockCluster::brokers() const {
+    return rd_kafka_mock_cluster_bootstraps(impl_->cluster.get());
+}
 
 void MockCluster::take_away() {
     for (int id = 1; id <= impl_->broker_count; ++id) rd_kafka_mock_broker_set_down(impl_->cluster.get(), id);

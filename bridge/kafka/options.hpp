@@ -17,17 +17,17 @@ enum class TopicPolicy : std::uint8_t {
 };
 
 struct ClusterOptions {
-    std::string brokers;                                   ///< host:port,…
-    std::string agent_id;                                  ///< client.id is "sluice-<agent id>"
-    std::size_t inflight_bytes = 16U << 20U;               ///< record bytes handed to librdkafka and not acknowledged
-    std::string compression = "lz4";                       ///< none, gzip, snappy, lz4, zstd
+    std::string brokers;                      ///< host:port,…
+    std::string agent_id;                     ///< client.id is "sluice-<agent id>"
+    std::size_t inflight_bytes = 16U << 20U;  ///< record bytes handed to librdkafka and not acknowledged
+    std::string compression = "lz4";          ///< none, gzip, snappy, lz4, zstd
     TopicPolicy topics = TopicPolicy::create;
-    std::int32_t partitions = 1;                           ///< of a topic that we create
-    std::int16_t replication_factor = -1;                  ///< -1: the broker's default
-    std::chrono::milliseconds cursor_interval{1'000};      ///< how often cursors are stored while they move
-    std::chrono::milliseconds retry_min{1'000};            ///< backoff of a held stream
+    std::int32_t partitions = 1;                       ///< of a topic that we create
+    std::int16_t replication_factor = -1;              ///< -1: the broker's default
+    std::chrono::milliseconds cursor_interval{1'000};  ///< how often cursors are stored while they move
+    std::chrono::milliseconds retry_min{1'000};        ///< backoff of a held stream
     std::chrono::milliseconds retry_max{60'000};
-    std::map<std::string, std::string> properties;         ///< any librdkafka property; secrets already resolved
+    std::map<std::string, std::string> properties;  ///< any librdkafka property; secrets already resolved
 };
 
 /// A stream that is forwarded.

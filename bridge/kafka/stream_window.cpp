@@ -13,7 +13,9 @@ constexpr std::size_t kGroupEnough = 16'384;
 
 }  // namespace
 
-bool StreamWindow::may_send() const { return !failed_ && (!group_ || group_sent_ < *group_); }
+bool StreamWindow::may_send() const {
+    return !failed_ && (!group_ || group_sent_ < *group_);
+}
 
 StreamWindow::Entry* StreamWindow::find(Offset offset) {
     const auto found = std::lower_bound(entries_.begin(), entries_.end(), offset,

@@ -30,7 +30,7 @@ TopicReader::TopicReader(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 TopicReader::~TopicReader() = default;
 
 storage::Result<std::unique_ptr<TopicReader>> TopicReader::open(const std::string& brokers, const std::string& topic,
-                                                               std::int32_t partitions) {
+                                                                std::int32_t partitions) {
     constexpr std::array<std::pair<const char*, const char*>, 7> kProperties = {{
         {"group.id", "sluice-audit"},  // never joined: partitions are assigned by hand
         {"enable.auto.commit", "false"},
@@ -67,8 +67,8 @@ storage::Result<std::unique_ptr<TopicReader>> TopicReader::open(const std::strin
 void TopicReader::poll(std::chrono::milliseconds wait, const std::function<void(const ConsumedRecord&)>& take) {
     const auto deadline = std::chrono::steady_clock::now() + wait;
     for (;;) {
-        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline -
-                                                                                std::chrono::steady_clock::now());
+        const auto left =
+            std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
         if (left.count() < 0) return;
         const Message message(rd_kafka_consumer_poll(impl_->handle.get(), static_cast<int>(left.count())));
         if (!message) return;

@@ -26,8 +26,8 @@ class TopicReader {
  public:
     /// Reads partitions 0 to `partitions` - 1 of `topic`, committed records only. The topic may come into being later.
     [[nodiscard]] static storage::Result<std::unique_ptr<TopicReader>> open(const std::string& brokers,
-                                                                           const std::string& topic,
-                                                                           std::int32_t partitions);
+                                                                            const std::string& topic,
+                                                                            std::int32_t partitions);
     ~TopicReader();
 
     /// Hands over what arrives within `wait`, one record at a time. A cluster that is away is only waited for.

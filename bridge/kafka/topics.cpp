@@ -34,7 +34,8 @@ TopicCheck create(IdempotentProducer& producer, const ClusterOptions& options, c
     const Event event(rd_kafka_queue_poll(answers.get(), kCreateTimeoutMs + 1'000));
     if (!event) return {TopicState::unreachable, "no answer to the creation of topic " + topic};
     if (const auto error = rd_kafka_event_error(event.get()); error != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        return {TopicState::missing, "topic " + topic + " can't be created: " + rd_kafka_event_error_string(event.get())};
+        return {TopicState::missing,
+                "topic " + topic + " can't be created: " + rd_kafka_event_error_string(event.get())};
     }
     std::size_t count = 0;
     const auto* results = rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event.get()), &count);
@@ -54,11 +55,13 @@ TopicCheck ensure_topic(Producer& producer, const ClusterOptions& options, const
     if (!answered) return {TopicState::unreachable, rd_kafka_err2str(error)};
     switch (error) {
         case RD_KAFKA_RESP_ERR_NO_ERROR:
-        case RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE: return {TopicState::ready, {}};  // just created: it will have one
+        case RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE:
+            return {TopicState::ready, {}};  // just created: it will have one
         case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
             if (options.topics == TopicPolicy::create) return create(idempotent, options, topic);
             return {TopicState::missing, explain(error, topic)};
-        default: return {TopicState::missing, explain(error, topic)};
+        default:
+            return {TopicState::missing, explain(error, topic)};
     }
 }
 

@@ -98,7 +98,9 @@ bool Ingest::is_accepted(const std::string& source, std::uint16_t packet_id) con
     return qos2_.is_accepted(source, packet_id);
 }
 
-std::vector<std::uint16_t> Ingest::unreleased(const std::string& source) const { return qos2_.unreleased(source); }
+std::vector<std::uint16_t> Ingest::unreleased(const std::string& source) const {
+    return qos2_.unreleased(source);
+}
 
 Ingest::Counters Ingest::counters() const {
     return {received_, accepted_, duplicates_, dead_lettered_, refused_};

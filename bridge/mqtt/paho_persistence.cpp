@@ -29,7 +29,9 @@ PahoPersistence::PahoPersistence(std::string source, ProtocolVersion version, In
 
 void PahoPersistence::open(const std::string& /*client_id*/, const std::string& /*url*/) {}
 
-void PahoPersistence::clear() { ingest_.release_all(source_); }
+void PahoPersistence::clear() {
+    ingest_.release_all(source_);
+}
 
 std::optional<std::uint16_t> PahoPersistence::inbound_id(const std::string& key) const {
     const auto start = prefix(version_);
@@ -47,7 +49,8 @@ bool PahoPersistence::contains_key(const std::string& key) {
 
 ::mqtt::string_collection PahoPersistence::keys() const {
     std::vector<std::string> keys;
-    for (const auto id : ingest_.unreleased(source_)) keys.push_back(std::string(prefix(version_)) + std::to_string(id));
+    for (const auto id : ingest_.unreleased(source_))
+        keys.push_back(std::string(prefix(version_)) + std::to_string(id));
     return ::mqtt::string_collection(keys);
 }
 

@@ -20,7 +20,7 @@ namespace {
 using namespace std::chrono_literals;
 using SteadyClock = std::chrono::steady_clock;
 
-constexpr auto kAnswerTimeout = 10s;     // for SUBACK and UNSUBACK
+constexpr auto kAnswerTimeout = 10s;  // for SUBACK and UNSUBACK
 constexpr auto kDisconnectTimeout = 2s;
 
 /// Paho knows tcp:// and ssl://.
@@ -46,7 +46,8 @@ std::string paho_url(const std::string& url) {
     if (source.version == ProtocolVersion::v5) {
         options.set_clean_start(false);
         ::mqtt::properties properties;
-        properties.add({::mqtt::property::SESSION_EXPIRY_INTERVAL, static_cast<int32_t>(source.session_expiry.count())});
+        properties.add(
+            {::mqtt::property::SESSION_EXPIRY_INTERVAL, static_cast<int32_t>(source.session_expiry.count())});
         properties.add({::mqtt::property::RECEIVE_MAXIMUM, static_cast<int32_t>(source.receive_maximum)});
         options.set_properties(std::move(properties));
     } else {
@@ -65,16 +66,22 @@ std::string paho_url(const std::string& url) {
 std::string explain(const ::mqtt::exception& error) {
     switch (error.get_reason_code() >= 0x80 ? static_cast<int>(error.get_reason_code()) : error.get_return_code()) {
         case 1:
-        case 0x84: return "the broker doesn't speak this version of MQTT (set version)";
+        case 0x84:
+            return "the broker doesn't speak this version of MQTT (set version)";
         case 2:
-        case 0x85: return "the broker refuses the client id";
+        case 0x85:
+            return "the broker refuses the client id";
         case 3:
-        case 0x88: return "the broker says that it is unavailable";
+        case 0x88:
+            return "the broker says that it is unavailable";
         case 4:
-        case 0x86: return "the broker refuses the user name or the password";
+        case 0x86:
+            return "the broker refuses the user name or the password";
         case 5:
-        case 0x87: return "the broker says: not authorized (check username and password)";
-        default: break;
+        case 0x87:
+            return "the broker says: not authorized (check username and password)";
+        default:
+            break;
     }
     std::string words = error.get_message();
     if (words.empty()) words = error.to_string();
@@ -145,7 +152,8 @@ class PahoSource::Impl {
                                         ::mqtt::create_options(static_cast<int>(options_.version)), &persistence_);
             client.set_message_callback([this](const ::mqtt::const_message_ptr& message) { arrived(*message); });
             client.set_connection_lost_handler([this](const std::string& /*cause*/) { lost(); });
-            client.set_disconnected_handler([this](const ::mqtt::properties& /*p*/, ::mqtt::ReasonCode /*r*/) { lost(); });
+            client.set_disconnected_handler(
+                [this](const ::mqtt::properties& /*p*/, ::mqtt::ReasonCode /*r*/) { lost(); });
             while (!stopping()) serve(client);
         } catch (const std::exception& error) {
             report_(Severity::error, component_, std::string("stopped: ") + error.what());
@@ -200,8 +208,10 @@ class PahoSource::Impl {
         for (const auto& [filter, qos] : wanted) {
             const auto found = known.find(filter);
             if (found != known.end() && found->second == qos) continue;
-            if (subscribe_one(client, filter, qos)) known[filter] = qos;
-            else complete = false;
+            if (subscribe_one(client, filter, qos))
+                known[filter] = qos;
+            else
+                complete = false;
         }
         for (auto it = known.begin(); it != known.end();) {
             if (wanted.contains(it->first)) {
@@ -304,10 +314,16 @@ PahoSource::~PahoSource() {
     begin_stop();
 }
 
-void PahoSource::begin_stop() { impl_->begin_stop(); }
+void PahoSource::begin_stop() {
+    impl_->begin_stop();
+}
 
-bool PahoSource::finish_stop(SteadyClock::time_point deadline) { return impl_->finish_stop(deadline); }
+bool PahoSource::finish_stop(SteadyClock::time_point deadline) {
+    return impl_->finish_stop(deadline);
+}
 
-SourceStatus PahoSource::status() const { return impl_->status(); }
+SourceStatus PahoSource::status() const {
+    return impl_->status();
+}
 
 }  // namespace sluice::bridge::mqtt

@@ -58,19 +58,34 @@ bool take_properties(Fields& packet, Message& message) {
     Fields properties(packet.bytes(packet.variable_integer()));
     while (packet.ok() && properties.ok() && !properties.empty()) {
         switch (properties.integer(1)) {
-            case 0x01: properties.integer(1); break;             // payload format indicator
-            case 0x02: properties.integer(4); break;             // message expiry interval
-            case 0x03: message.content_type = properties.text(); break;
-            case 0x08: message.response_topic = properties.text(); break;
-            case 0x09: message.correlation_data = properties.text(); break;
-            case 0x0b: properties.variable_integer(); break;     // subscription identifier
-            case 0x23: properties.integer(2); break;             // topic alias
+            case 0x01:
+                properties.integer(1);
+                break;  // payload format indicator
+            case 0x02:
+                properties.integer(4);
+                break;  // message expiry interval
+            case 0x03:
+                message.content_type = properties.text();
+                break;
+            case 0x08:
+                message.response_topic = properties.text();
+                break;
+            case 0x09:
+                message.correlation_data = properties.text();
+                break;
+            case 0x0b:
+                properties.variable_integer();
+                break;  // subscription identifier
+            case 0x23:
+                properties.integer(2);
+                break;  // topic alias
             case 0x26: {
                 auto key = properties.text();
                 message.user_properties.emplace_back(std::move(key), properties.text());
                 break;
             }
-            default: return false;
+            default:
+                return false;
         }
     }
     return packet.ok() && properties.ok();

@@ -15,7 +15,7 @@ class Publisher {
  public:
     /// Begins to connect, with a clean session. Paho takes up to a second for it, for many at once as for one.
     [[nodiscard]] static storage::Result<std::unique_ptr<Publisher>> connect(const std::string& url,
-                                                                            const std::string& client_id);
+                                                                             const std::string& client_id);
     /// Waits until it is connected; to be called before the first publish().
     [[nodiscard]] storage::Result<void> wait_connected();
     ~Publisher();

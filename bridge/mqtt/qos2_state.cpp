@@ -47,8 +47,7 @@ Result<std::unique_ptr<Qos2State>> Qos2State::recover(const storage::LogDir& log
     for (const auto* log : logs.streams()) {
         if (log == inbound) continue;
         const auto start = starts->find(log->name() + ' ' + log->id().to_string());
-        if (auto done = state->scan(*log, start == starts->end() ? Offset(0) : start->second, newest);
-            !done) {
+        if (auto done = state->scan(*log, start == starts->end() ? Offset(0) : start->second, newest); !done) {
             return done.error();
         }
     }

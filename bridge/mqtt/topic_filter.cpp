@@ -15,9 +15,8 @@ storage::Error invalid(std::string_view filter, std::string_view what) {
 }
 
 bool is_name(std::string_view text) {
-    return !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) {
-        return std::isalnum(c) != 0 || c == '_' || c == '-';
-    });
+    return !text.empty() && std::all_of(text.begin(), text.end(),
+                                        [](unsigned char c) { return std::isalnum(c) != 0 || c == '_' || c == '-'; });
 }
 
 /// Takes the text up to the next "/" off the front; false after the last level.
@@ -67,10 +66,16 @@ std::string TopicFilter::subscription() const {
     for (std::size_t i = 0; i < levels_.size(); ++i) {
         if (i > 0) text += '/';
         switch (levels_[i].kind) {
-            case Kind::literal: text += levels_[i].text; break;
+            case Kind::literal:
+                text += levels_[i].text;
+                break;
             case Kind::any:
-            case Kind::capture: text += '+'; break;
-            case Kind::rest: text += '#'; break;
+            case Kind::capture:
+                text += '+';
+                break;
+            case Kind::rest:
+                text += '#';
+                break;
         }
     }
     return text;

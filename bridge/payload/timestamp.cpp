@@ -18,7 +18,9 @@ using storage::Timestamp;
 
 constexpr std::int64_t kMillisMax = 253'402'300'799'999;  // the end of the year 9999
 
-Error invalid(std::string what) { return {Errc::invalid, std::move(what)}; }
+Error invalid(std::string what) {
+    return {Errc::invalid, std::move(what)};
+}
 
 /// Takes `digits` decimal digits off the front.
 bool take_number(std::string_view& text, std::size_t digits, int& value) {
@@ -42,8 +44,8 @@ Result<Timestamp> in_range(std::int64_t millis) {
 }
 
 TimestampFormat by_magnitude(double value) {
-    if (value < 1e11) return TimestampFormat::seconds;        // up to the year 5138
-    if (value < 1e14) return TimestampFormat::milliseconds;   // 1973 to 5138
+    if (value < 1e11) return TimestampFormat::seconds;       // up to the year 5138
+    if (value < 1e14) return TimestampFormat::milliseconds;  // 1973 to 5138
     if (value < 1e17) return TimestampFormat::microseconds;
     return TimestampFormat::nanoseconds;
 }
@@ -51,10 +53,14 @@ TimestampFormat by_magnitude(double value) {
 /// How many of the unit make a millisecond, as a factor.
 double millis_per_unit(TimestampFormat format) {
     switch (format) {
-        case TimestampFormat::seconds: return 1e3;
-        case TimestampFormat::microseconds: return 1e-3;
-        case TimestampFormat::nanoseconds: return 1e-6;
-        default: return 1.0;
+        case TimestampFormat::seconds:
+            return 1e3;
+        case TimestampFormat::microseconds:
+            return 1e-3;
+        case TimestampFormat::nanoseconds:
+            return 1e-6;
+        default:
+            return 1.0;
     }
 }
 
@@ -62,10 +68,14 @@ Result<Timestamp> from_integer(std::int64_t value, TimestampFormat format) {
     if (value < 0) return invalid("time is before 1970");
     if (format == TimestampFormat::automatic) format = by_magnitude(static_cast<double>(value));
     switch (format) {
-        case TimestampFormat::seconds: return value > kMillisMax / 1000 ? in_range(-1) : in_range(value * 1000);
-        case TimestampFormat::microseconds: return in_range(value / 1000);
-        case TimestampFormat::nanoseconds: return in_range(value / 1'000'000);
-        default: return in_range(value);
+        case TimestampFormat::seconds:
+            return value > kMillisMax / 1000 ? in_range(-1) : in_range(value * 1000);
+        case TimestampFormat::microseconds:
+            return in_range(value / 1000);
+        case TimestampFormat::nanoseconds:
+            return in_range(value / 1'000'000);
+        default:
+            return in_range(value);
     }
 }
 

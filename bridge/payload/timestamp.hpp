@@ -18,8 +18,8 @@ inline constexpr std::size_t kJsonBytesMax = 4U << 20U;
 
 /// The value that `pointer` names in the JSON `payload`, read as `format` says.
 /// @return Errc::invalid with why there is none: not JSON, no such member, not a time, out of the years 1970 to 9999
-[[nodiscard]] storage::Result<storage::Timestamp> payload_timestamp(std::string_view payload, const std::string& pointer,
-                                                                    TimestampFormat format);
+[[nodiscard]] storage::Result<storage::Timestamp> payload_timestamp(std::string_view payload,
+                                                                    const std::string& pointer, TimestampFormat format);
 
 /// RFC 3339, e.g. "2026-01-31T23:59:60.25+01:00"; a leap second counts as the second after it.
 [[nodiscard]] storage::Result<storage::Timestamp> parse_rfc3339(std::string_view text);

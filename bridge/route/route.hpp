@@ -19,12 +19,12 @@ enum class TimestampFormat : std::uint8_t {
 
 /// A route as configured. Checked by TopicMap::create().
 struct RouteOptions {
-    std::string topic;                              ///< topic filter; a level may be a capture: factory/{site}/#
-    std::string stream;                             ///< a literal; the stream is opened at start
-    std::optional<std::string> key;                 ///< template with {captures}; nullopt: null key
-    std::optional<std::string> timestamp;           ///< JSON pointer (RFC 6901); nullopt: time of arrival
+    std::string topic;                     ///< topic filter; a level may be a capture: factory/{site}/#
+    std::string stream;                    ///< a literal; the stream is opened at start
+    std::optional<std::string> key;        ///< template with {captures}; nullopt: null key
+    std::optional<std::string> timestamp;  ///< JSON pointer (RFC 6901); nullopt: time of arrival
     TimestampFormat timestamp_format = TimestampFormat::automatic;
-    std::map<std::string, std::string> headers;     ///< more headers; values are templates with {captures}
+    std::map<std::string, std::string> headers;  ///< more headers; values are templates with {captures}
 };
 
 }  // namespace sluice::bridge

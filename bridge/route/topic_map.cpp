@@ -89,8 +89,10 @@ std::variant<TopicMap, std::vector<RouteFault>> TopicMap::create(const std::vect
         std::vector<std::pair<std::string, Template>> headers;
         for (const auto& [name, value] : options.headers) {
             auto parsed = Template::parse(value, filter->capture_names(), fault);
-            if (parsed) headers.emplace_back(name, std::move(*parsed));
-            else faults.push_back({i, "headers", "header " + name + ": " + fault});
+            if (parsed)
+                headers.emplace_back(name, std::move(*parsed));
+            else
+                faults.push_back({i, "headers", "header " + name + ": " + fault});
         }
         map.routes_.push_back({std::move(*filter), options.stream, std::move(key), options.timestamp,
                                options.timestamp_format, std::move(headers)});
@@ -117,8 +119,10 @@ Routed TopicMap::route(Message message) const {
     for (const auto& [name, value] : found->headers) more.push_back({name, value.fill(captures)});
     if (found->timestamp) {
         const auto time = payload_timestamp(message.payload, *found->timestamp, found->timestamp_format);
-        if (time) record.timestamp = *time;
-        else more.push_back({"sluice.timestamp-error", time.error().message()});
+        if (time)
+            record.timestamp = *time;
+        else
+            more.push_back({"sluice.timestamp-error", time.error().message()});
     }
     record.headers = mqtt_headers(message);  // the captures pointed into the topic until here
     for (auto& header : more) record.headers.push_back(std::move(header));

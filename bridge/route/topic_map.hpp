@@ -46,7 +46,8 @@ struct Routed {
 class TopicMap {
  public:
     /// @return the map, or every fault of every route
-    [[nodiscard]] static std::variant<TopicMap, std::vector<RouteFault>> create(const std::vector<RouteOptions>& routes);
+    [[nodiscard]] static std::variant<TopicMap, std::vector<RouteFault>> create(
+        const std::vector<RouteOptions>& routes);
 
     /// Makes the record. Its value is the payload (an empty payload is an empty value, not a tombstone: MQTT has no
     /// null). A timestamp that can't be read leaves the time of arrival, and the header sluice.timestamp-error.

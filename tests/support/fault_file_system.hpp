@@ -1,7 +1,7 @@
 // fault_file_system.hpp: the real file system, failing when a test says so, and counting what was synced.
 //
-// The n-th change (write, truncate, allocate, rename, remove, create, sync) fails, once or from then on. A failing write
-// leaves half of its bytes behind, as a full disk may. Thread-safe.
+// The n-th change (write, truncate, allocate, rename, remove, create, sync) fails, once or from then on. A failing
+// write leaves half of its bytes behind, as a full disk may. Thread-safe.
 #pragma once
 
 #include "storage/file_system.hpp"
@@ -15,9 +15,9 @@
 namespace sluice::test {
 
 struct Faults {
-    std::atomic<int> fail_at{-1};        ///< the number of the change that fails; -1: none
+    std::atomic<int> fail_at{-1};  ///< the number of the change that fails; -1: none
     std::atomic<int> error_number{EIO};
-    std::atomic<bool> lasting{false};    ///< and all after it
+    std::atomic<bool> lasting{false};  ///< and all after it
     std::atomic<bool> fail_syncs{false};
     std::atomic<int> changes{0};
     std::atomic<int> syncs{0};

@@ -2,9 +2,8 @@
 
 #include "tests/support/log_builder.hpp"
 
-#include <sqlite3.h>
-
 #include <doctest/doctest.h>
+#include <sqlite3.h>
 
 #include <string>
 

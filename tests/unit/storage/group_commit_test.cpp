@@ -64,8 +64,10 @@ TEST_CASE("group commit: many threads, every append gets its own offset, and eac
             Offset last(-1);
             for (auto& future : futures) {
                 const auto offset = future.get();
-                if (!offset || *offset <= last) ++wrong;
-                else last = *offset;
+                if (!offset || *offset <= last)
+                    ++wrong;
+                else
+                    last = *offset;
             }
         });
     }

@@ -3,7 +3,6 @@
 #include "tests/support/log_builder.hpp"
 
 #include <doctest/doctest.h>
-
 #include <unistd.h>
 
 #include <string>
@@ -53,8 +52,9 @@ TEST_CASE("log id: text and back, and nothing else") {
     const auto id = LogId::random();
     CHECK(LogId::parse(id.to_string()) == id);
     CHECK(id.to_string().size() == 36);
-    for (const std::string bad : {"", "x", "00000000-0000-0000-0000-00000000000", "00000000-0000-0000-0000-0000000000000",
-                                  "000000000000-0000-0000-000000000000", "0000000g-0000-0000-0000-000000000000"}) {
+    for (const std::string bad :
+         {"", "x", "00000000-0000-0000-0000-00000000000", "00000000-0000-0000-0000-0000000000000",
+          "000000000000-0000-0000-000000000000", "0000000g-0000-0000-0000-000000000000"}) {
         CHECK_FALSE(LogId::parse(bad).has_value());
     }
 }

@@ -23,7 +23,7 @@ std::vector<Record> sample_records() {
     records[0].value = std::string(300, 'v');
     records[0].headers = {{"mqtt.topic", "plant/pump-07"}, {"null", std::nullopt}, {"empty", ""}};
     records[0].timestamp = Timestamp(std::chrono::milliseconds(1'700'000'000'000));
-    records[1].value = "";  // null key, empty value
+    records[1].value = "";                                                           // null key, empty value
     records[1].timestamp = Timestamp(std::chrono::milliseconds(1'600'000'000'000));  // before the first
     records[2].key = "";
     records[2].timestamp = Timestamp(std::chrono::milliseconds(0));  // tombstone with an empty key
@@ -63,9 +63,9 @@ TEST_CASE("crc32c: the check value of the polynomial") {
 }
 
 TEST_CASE("varint: extremes survive a round trip, with the size foretold") {
-    for (const std::int64_t value : {std::int64_t{0}, std::int64_t{-1}, std::int64_t{1}, std::int64_t{63},
-                                     std::int64_t{-64}, std::int64_t{64}, std::int64_t{1} << 40,
-                                     std::numeric_limits<std::int64_t>::max(), std::numeric_limits<std::int64_t>::min()}) {
+    for (const std::int64_t value :
+         {std::int64_t{0}, std::int64_t{-1}, std::int64_t{1}, std::int64_t{63}, std::int64_t{-64}, std::int64_t{64},
+          std::int64_t{1} << 40, std::numeric_limits<std::int64_t>::max(), std::numeric_limits<std::int64_t>::min()}) {
         std::vector<std::byte> bytes;
         put_varint(bytes, value);
         CHECK(bytes.size() == varint_size(value));
@@ -89,10 +89,33 @@ TEST_CASE("record batch: the bytes are those of Kafka's format v2") {
     const std::vector<Record> records{record};
     const auto batch = must(encode_batch(Offset(5), records, Compression::none));
     // Written out by hand from the table of docs/log-format.md section 2.
-    CHECK(hex(batch).substr(0, 34) == "0000000000000005" "0000003e" "00000000" "02");
-    CHECK(hex(batch).substr(42) == "0000" "00000000" "0000000000000001" "0000000000000001" "ffffffffffffffff"
-                                   "ffff" "ffffffff" "00000001"
-                                   "18" "00" "00" "00" "02" "6b" "02" "76" "02" "02" "68" "02" "78");
+    CHECK(hex(batch).substr(0, 34) ==
+          "0000000000000005"
+          "0000003e"
+          "00000000"
+          "02");
+    CHECK(hex(batch).substr(42) ==
+          "0000"
+          "00000000"
+          "0000000000000001"
+          "0000000000000001"
+          "ffffffffffffffff"
+          "ffff"
+          "ffffffff"
+          "00000001"
+          "18"
+          "00"
+          "00"
+          "00"
+          "02"
+          "6b"
+          "02"
+          "76"
+          "02"
+          "02"
+          "68"
+          "02"
+          "78");
     CHECK(batch_crc_matches(batch));
 }
 
@@ -166,19 +189,19 @@ TEST_CASE("record batch: malformed fields under a right checksum are refused") {
         return with_crc(std::move(batch));
     };
     CHECK_FALSE(refused(with_crc(good)));
-    CHECK(refused(changed(0, {0xff})));                         // negative base offset
-    CHECK(refused(changed(8, {0x7f, 0xff, 0xff, 0xff})));       // length beyond the bound
-    CHECK(refused(changed(8, {0xff, 0xff, 0xff, 0xff})));       // negative length
-    CHECK(refused(changed(8, {0, 0, 0, 0})));                   // length shorter than a header
-    CHECK(refused(changed(16, {1})));                           // an older format
-    CHECK(refused(changed(21, {0, 1})));                        // gzip, which we don't read
-    CHECK(refused(changed(21, {0, 3})));                        // says lz4, is not
-    CHECK(refused(changed(21, {0, 4})));                        // says zstd, is not
-    CHECK(refused(changed(23, {0xff, 0xff, 0xff, 0xff})));      // negative last offset delta
-    CHECK(refused(changed(23, {0, 0, 0, 0})));                  // more records than offsets
-    CHECK(refused(changed(57, {0xff, 0xff, 0xff, 0xff})));      // negative count
-    CHECK(refused(changed(57, {0, 0, 0, 3})));                  // bytes after the last record
-    CHECK(refused(changed(61, {0x01})));                        // record of negative length
+    CHECK(refused(changed(0, {0xff})));                           // negative base offset
+    CHECK(refused(changed(8, {0x7f, 0xff, 0xff, 0xff})));         // length beyond the bound
+    CHECK(refused(changed(8, {0xff, 0xff, 0xff, 0xff})));         // negative length
+    CHECK(refused(changed(8, {0, 0, 0, 0})));                     // length shorter than a header
+    CHECK(refused(changed(16, {1})));                             // an older format
+    CHECK(refused(changed(21, {0, 1})));                          // gzip, which we don't read
+    CHECK(refused(changed(21, {0, 3})));                          // says lz4, is not
+    CHECK(refused(changed(21, {0, 4})));                          // says zstd, is not
+    CHECK(refused(changed(23, {0xff, 0xff, 0xff, 0xff})));        // negative last offset delta
+    CHECK(refused(changed(23, {0, 0, 0, 0})));                    // more records than offsets
+    CHECK(refused(changed(57, {0xff, 0xff, 0xff, 0xff})));        // negative count
+    CHECK(refused(changed(57, {0, 0, 0, 3})));                    // bytes after the last record
+    CHECK(refused(changed(61, {0x01})));                          // record of negative length
     CHECK(refused(changed(61, {0x80, 0x80, 0x80, 0x80, 0x20})));  // record longer than the batch
 }
 
@@ -187,7 +210,8 @@ TEST_CASE("record batch: random bytes are refused, never a crash") {
     const auto good = must(encode_batch(Offset(7), sample_records(), Compression::none));
     for (int round = 0; round < 20'000; ++round) {
         auto batch = good;
-        for (int change = 0; change < 4; ++change) batch[61 + random() % (batch.size() - 61)] = static_cast<std::byte>(random());
+        for (int change = 0; change < 4; ++change)
+            batch[61 + random() % (batch.size() - 61)] = static_cast<std::byte>(random());
         const auto decoded = DecodedBatch::decode(with_crc(std::move(batch)));
         if (decoded) CHECK(decoded->records().size() == 4);
     }

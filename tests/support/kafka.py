@@ -1,0 +1,209 @@
+#!/usr/bin/env python3
+"""A real Kafka on this machine: one node, KRaft, its jars from Maven in a cache folder.
+
+    kafka.py fetch                      fill the cache (quick where it is filled)
+    kafka.py run --dir DIR --port PORT  a broker in the foreground, until SIGTERM; a second run goes on with DIR
+"""
+import argparse
+import ctypes
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+VERSION = "4.1.0"
+HERE = pathlib.Path(__file__).resolve().parent
+HEAP = ["-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+
+
+def cache_dir():
+    base = os.environ.get("SLUICE_CACHE") or os.path.join(
+        os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "sluice")
+    return pathlib.Path(base) / f"kafka-{VERSION}"
+
+
+def fetch():
+    """Returns the folder of jars; fills it first where it is not complete."""
+    jars = cache_dir()
+    if (jars / "complete").exists():
+        return jars
+    print(f"fetching Kafka {VERSION} through Maven into {jars}", file=sys.stderr)
+    shutil.rmtree(jars, ignore_errors=True)
+    jars.mkdir(parents=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        shutil.copy(HERE / "kafka_jars.xml", pathlib.Path(scratch) / "pom.xml")
+        result = subprocess.run(
+            ["mvn", "-q", "-B", f"-Dkafka.version={VERSION}", "dependency:copy-dependencies",
+             "-DincludeScope=runtime", f"-DoutputDirectory={jars}"],
+            cwd=scratch, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    if result.returncode != 0:
+        sys.exit(f"kafka.py: Maven could not fetch Kafka:\n{result.stdout[-3000:]}")
+    (jars / "complete").touch()
+    return jars
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def end_with_parent():
+    """The child is killed when its parent dies, however that dies."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+class Kafka:
+    """A broker that a test starts, stops, kills, pauses and starts again on the same port with the same data."""
+
+    def __init__(self, directory, port=None, auto_create=True, properties=None):
+        self.directory = pathlib.Path(directory)
+        self.port = port or free_port()
+        self.auto_create = auto_create
+        self.extra = properties or {}
+        self.process = None
+        self.classpath = str(fetch() / "*")
+
+    @property
+    def brokers(self):
+        return f"127.0.0.1:{self.port}"
+
+    def _properties(self):
+        controller = free_port()
+        values = {
+            "process.roles": "broker,controller",
+            "node.id": "1",
+            "controller.quorum.voters": f"1@127.0.0.1:{controller}",
+            "listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{controller}",
+            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.port}",
+            "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT",
+            "controller.listener.names": "CONTROLLER",
+            "inter.broker.listener.name": "PLAINTEXT",
+            "log.dirs": str(self.directory / "data"),
+            "num.partitions": "4",
+            "auto.create.topics.enable": str(self.auto_create).lower(),
+            "offsets.topic.replication.factor": "1",
+            "offsets.topic.num.partitions": "1",
+            "transaction.state.log.replication.factor": "1",
+            "transaction.state.log.num.partitions": "1",
+            "transaction.state.log.min.isr": "1",
+            "group.initial.rebalance.delay.ms": "0",
+            "log.cleaner.dedupe.buffer.size": "16777216",
+            "num.network.threads": "2",
+            "num.io.threads": "2",
+        }
+        values.update({key: value.replace("{port}", str(self.port)) for key, value in self.extra.items()})
+        return "".join(f"{key}={value}\n" for key, value in values.items())
+
+    def _java(self, main, *arguments):
+        return ["java", *HEAP, "-cp", self.classpath, main, *map(str, arguments)]
+
+    def start(self, wait=True):
+        self.directory.mkdir(parents=True, exist_ok=True)
+        config = self.directory / "server.properties"
+        if not (self.directory / "data" / "meta.properties").exists():
+            config.write_text(self._properties())
+            self.tool("kafka.tools.StorageTool", "format", "-t", "sluicesluicesluices000", "-c", config)
+        output = open(self.directory / "output", "ab")
+        self.process = subprocess.Popen(self._java("kafka.Kafka", config), stdout=output, stderr=output,
+                                        stdin=subprocess.DEVNULL, preexec_fn=end_with_parent, start_new_session=True)
+        output.close()
+        if wait:
+            self.wait_ready()
+        return self
+
+    def wait_ready(self, timeout=60):
+        """Until it answers a client's request, which is a little after it accepts connections."""
+        from confluent_kafka.admin import AdminClient
+        admin = AdminClient({"bootstrap.servers": self.brokers, "log_level": 0, **self.client_properties()})
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                break
+            try:
+                if admin.list_topics(timeout=1).brokers:
+                    return
+            except Exception:  # not yet
+                time.sleep(0.1)
+        raise RuntimeError(f"Kafka is not ready; its output:\n{self.output()[-3000:]}")
+
+    def client_properties(self):
+        return {}
+
+    def output(self):
+        return (self.directory / "output").read_text(errors="replace")
+
+    def stop(self, timeout=30):
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.resume()
+        self.process.terminate()
+        try:
+            self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def pause(self):
+        self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self):
+        self.process.send_signal(signal.SIGCONT)
+
+    def tool(self, main, *arguments):
+        """Runs one of Kafka's own tools and returns what it printed."""
+        result = subprocess.run(self._java(main, *arguments), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                text=True, check=False, timeout=120)
+        if result.returncode != 0:
+            raise RuntimeError(f"{main} failed:\n{result.stdout[-3000:]}")
+        return result.stdout
+
+    def dump_log(self, files):
+        return self.tool("kafka.tools.DumpLogSegments", "--deep-iteration", "--print-data-log", "--files",
+                         ",".join(map(str, files)))
+
+    def admin(self):
+        from confluent_kafka.admin import AdminClient
+        return AdminClient({"bootstrap.servers": self.brokers, "log_level": 0, **self.client_properties()})
+
+    def create_topic(self, name, partitions=1, config=None):
+        from confluent_kafka.admin import NewTopic
+        topic = NewTopic(name, num_partitions=partitions, replication_factor=1, config=config or {})
+        self.admin().create_topics([topic], operation_timeout=20)[name].result(30)
+
+
+def run(arguments):
+    kafka = Kafka(arguments.dir, arguments.port)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
+    try:
+        kafka.start(wait=False)
+        sys.exit(kafka.process.wait())
+    finally:
+        kafka.stop()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("fetch")
+    runner = commands.add_parser("run")
+    runner.add_argument("--dir", required=True)
+    runner.add_argument("--port", type=int, required=True)
+    arguments = parser.parse_args()
+    if arguments.command == "fetch":
+        fetch()
+    else:
+        run(arguments)
+
+
+if __name__ == "__main__":
+    main()
