@@ -10,6 +10,8 @@ namespace sluice::bridge::kafka {
 
 namespace {
 
+constexpr int16_t kProduceApiKey = 0;  // Kafka protocol guide, "Api Keys"
+
 void ignore_log(const rd_kafka_t* /*handle*/, int /*level*/, const char* /*facility*/, const char* /*text*/) {}
 
 }  // namespace
@@ -52,6 +54,13 @@ void MockCluster::take_away() {
 
 void MockCluster::bring_back() {
     for (int id = 1; id <= impl_->broker_count; ++id) rd_kafka_mock_broker_set_up(impl_->cluster.get(), id);
+}
+
+void MockCluster::fail_produce(const std::vector<int>& errors) {
+    for (const auto error : errors) {
+        rd_kafka_mock_push_request_errors(impl_->cluster.get(), kProduceApiKey, 1,
+                                          static_cast<rd_kafka_resp_err_t>(error));
+    }
 }
 
 }  // namespace sluice::bridge::kafka

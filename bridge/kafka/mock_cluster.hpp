@@ -8,6 +8,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace sluice::bridge::kafka {
 
@@ -23,6 +24,8 @@ class MockCluster {
     [[nodiscard]] std::string brokers() const;  ///< host:port,…
     void take_away();                           ///< refuses connections and drops those there are
     void bring_back();
+    /// Answers the next produce requests with these errors (rd_kafka_resp_err_t), one each, then as usual.
+    void fail_produce(const std::vector<int>& errors);
 
  private:
     struct Impl;

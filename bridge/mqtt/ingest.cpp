@@ -22,6 +22,8 @@ class Inside {
     std::atomic<int>& count_;
 };
 
+constexpr std::size_t kUnreleasedExpectedMax = 2000;
+
 [[noreturn]] void never_return() {
     for (;;) std::this_thread::sleep_for(std::chrono::hours(1));
 }
@@ -81,7 +83,21 @@ storage::Result<storage::Offset> Ingest::append(storage::Log& log, storage::Reco
     auto result = commit_.append(log, std::move(record)).get();
     // A message that no log can take is as good as accepted: it must not come again.
     if (result || result.error().kind() == storage::Errc::invalid) qos2_.finish_accept(source);
+    warn_of_flood(source);
     return result;
+}
+
+/// Paho searches a list for each QoS 2 packet, and so do brokers: harmless for a window of 100, slow for tens of
+/// thousands. A broker that keeps to receive_maximum never comes here.
+void Ingest::warn_of_flood(const std::string& source) {
+    const auto count = qos2_.unreleased_count(source);
+    if (count < kUnreleasedExpectedMax) return;
+    const std::lock_guard lock(flooded_mutex_);
+    if (!flooded_.insert(source).second) return;
+    report_(Severity::warning, "mqtt " + source,
+            "the broker has more than " + std::to_string(kUnreleasedExpectedMax) +
+                " messages of QoS 2 on the way to us at a time, which is slow (mosquitto before 2.0.12 doesn't keep to "
+                "a limit after an outage: receive_maximum = 1 helps, or qos = 1)");
 }
 
 void Ingest::release(const std::string& source, std::uint16_t packet_id) {

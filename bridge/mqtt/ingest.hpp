@@ -15,7 +15,9 @@
 
 #include <atomic>
 #include <cstdint>
+#include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 
 namespace sluice::bridge::mqtt {
@@ -51,6 +53,7 @@ class Ingest {
     [[nodiscard]] storage::Result<storage::Offset> append(storage::Log& log, storage::Record record,
                                                           const std::string& source,
                                                           std::optional<std::uint16_t> packet_id);
+    void warn_of_flood(const std::string& source);
 
     const TopicMap routes_;
     storage::LogDir& logs_;
@@ -65,6 +68,8 @@ class Ingest {
     std::atomic<std::uint64_t> dead_lettered_{0};
     std::atomic<std::uint64_t> refused_{0};
     std::atomic<int> waiting_{0};
+    std::mutex flooded_mutex_;
+    std::set<std::string> flooded_;  // sources whose flood was said
 };
 
 }  // namespace sluice::bridge::mqtt

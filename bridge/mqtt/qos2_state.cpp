@@ -23,6 +23,31 @@ Error bad_state(const std::string& line) {
     return {Errc::corrupt, std::string(kInboundStream) + ": state record has a line that can't be read: " + line};
 }
 
+using Ids = std::set<std::uint16_t>;
+
+/// "COUNT FIRST LAST FIRST LAST …": a broker numbers in order, so that a flood of messages is few runs.
+std::string to_text(const Ids& ids) {
+    std::size_t runs = 0;
+    std::ostringstream text;
+    for (auto id = ids.begin(); id != ids.end(); ++runs) {
+        const auto first = *id;
+        auto last = first;
+        for (++id; id != ids.end() && *id == last + 1; ++id) last = *id;
+        text << ' ' << first << ' ' << last;
+    }
+    return std::to_string(runs) + text.str();
+}
+
+Ids read_ids(std::istringstream& words) {
+    Ids ids;
+    std::size_t runs = 0;
+    words >> runs;
+    for (std::uint32_t first = 0, last = 0; runs > 0 && words >> first >> last; --runs) {
+        for (; first <= last; ++first) ids.insert(ids.end(), static_cast<std::uint16_t>(first));
+    }
+    return ids;
+}
+
 /// The rest of the line after one space: names may hold spaces.
 std::string rest_of(std::istringstream& line) {
     std::string name;
@@ -74,9 +99,8 @@ Result<std::map<std::string, Offset>> Qos2State::read_last_state() {
         words >> kind;
         if (kind == "source") {
             Source source;
-            std::size_t count = 0;
-            words >> source.sequence >> count;
-            for (std::uint16_t id = 0; count > 0 && words >> id; --count) source.unreleased.insert(id);
+            words >> source.sequence;
+            source.unreleased = read_ids(words);
             if (!words) return bad_state(line);
             sources_[rest_of(words)] = std::move(source);
         } else if (kind == "stream") {
@@ -127,6 +151,12 @@ std::vector<std::uint16_t> Qos2State::unreleased(const std::string& source) cons
     const auto found = sources_.find(source);
     if (found == sources_.end()) return {};
     return {found->second.unreleased.begin(), found->second.unreleased.end()};
+}
+
+std::size_t Qos2State::unreleased_count(const std::string& source) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = sources_.find(source);
+    return found == sources_.end() ? 0 : found->second.unreleased.size();
 }
 
 storage::Header Qos2State::begin_accept(const std::string& source, std::uint16_t packet_id, const storage::Log& log) {
@@ -195,9 +225,7 @@ Result<void> Qos2State::checkpoint() {
 std::string Qos2State::state_text() const {
     std::ostringstream text;
     for (const auto& [name, source] : sources_) {
-        text << "source " << source.sequence << ' ' << source.unreleased.size();
-        for (const auto id : source.unreleased) text << ' ' << id;
-        text << ' ' << name << '\n';
+        text << "source " << source.sequence << ' ' << to_text(source.unreleased) << ' ' << name << '\n';
     }
     for (const auto* log : logs_.streams()) {
         // An accept that is not finished is not in `unreleased`: recovery has to find its record.

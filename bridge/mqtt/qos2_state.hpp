@@ -38,6 +38,7 @@ class Qos2State {
 
     [[nodiscard]] bool is_accepted(const std::string& source, std::uint16_t packet_id) const;
     [[nodiscard]] std::vector<std::uint16_t> unreleased(const std::string& source) const;
+    [[nodiscard]] std::size_t unreleased_count(const std::string& source) const;
 
     /// Starts an accept: the returned header goes on the record that is then appended to `log`.
     [[nodiscard]] storage::Header begin_accept(const std::string& source, std::uint16_t packet_id,

@@ -97,6 +97,13 @@ bool TopicFilter::matches(std::string_view topic, std::vector<std::string_view>&
 }
 
 bool TopicFilter::overlaps(const TopicFilter& other) const {
+    const auto starts_with_dollar = [](const Level& level) {
+        return level.kind == Kind::literal && level.text.starts_with('$');
+    };
+    const auto& first = levels_.front();
+    const auto& other_first = other.levels_.front();
+    if (starts_with_dollar(first) && other_first.kind != Kind::literal) return false;
+    if (starts_with_dollar(other_first) && first.kind != Kind::literal) return false;
     const auto length = std::max(levels_.size(), other.levels_.size());
     for (std::size_t i = 0; i < length; ++i) {
         const bool rest_here = i < levels_.size() && levels_[i].kind == Kind::rest;

@@ -5,16 +5,17 @@
     kafka.py run --dir DIR --port PORT  a broker in the foreground, until SIGTERM; a second run goes on with DIR
 """
 import argparse
-import ctypes
 import os
 import pathlib
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from support.processes import Process, free_port  # noqa: E402
 
 VERSION = "4.1.0"
 HERE = pathlib.Path(__file__).resolve().parent
@@ -47,25 +48,17 @@ def fetch():
     return jars
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def end_with_parent():
-    """The child is killed when its parent dies, however that dies."""
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
-
-
 class Kafka:
-    """A broker that a test starts, stops, kills, pauses and starts again on the same port with the same data."""
+    """A broker that a test starts, stops, kills, pauses and starts again on the same port with the same data.
 
-    def __init__(self, directory, port=None, auto_create=True, properties=None):
+    Beside the plain listener, whose clients may do everything, there is one for users with a password (SCRAM) and
+    rights of their own (ACL).
+    """
+
+    def __init__(self, directory, port=None, auto_create=False):
         self.directory = pathlib.Path(directory)
         self.port = port or free_port()
         self.auto_create = auto_create
-        self.extra = properties or {}
         self.process = None
         self.classpath = str(fetch() / "*")
 
@@ -73,17 +66,30 @@ class Kafka:
     def brokers(self):
         return f"127.0.0.1:{self.port}"
 
+    @property
+    def sasl_brokers(self):
+        for line in (self.directory / "server.properties").read_text().splitlines():
+            if line.startswith("advertised.listeners="):
+                return line.rsplit("SASL://", 1)[1]
+        raise RuntimeError("not started yet")
+
     def _properties(self):
-        controller = free_port()
+        controller, sasl = free_port(), free_port()
         values = {
             "process.roles": "broker,controller",
             "node.id": "1",
             "controller.quorum.voters": f"1@127.0.0.1:{controller}",
-            "listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{controller}",
-            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.port}",
-            "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT",
+            "listeners": f"PLAINTEXT://127.0.0.1:{self.port},SASL://127.0.0.1:{sasl},"
+                         f"CONTROLLER://127.0.0.1:{controller}",
+            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.port},SASL://127.0.0.1:{sasl}",
+            "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL:SASL_PLAINTEXT",
             "controller.listener.names": "CONTROLLER",
             "inter.broker.listener.name": "PLAINTEXT",
+            "sasl.enabled.mechanisms": "SCRAM-SHA-256",
+            "listener.name.sasl.scram-sha-256.sasl.jaas.config":
+                "org.apache.kafka.common.security.scram.ScramLoginModule required;",
+            "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+            "super.users": "User:ANONYMOUS",
             "log.dirs": str(self.directory / "data"),
             "num.partitions": "4",
             "auto.create.topics.enable": str(self.auto_create).lower(),
@@ -97,7 +103,6 @@ class Kafka:
             "num.network.threads": "2",
             "num.io.threads": "2",
         }
-        values.update({key: value.replace("{port}", str(self.port)) for key, value in self.extra.items()})
         return "".join(f"{key}={value}\n" for key, value in values.items())
 
     def _java(self, main, *arguments):
@@ -109,54 +114,33 @@ class Kafka:
         if not (self.directory / "data" / "meta.properties").exists():
             config.write_text(self._properties())
             self.tool("kafka.tools.StorageTool", "format", "-t", "sluicesluicesluices000", "-c", config)
-        output = open(self.directory / "output", "ab")
-        self.process = subprocess.Popen(self._java("kafka.Kafka", config), stdout=output, stderr=output,
-                                        stdin=subprocess.DEVNULL, preexec_fn=end_with_parent, start_new_session=True)
-        output.close()
+        self.process = Process(self._java("kafka.Kafka", config), self.directory / "output")
         if wait:
             self.wait_ready()
         return self
 
     def wait_ready(self, timeout=60):
         """Until it answers a client's request, which is a little after it accepts connections."""
-        from confluent_kafka.admin import AdminClient
-        admin = AdminClient({"bootstrap.servers": self.brokers, "log_level": 0, **self.client_properties()})
         deadline = time.monotonic() + timeout
-        while time.monotonic() < deadline:
-            if self.process.poll() is not None:
-                break
+        admin = self.admin()
+        while time.monotonic() < deadline and self.process.is_running():
             try:
                 if admin.list_topics(timeout=1).brokers:
                     return
             except Exception:  # not yet
                 time.sleep(0.1)
-        raise RuntimeError(f"Kafka is not ready; its output:\n{self.output()[-3000:]}")
+        raise RuntimeError(f"Kafka is not ready; its output:\n{self.process.output()[-3000:]}")
 
-    def client_properties(self):
-        return {}
-
-    def output(self):
-        return (self.directory / "output").read_text(errors="replace")
-
-    def stop(self, timeout=30):
-        if self.process is None or self.process.poll() is not None:
-            return
-        self.resume()
-        self.process.terminate()
-        try:
-            self.process.wait(timeout)
-        except subprocess.TimeoutExpired:
-            self.kill()
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
+    def stop(self):
+        if self.process and self.process.is_running():
+            self.resume()
+            self.process.terminate()
 
     def pause(self):
-        self.process.send_signal(signal.SIGSTOP)
+        self.process.signal(signal.SIGSTOP)
 
     def resume(self):
-        self.process.send_signal(signal.SIGCONT)
+        self.process.signal(signal.SIGCONT)
 
     def tool(self, main, *arguments):
         """Runs one of Kafka's own tools and returns what it printed."""
@@ -172,21 +156,38 @@ class Kafka:
 
     def admin(self):
         from confluent_kafka.admin import AdminClient
-        return AdminClient({"bootstrap.servers": self.brokers, "log_level": 0, **self.client_properties()})
+        return AdminClient({"bootstrap.servers": self.brokers, "log_level": 0})
 
     def create_topic(self, name, partitions=1, config=None):
         from confluent_kafka.admin import NewTopic
         topic = NewTopic(name, num_partitions=partitions, replication_factor=1, config=config or {})
-        self.admin().create_topics([topic], operation_timeout=20)[name].result(30)
+        admin = self.admin()  # must outlive the answer
+        admin.create_topics([topic], operation_timeout=20)[name].result(30)
+
+    def alter_topic(self, name, config):
+        from confluent_kafka.admin import ConfigResource
+        resource = ConfigResource(ConfigResource.Type.TOPIC, name, set_config=config)
+        admin = self.admin()
+        admin.alter_configs([resource])[resource].result(30)
+
+    def set_password(self, user, password):
+        self.tool("kafka.admin.ConfigCommand", "--bootstrap-server", self.brokers, "--alter", "--entity-type", "users",
+                  "--entity-name", user, "--add-config", f"SCRAM-SHA-256=[iterations=4096,password={password}]")
+
+    def allow(self, user, *operations):
+        """On all topics, and on the cluster where the operation is one of the cluster's."""
+        words = [word for operation in operations for word in ("--operation", operation)]
+        self.tool("kafka.admin.AclCommand", "--bootstrap-server", self.brokers, "--add", "--allow-principal",
+                  f"User:{user}", *words, "--topic", "*")
 
 
 def run(arguments):
-    kafka = Kafka(arguments.dir, arguments.port)
+    kafka = Kafka(arguments.dir, arguments.port, auto_create=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
     try:
         kafka.start(wait=False)
-        sys.exit(kafka.process.wait())
+        sys.exit(kafka.process.popen.wait())
     finally:
         kafka.stop()
 

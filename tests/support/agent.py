@@ -1,0 +1,105 @@
+"""The agent under test: the real program with a configuration of the test's."""
+import json
+import os
+import pathlib
+import signal
+import subprocess
+
+from support.processes import Process, wait_until
+
+SLUICE = os.environ.get("SLUICE_BIN") or str(pathlib.Path(__file__).parents[2] / "build/release/sluice")
+
+
+def configuration(broker_port, kafka_brokers, topic, *, agent="", source="", route="", stream="", kafka="", more=""):
+    """From devices' topics to the stream `telemetry` and the Kafka topic `topic`; the rest is added to its section."""
+    forward = f"""
+[kafka]
+brokers = "{kafka_brokers}"
+retry_max = "1s"
+{kafka}
+"""
+    return f"""
+[agent]
+id = "gateway"
+data_dir = "data"
+{agent}
+
+[[source.mqtt]]
+name = "plant"
+url = "mqtt://127.0.0.1:{broker_port}"
+topics = ["plant/#"]
+reconnect_max = "1s"
+{source}
+
+[[route]]
+topic = "plant/{{device}}/telemetry"
+stream = "telemetry"
+key = "{{device}}"
+{route}
+
+[stream.telemetry]
+kafka_topic = "{topic}"
+{stream}
+{forward if kafka_brokers else ""}
+{more}
+"""
+
+
+def sluice(*arguments, timeout=60, environment=None):
+    """Runs one command to its end."""
+    return subprocess.run([SLUICE, *map(str, arguments)], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          timeout=timeout, check=False, env=environment, errors="replace")
+
+
+class Agent:
+    def __init__(self, directory, config):
+        self.directory = pathlib.Path(directory)
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self.config = self.directory / "sluice.toml"
+        self.config.write_text(config)
+        self.data = self.directory / "data"
+        self.process = None
+        self.runs = 0
+
+    def start(self, wait_for="ready:", environment=None):
+        """Returns once the agent's output has the text; "subscribed" is when a broker delivers to it."""
+        self.runs += 1
+        self.process = Process([SLUICE, "run", "-c", self.config], self.directory / f"agent-{self.runs}.log",
+                               environment=environment)
+        if wait_for:
+            self.wait_for_output(wait_for, 20)
+        return self
+
+    def output(self):
+        return self.process.output()
+
+    def count(self, text):
+        return self.output().count(text)
+
+    def wait_for_output(self, text, timeout=20):
+        wait_until(lambda: text in self.output() or not self.process.is_running(), timeout,
+                   lambda: f"{text!r} in the agent's output:\n{self.output()[-3000:]}")
+        assert text in self.output(), f"the agent ended before {text!r}:\n{self.output()[-3000:]}"
+
+    def kill(self):
+        self.process.kill()
+
+    def stop(self, timeout=30):
+        """An orderly stop, which must succeed."""
+        status = self.process.terminate(timeout)
+        assert status == 0, f"exit {status}; output:\n{self.output()[-3000:]}"
+
+    def end(self):
+        """Whatever state it is in: called when the test is over."""
+        if self.process and self.process.is_running():
+            self.process.signal(signal.SIGCONT)
+            self.process.kill()
+
+    def records(self, stream, *options):
+        """What the stream's log has, as `sluice log cat --json` tells it."""
+        result = sluice("log", "cat", stream, "--data-dir", self.data, "--json", *options, timeout=120)
+        assert result.returncode == 0, result.stderr
+        return [json.loads(line) for line in result.stdout.splitlines()]
+
+    def segments(self):
+        return sorted((self.data / "log").glob("*/*.log"))

@@ -1,0 +1,236 @@
+"""The MQTT side: brokers that are away, refuse, forget, and messages of all kinds."""
+import base64
+import json
+import time
+
+import paho.mqtt.client as mqtt
+import paho.mqtt.publish as publish
+import pytest
+from paho.mqtt.packettypes import PacketTypes
+
+from support.agent import configuration
+from support.audit import log_of, read_topic, wait_for_ledger
+from support.mosquitto import Certificates, Mosquitto
+from support.processes import wait_until
+
+TEN_MEBIBYTES = 10 << 20
+
+
+def wait_for_records(agent, stream, count, timeout=20):
+    records = []
+
+    def there():
+        nonlocal records
+        records = agent.records(stream) if (agent.data / "log" / f"{stream}-0").exists() else []
+        return len(records) >= count
+
+    wait_until(there, timeout, lambda: f"{count} records in {stream}, there are {len(records)}:\n{agent.output()}")
+    return records
+
+
+def publish_one(port, device="device-00", payload="{}", qos=1, **options):
+    publish.single(f"plant/{device}/telemetry", payload, qos=qos, hostname="127.0.0.1", port=port, **options)
+
+
+def value_of(record):
+    return base64.b64decode(record["value_base64"]) if "value_base64" in record else record["value"].encode()
+
+
+def headers_of(record):
+    return {header["key"]: header["value"] for header in record["headers"]}
+
+
+def test_a_broker_that_restarts_loses_nothing_of_its_persistent_session(
+        agent, mosquitto, kafka, topic, new_fleet):
+    agent.start("connected")
+    fleet = new_fleet(mosquitto.port, messages=20_000, rate=2000)
+    for _ in range(3):
+        time.sleep(2)
+        mosquitto.restart()
+    ledger = fleet.ledger()
+    arrived = wait_for_ledger(kafka.brokers, topic, ledger, timeout=60)
+    arrived.check(ledger, "Kafka")
+
+
+def test_messages_published_while_the_agent_is_stopped_wait_in_its_session(
+        agent, mosquitto, kafka, topic, new_fleet):
+    agent.start("connected, a new session")
+    agent.stop()
+    ledger = new_fleet(mosquitto.port, messages=2000, rate=5000).ledger()
+    mosquitto.restart()
+    agent.start("connected, the session goes on")
+    wait_for_ledger(kafka.brokers, topic, ledger, timeout=30).check(ledger, "Kafka")
+
+
+def test_a_broker_that_forgot_the_session_is_subscribed_to_again(new_agent, kafka, topic, tmp_path, ends, new_fleet):
+    forgetful = Mosquitto(tmp_path / "forgetful", persistent=False).start()
+    ends(forgetful.stop)
+    agent = new_agent(configuration(forgetful.port, kafka.brokers, topic)).start("connected, a new session")
+    forgetful.restart()
+    wait_until(lambda: agent.count("connected, a new session") == 2, 20, agent.output)
+    ledger = new_fleet(forgetful.port, messages=100).ledger()
+    wait_for_ledger(kafka.brokers, topic, ledger, timeout=20).check(ledger, "Kafka")
+
+
+def test_a_broker_that_is_not_there_yet_is_said_once_and_found_later(new_agent, tmp_path, ends, new_fleet):
+    broker = Mosquitto(tmp_path / "late")
+    ends(broker.stop)
+    agent = new_agent(configuration(broker.port, None, "-"))
+    agent.start()
+    time.sleep(8)
+    assert agent.count("no connection") == 1, agent.output()
+    broker.start()
+    agent.wait_for_output("connected")
+    ledger = new_fleet(broker.port, messages=100).ledger()
+    wait_for_records(agent, "telemetry", 100)
+    log_of(agent).check(ledger, "the log")
+
+
+def test_a_wrong_password_is_said_once_and_the_agent_goes_on_when_the_broker_has_it(
+        new_agent, tmp_path, ends):
+    broker = Mosquitto(tmp_path / "strict", users={"gateway": "old", "device": "d"}).start()
+    ends(broker.stop)
+    secret = tmp_path / "password"
+    secret.write_text("new\n")
+    agent = new_agent(configuration(broker.port, None, "-", source=f'username = "gateway"\npassword_file = "{secret}"'))
+    agent.start("password")
+    time.sleep(5)
+    assert agent.count("check username and password") == 1, agent.output()
+    assert "new" not in agent.output().replace("a new session", "")
+    broker.set_passwords({"gateway": "new", "device": "d"})
+    agent.wait_for_output("connected")
+    publish_one(broker.port, auth={"username": "device", "password": "d"})
+    wait_for_records(agent, "telemetry", 1)
+
+
+def test_a_password_comes_from_the_environment(new_agent, tmp_path, ends):
+    import os
+    broker = Mosquitto(tmp_path / "strict", users={"gateway": "secret"}).start()
+    ends(broker.stop)
+    agent = new_agent(configuration(broker.port, None, "-",
+                                    source='username = "gateway"\npassword_env = "PLANT_PASSWORD"'))
+    agent.start("connected", environment={**os.environ, "PLANT_PASSWORD": "secret"})
+    assert "secret" not in agent.output()
+
+
+@pytest.mark.parametrize("version", ["5", "3.1.1"])
+def test_tls_with_a_certificate_of_the_client(version, new_agent, tmp_path, ends):
+    certificates = Certificates(tmp_path / "tls")
+    broker = Mosquitto(tmp_path / "secure", tls=certificates).start()
+    ends(broker.stop)
+    config = configuration(broker.port, None, "-", source=f"""version = "{version}"
+[source.mqtt.tls]
+ca_file = "{certificates.ca}"
+cert_file = "{certificates.client_cert}"
+key_file = "{certificates.client_key}"
+""").replace("mqtt://", "mqtts://")
+    agent = new_agent(config).start("connected")
+    publish_one(broker.port, tls={"ca_certs": str(certificates.ca), "certfile": str(certificates.client_cert),
+                                  "keyfile": str(certificates.client_key)})
+    wait_for_records(agent, "telemetry", 1)
+
+
+def test_a_broker_whose_certificate_nobody_vouches_for_is_refused(new_agent, tmp_path, ends):
+    broker = Mosquitto(tmp_path / "secure", tls=Certificates(tmp_path / "tls")).start()
+    ends(broker.stop)
+    other = Certificates(tmp_path / "other")
+    config = configuration(broker.port, None, "-", source=f"""
+[source.mqtt.tls]
+ca_file = "{other.ca}"
+""").replace("mqtt://", "mqtts://")
+    agent = new_agent(config)
+    agent.start("mqtt plant")
+    time.sleep(3)
+    assert "connected" not in agent.output()
+    assert agent.process.is_running()
+
+
+def test_two_brokers_with_several_topic_filters_each(new_agent, tmp_path, ends, mosquitto):
+    other = Mosquitto(tmp_path / "other").start()
+    ends(other.stop)
+    agent = new_agent(configuration(mosquitto.port, None, "-", more=f"""
+[[source.mqtt]]
+name = "annex"
+url = "mqtt://127.0.0.1:{other.port}"
+topics = ["annex/+/state", "annex/+/alarm"]
+version = "3.1.1"
+[[route]]
+topic = "annex/{{device}}/#"
+stream = "annex"
+key = "{{device}}"
+"""))
+    agent.start()
+    wait_until(lambda: agent.count("connected") == 2, 20, agent.output)
+    publish_one(mosquitto.port)
+    publish.multiple([("annex/a/state", "s", 0, False), ("annex/b/alarm", "a", 2, False), ("annex/c/none", "n", 1, False)],
+                     hostname="127.0.0.1", port=other.port)
+    records = wait_for_records(agent, "annex", 2)
+    assert sorted((record["key"], record["value"]) for record in records) == [("a", "s"), ("b", "a")]
+    assert len(wait_for_records(agent, "telemetry", 1)) == 1
+
+
+@pytest.mark.parametrize("qos", [0, 1, 2])
+def test_the_properties_of_mqtt_5_travel_as_headers(qos, agent, mosquitto, kafka, topic):
+    agent.config.write_text(agent.config.read_text().replace('topics = ["plant/#"]', 'topics = ["plant/#"]\nqos = 2'))
+    agent.start("connected")
+    properties = mqtt.Properties(PacketTypes.PUBLISH)
+    properties.UserProperty = [("line", "7"), ("line", "8")]
+    properties.ContentType = "application/json"
+    client = mqtt.Client(protocol=mqtt.MQTTv5)
+    client.connect("127.0.0.1", mosquitto.port)
+    client.loop_start()
+    client.publish("plant/press/telemetry", "{}", qos, properties=properties).wait_for_publish()
+    client.loop_stop()
+    client.disconnect()
+    wait_for_records(agent, "telemetry", 1)
+    wait_until(lambda: read_topic(kafka.brokers, topic), 20, agent.output)
+    record, = read_topic(kafka.brokers, topic)
+    assert record.key() == b"press"
+    assert record.headers() == [("mqtt.topic", b"plant/press/telemetry"), ("mqtt.qos", str(qos).encode()),
+                                ("mqtt.retain", b"false"), ("mqtt.content-type", b"application/json"),
+                                ("line", b"7"), ("line", b"8")]
+
+
+def test_payloads_of_every_kind_are_kept_as_they_are(new_agent, mosquitto, kafka, topic):
+    """0 bytes, 10 MiB, no UTF-8, no JSON, deep JSON: in the log byte for byte, with the time of arrival."""
+    agent = new_agent(configuration(mosquitto.port, kafka.brokers, topic, route='timestamp = "/ts"'))
+    agent.start("connected")
+    payloads = [b"", b"\xff\xfe\x00\x80", b'{"ts": tomorrow', b"[" * 100_000, b'{"ts": 1e400}', b'{"ts": -1}',
+                b"x" * TEN_MEBIBYTES, b'{"ts": 1700000000000}']
+    before = time.time() * 1000
+    for payload in payloads:
+        publish_one(mosquitto.port, payload=payload)
+    records = wait_for_records(agent, "telemetry", len(payloads))
+    assert [value_of(record) for record in records] == payloads
+    assert records[-1]["timestamp"] == 1_700_000_000_000
+    assert all(record["timestamp"] >= before - 1000 for record in records[:5])
+
+    # Kafka's default limit is 1 MB a record: the big one is put aside, and those after it arrive.
+    wait_until(lambda: len(read_topic(kafka.brokers, topic)) == len(payloads) - 1, 30, agent.output)
+    dead, = wait_for_records(agent, "sluice.dead-letter", 1)
+    assert value_of(dead) == b"x" * TEN_MEBIBYTES
+    reasons = headers_of(dead)
+    assert any("large" in reason.lower() for reason in reasons.values()), reasons
+    assert [record.value() or b"" for record in read_topic(kafka.brokers, topic)] == [
+        payload for payload in payloads if len(payload) < TEN_MEBIBYTES]
+
+
+def test_a_message_of_10_mib_reaches_a_cluster_that_takes_it(new_agent, mosquitto, kafka, topic):
+    kafka.create_topic(topic, config={"max.message.bytes": str(12 << 20)})
+    agent = new_agent(configuration(mosquitto.port, kafka.brokers, topic,
+                                    more=f'[kafka.properties]\n"message.max.bytes" = {12 << 20}'))
+    agent.start("connected")
+    publish_one(mosquitto.port, payload=b"x" * TEN_MEBIBYTES)
+    wait_until(lambda: read_topic(kafka.brokers, topic), 30, agent.output)
+    assert len(read_topic(kafka.brokers, topic)[0].value()) == TEN_MEBIBYTES
+
+
+def test_a_message_that_no_route_takes_goes_to_the_dead_letters_with_the_reason(agent, mosquitto):
+    agent.start("connected")
+    publish.single("plant/a/b/c", "lost?", qos=1, hostname="127.0.0.1", port=mosquitto.port)
+    dead, = wait_for_records(agent, "sluice.dead-letter", 1)
+    assert dead["value"] == "lost?"
+    headers = headers_of(dead)
+    assert headers["mqtt.topic"] == "plant/a/b/c"
+    assert any("route" in value for value in headers.values()), headers
+    json.dumps(headers)

@@ -1,0 +1,122 @@
+"""The Kafka side: clusters that are away, refuse a user, a topic or a record, and are mended while the agent runs."""
+import time
+
+import pytest
+
+from support.agent import configuration
+from support.audit import read_topic, wait_for_ledger
+from support.kafka import Kafka
+from support.processes import wait_until
+
+SASL = """
+[kafka.properties]
+"security.protocol" = "SASL_PLAINTEXT"
+"sasl.mechanism" = "SCRAM-SHA-256"
+"""
+
+
+def complaints(agent):
+    """Lines of trouble with the cluster."""
+    return [line for line in agent.output().splitlines() if "kafka" in line and ("WARN" in line or "ERROR" in line
+                                                                                or "warning" in line or "error" in line)]
+
+
+def is_held_then_goes_on(agent, kafka, topic, fleet, says, mend):
+    """The trouble is said in one line (and perhaps one of its cause), until it is mended; then all arrives."""
+    ledger = fleet.ledger()
+    agent.wait_for_output(says, 30)
+    time.sleep(6)
+    assert 1 <= len(complaints(agent)) <= 3, agent.output()
+    assert agent.process.is_running()
+    mend()
+    arrived = wait_for_ledger(kafka.brokers, topic, ledger, timeout=60)
+    arrived.check(ledger, "Kafka")
+
+
+def test_a_cluster_that_is_not_there_yet_is_waited_for(new_agent, mosquitto, topic, tmp_path, ends, new_fleet):
+    late = Kafka(tmp_path / "kafka")
+    ends(late.stop)
+    agent = new_agent(configuration(mosquitto.port, late.brokers, topic)).start("connected")
+    is_held_then_goes_on(agent, late, topic, new_fleet(mosquitto.port, messages=1000), "kafka", late.start)
+
+
+def test_a_wrong_password_is_said_and_the_stream_goes_on_when_the_cluster_has_it(
+        new_agent, mosquitto, kafka, topic, new_fleet):
+    user = f"user-{topic}"
+    kafka.set_password(user, "old")
+    kafka.allow(user, "Write", "Describe", "Create")
+    agent = new_agent(configuration(mosquitto.port, kafka.sasl_brokers, topic,
+                                    kafka=f'username = "{user}"\npassword = "new"', more=SASL)).start("connected")
+    is_held_then_goes_on(agent, kafka, topic, new_fleet(mosquitto.port, messages=1000), "uthentication",
+                         lambda: kafka.set_password(user, "new"))
+
+
+def test_a_user_without_rights_is_said_and_the_stream_goes_on_when_it_has_them(
+        new_agent, mosquitto, kafka, topic, new_fleet):
+    user = f"user-{topic}"
+    kafka.set_password(user, "right")
+    kafka.create_topic(topic, 4)
+    agent = new_agent(configuration(mosquitto.port, kafka.sasl_brokers, topic,
+                                    kafka=f'username = "{user}"\npassword = "right"', more=SASL)).start("connected")
+    is_held_then_goes_on(agent, kafka, topic, new_fleet(mosquitto.port, messages=1000), "uthoriz",
+                         lambda: kafka.allow(user, "Write", "Describe", "Create"))
+
+
+def test_an_unknown_topic_is_said_and_the_stream_goes_on_when_it_is_there(
+        new_agent, mosquitto, kafka, topic, new_fleet):
+    agent = new_agent(configuration(mosquitto.port, kafka.brokers, topic, kafka='topics = "check"')).start("connected")
+    is_held_then_goes_on(agent, kafka, topic, new_fleet(mosquitto.port, messages=1000), topic,
+                         lambda: kafka.create_topic(topic, 4))
+
+
+def test_too_few_replicas_hold_the_stream_until_there_are_enough(new_agent, mosquitto, kafka, topic, new_fleet):
+    kafka.create_topic(topic, 1, {"min.insync.replicas": "2"})
+    agent = new_agent(configuration(mosquitto.port, kafka.brokers, topic)).start("connected")
+    is_held_then_goes_on(agent, kafka, topic, new_fleet(mosquitto.port, messages=1000), "replicas",
+                         lambda: kafka.alter_topic(topic, {"min.insync.replicas": "1"}))
+
+
+def test_a_record_that_is_too_large_for_the_topic_is_put_aside_and_the_others_arrive(
+        new_agent, mosquitto, kafka, topic):
+    kafka.create_topic(topic, 1, {"max.message.bytes": "20000"})
+    agent = new_agent(configuration(mosquitto.port, kafka.brokers, topic, stream='compression = "none"',
+                                    kafka='compression = "none"')).start("connected")
+    from test_broker import publish_one, value_of, wait_for_records
+    payloads = [b"1", b"2" * 15_000, b"3" * 60_000, b"4", b"5" * 60_000, b"6"]
+    for payload in payloads:
+        publish_one(mosquitto.port, payload=payload)
+    wait_until(lambda: len(read_topic(kafka.brokers, topic)) == 4, 60, agent.output)
+    assert [record.value() for record in read_topic(kafka.brokers, topic)] == [p for p in payloads if len(p) < 20_000]
+    dead = wait_for_records(agent, "sluice.dead-letter", 2)
+    assert [value_of(record) for record in dead] == [p for p in payloads if len(p) > 20_000]
+
+
+@pytest.mark.parametrize("how", ["killed", "frozen"])
+def test_the_agent_idles_while_the_cluster_is_away_and_sends_all_when_it_is_back(
+        how, agent, mosquitto, kafka, topic, new_fleet):
+    agent.start("connected")
+    ledger = new_fleet(mosquitto.port, messages=500).ledger()
+    wait_for_ledger(kafka.brokers, topic, ledger, timeout=30).check(ledger, "Kafka")
+    if how == "killed":
+        kafka.process.kill()
+    else:
+        kafka.pause()
+    fleet = new_fleet(mosquitto.port, messages=2000, devices=5, rate=1000)
+    fleet.ledger()
+    time.sleep(2)
+    before = cpu_seconds(agent.process.pid)
+    time.sleep(10)
+    used = cpu_seconds(agent.process.pid) - before
+    if how == "killed":
+        kafka.start()
+    else:
+        kafka.resume()
+    wait_until(lambda: len(read_topic(kafka.brokers, topic)) >= 2500, 60, agent.output)
+    assert used < 0.5, f"{used} s of CPU in 10 s without a cluster"
+
+
+def cpu_seconds(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
+        fields = stat.read().rsplit(")", 1)[1].split()
+    import os
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

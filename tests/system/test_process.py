@@ -1,0 +1,208 @@
+"""The program as its user meets it: stops, locks, disks, configurations, the demo."""
+import os
+import pathlib
+import signal
+import subprocess
+import time
+
+import pytest
+
+from support.agent import SLUICE, Agent, configuration, sluice
+from support.audit import log_of, wait_for_ledger
+from support.processes import Process, wait_until
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_the_agent_in_order_and_nothing_is_lost(number, agent, mosquitto, kafka, topic, new_fleet):
+    agent.start("connected")
+    fleet = new_fleet(mosquitto.port, messages=10_000, rate=3000)
+    time.sleep(2)
+    agent.process.signal(number)
+    assert agent.process.wait(20) == 0, agent.output()
+    assert "stopped" in agent.output()
+    in_log = log_of(agent).records
+    assert in_log > 0
+    ledger = fleet.ledger()
+    assert log_of(agent).records == in_log
+    agent.start("connected")
+    wait_for_ledger(kafka.brokers, topic, ledger, timeout=30).check(ledger, "Kafka")
+
+
+def test_a_stop_waits_for_a_dead_cluster_no_longer_than_shutdown_timeout(
+        new_agent, mosquitto, kafka, topic, new_fleet):
+    agent = new_agent(configuration(mosquitto.port, kafka.brokers, topic, agent='shutdown_timeout = "3s"'))
+    agent.start("connected")
+    ledger = new_fleet(mosquitto.port, messages=100).ledger()
+    wait_for_ledger(kafka.brokers, topic, ledger, timeout=30)
+    kafka.pause()
+    new_fleet(mosquitto.port, messages=500).ledger()
+    start = time.monotonic()
+    agent.stop()
+    assert time.monotonic() - start < 5
+    kafka.resume()
+
+
+def test_a_data_directory_has_one_agent(agent, mosquitto):
+    agent.start("connected")
+    second = sluice("run", "-c", agent.config)
+    assert second.returncode == 1
+    assert len(second.stderr.splitlines()) == 1 and str(agent.data) in second.stderr, second.stderr
+    assert agent.process.is_running()
+
+
+def unprivileged():
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+
+
+def test_a_data_directory_that_cannot_be_written_is_said_in_one_line(tmp_path):
+    agent = Agent(tmp_path, configuration(1, None, "-").replace('"data"', '"/proc/nothing/here"'))
+    result = sluice("run", "-c", agent.config)
+    assert result.returncode == 1
+    assert len(result.stderr.splitlines()) == 1 and "/proc/nothing" in result.stderr, result.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become nobody")
+def test_a_data_directory_of_somebody_else_is_said_in_one_line(tmp_path, tmp_path_factory):
+    folder = pathlib.Path(subprocess.check_output(["mktemp", "-d"], text=True).strip())
+    try:
+        folder.chmod(0o755)
+        (folder / "data").mkdir(mode=0o700)
+        config = folder / "sluice.toml"
+        config.write_text(configuration(1, None, "-"))
+        program = folder / "sluice"
+        program.write_bytes(pathlib.Path(SLUICE).read_bytes())
+        program.chmod(0o755)
+        process = Process([program, "run", "-c", config], tmp_path / "out", before=unprivileged)
+        assert process.wait(10) == 1
+        assert len(process.output().splitlines()) == 1 and "ermission denied" in process.output(), process.output()
+    finally:
+        subprocess.run(["rm", "-rf", folder], check=True)
+
+
+@pytest.fixture
+def small_disk(tmp_path, ends):
+    """A file system of 8 MiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder)], capture_output=True,
+                             check=False)
+    if mounted.returncode != 0:
+        pytest.skip("needs the right to mount")
+    ends(lambda: subprocess.run(["umount", "-l", str(folder)], check=True))
+    return folder
+
+
+def fill(folder, leave=0):
+    """Takes all space but `leave` bytes; returns the file to delete."""
+    ballast = folder / "ballast"
+    with open(ballast, "wb", buffering=0) as out:
+        try:
+            while True:
+                out.write(b"\0" * 4096)
+        except OSError:
+            pass
+    if leave:
+        os.truncate(ballast, max(0, ballast.stat().st_size - leave))
+    return ballast
+
+
+def test_a_full_disk_at_start_is_said_in_one_line(small_disk, tmp_path):
+    fill(small_disk)
+    agent = Agent(tmp_path / "agent", configuration(1, None, "-").replace('"data"', f'"{small_disk}/data"'))
+    result = sluice("run", "-c", agent.config)
+    assert result.returncode == 1, result.stderr
+    assert len(result.stderr.splitlines()) == 1 and "o space left" in result.stderr, result.stderr
+
+
+def test_a_disk_that_fills_up_holds_acknowledgements_until_there_is_room(
+        small_disk, new_agent, mosquitto, kafka, topic, new_fleet):
+    agent = new_agent(configuration(mosquitto.port, kafka.brokers, topic).replace('"data"', f'"{small_disk}/data"'))
+    agent.data = small_disk / "data"
+    agent.start("connected")
+    ballast = fill(small_disk, leave=1 << 20)
+    fleet = new_fleet(mosquitto.port, messages=5000, size=1000, rate=2000)
+    agent.wait_for_output("o space left", 30)
+    ledger = fleet.ledger()
+    time.sleep(3)
+    assert agent.process.is_running()
+    assert agent.count("o space left") <= 2, agent.output()
+    assert log_of(agent, size=1000).missing(ledger) > 0
+    ballast.unlink()
+    arrived = wait_for_ledger(kafka.brokers, topic, ledger, timeout=60, size=1000)
+    arrived.check(ledger, "Kafka")
+    agent.stop()
+
+
+FAULTY = """[agent]
+id = "g"
+data_dri = "/tmp/x"
+shutdown_timeout = "ten"
+[[source.mqtt]]
+url = "http://broker"
+topics = ["a/#/b"]
+qos = "1"
+[source.mqtt.tls]
+ca_file = "/no/such/ca.pem"
+"""
+
+
+@pytest.mark.parametrize("command", ["run", "check"])
+def test_all_faults_of_a_configuration_are_told_with_their_places(command, tmp_path):
+    config = tmp_path / "sluice.toml"
+    config.write_text(FAULTY)
+    result = sluice(command, "-c", config)
+    assert result.returncode == 78
+    for line, said in [(3, "data_dir"), (4, "ten"), (6, "mqtt://"), (7, "a/#/b"), (8, "qos"), (10, "ca.pem")]:
+        assert any(text.startswith(f"{config}:{line}:") and said in text for text in result.stderr.splitlines()), (
+            f"line {line}, {said}: {result.stderr}")
+
+
+def test_wrong_usage_exits_2_and_a_missing_file_says_which(tmp_path):
+    assert sluice("run").returncode == 2
+    assert sluice("fly").returncode == 2
+    missing = sluice("run", "-c", tmp_path / "none.toml")
+    assert missing.returncode == 78 and "none.toml" in missing.stderr
+
+
+def processes_with(word):
+    found = []
+    for folder in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            if word in (folder / "cmdline").read_text() and int(folder.name) != os.getpid():
+                found.append(int(folder.name))
+        except OSError:
+            continue
+    return found
+
+
+def demo(tmp_path, *options):
+    temporary = tmp_path / "tmp"
+    temporary.mkdir(exist_ok=True)
+    return Process([SLUICE, "demo", *options], tmp_path / "demo.out", environment={**os.environ, "TMPDIR": str(temporary)})
+
+
+def test_the_demo_ends_with_a_good_verdict(tmp_path):
+    process = demo(tmp_path, "--seconds", "9")
+    assert process.wait(90) == 0, process.output()
+    last = process.output().splitlines()[-1]
+    assert "lost 0, duplicates 0: good" in last, process.output()
+    assert not list((tmp_path / "tmp").iterdir())
+
+
+@pytest.mark.parametrize("after", [0.3, 2, 6])
+def test_an_interrupted_demo_leaves_nothing_behind(after, tmp_path):
+    process = demo(tmp_path, "--seconds", "12")
+    time.sleep(after)
+    process.signal(signal.SIGINT)
+    process.wait(20)
+    assert not list((tmp_path / "tmp").iterdir())
+    wait_until(lambda: not processes_with(str(tmp_path / "tmp")), 5, "a process of the demo is left")
+
+
+def test_a_killed_demo_leaves_no_process(tmp_path):
+    process = demo(tmp_path, "--seconds", "12")
+    wait_until(lambda: processes_with(str(tmp_path / "tmp")), 10, "the demo's broker")
+    process.kill()
+    wait_until(lambda: not processes_with(str(tmp_path / "tmp")), 5, "a process of the demo is left")

@@ -1,0 +1,290 @@
+// The forwarder against librdkafka's embedded cluster: real sockets and protocol, and faults on command.
+#include "bridge/kafka/forwarder.hpp"
+
+#include "bridge/kafka/mock_cluster.hpp"
+#include "bridge/kafka/topic_reader.hpp"
+#include "storage/clock.hpp"
+#include "tests/support/log_builder.hpp"
+
+#include <doctest/doctest.h>
+#include <librdkafka/rdkafka.h>
+
+#include <map>
+#include <mutex>
+#include <thread>
+
+using namespace std::chrono_literals;
+using namespace sluice;
+using bridge::kafka::Forwarder;
+using bridge::kafka::MockCluster;
+using bridge::kafka::TopicReader;
+using storage::Offset;
+using test::must;
+
+namespace {
+
+constexpr int kPartitions = 2;
+using SteadyClock = std::chrono::steady_clock;
+
+/// A data directory with the stream "s", whose forwarder can be stopped, killed and started again.
+class Gateway {
+ public:
+    Gateway() {
+        options.brokers = cluster->brokers();
+        options.agent_id = "test";
+        options.partitions = kPartitions;
+        options.retry_min = 50ms;
+        options.retry_max = 200ms;
+        options.cursor_interval = 50ms;
+        options.properties = {{"reconnect.backoff.max.ms", "250"}, {"linger.ms", "1"}};
+        REQUIRE(cluster->create_topic("t", kPartitions));
+        logs = must(storage::LogDir::open(files, clock, dir / "data"));
+        stream = must(logs->open_stream("s", {}));
+        dead_letters = must(logs->open_stream("dead", {}));
+        catalog = must(storage::Catalog::open(dir / "data/catalog.db"));
+        commit = std::make_unique<storage::GroupCommit>(storage::GroupCommitOptions{}, storage::GroupCommit::Observer{});
+        reader = must(TopicReader::open(cluster->brokers(), "t", kPartitions));
+    }
+    ~Gateway() {
+        forwarder.reset();
+        commit->stop();
+    }
+    Gateway(const Gateway&) = delete;
+    Gateway& operator=(const Gateway&) = delete;
+
+    void start() {
+        forwarder = must(Forwarder::start(
+            options, {{"s", "t"}},
+            {*logs, *commit, *catalog, "dead",
+             [this](bridge::Severity severity, std::string_view, const std::string& text) {
+                 const std::lock_guard lock(mutex);
+                 if (severity >= bridge::Severity::warning) said.push_back(text);
+             },
+             {}}));
+    }
+
+    /// Values "0", "1", …; the key decides the partition.
+    void append(int count, std::size_t pad = 0) {
+        std::vector<std::future<storage::Result<Offset>>> waiting;
+        for (int i = 0; i < count; ++i, ++appended) {
+            waiting.push_back(commit->append(
+                *stream, test::record(std::to_string(appended) + " " + std::string(pad, 'x'),
+                                      "key-" + std::to_string(appended % 7))));
+        }
+        for (auto& one : waiting) must(one.get());
+    }
+
+    /// Reads until `count` different values have arrived, or patience ends.
+    void read_until(std::size_t count, std::chrono::seconds patience = 20s) {
+        const auto deadline = SteadyClock::now() + patience;
+        while (arrivals.size() < count && SteadyClock::now() < deadline) read(100ms);
+    }
+    void read(std::chrono::milliseconds wait) {
+        reader->poll(wait, [this](const bridge::kafka::ConsumedRecord& record) {
+            const auto number = std::stoi(std::string(*record.value));
+            if (arrivals[number]++ == 0) {
+                auto& last = last_of_key[std::string(record.key.value_or(""))];
+                if (number < last) in_order = false;
+                last = number;
+            }
+        });
+    }
+    [[nodiscard]] int duplicates() const {
+        int count = 0;
+        for (const auto& [number, times] : arrivals) count += times - 1;
+        return count;
+    }
+    template <class Holds>
+    bool wait_until(Holds holds, std::chrono::seconds patience = 10s) {
+        const auto deadline = SteadyClock::now() + patience;
+        while (!holds()) {
+            if (SteadyClock::now() > deadline) return false;
+            std::this_thread::sleep_for(10ms);
+        }
+        return true;
+    }
+    [[nodiscard]] Offset cursor() const { return forwarder->status().streams.front().cursor; }
+    [[nodiscard]] std::size_t times_said(std::string_view what) {
+        const std::lock_guard lock(mutex);
+        return static_cast<std::size_t>(
+            std::count_if(said.begin(), said.end(), [&](const auto& text) { return text.find(what) != text.npos; }));
+    }
+
+    std::unique_ptr<MockCluster> cluster = must(MockCluster::start(1));
+    bridge::kafka::ClusterOptions options;
+    test::TempDir dir;
+    storage::PosixFileSystem files;
+    storage::SystemClock clock;
+    std::unique_ptr<storage::LogDir> logs;
+    storage::Log* stream = nullptr;
+    storage::Log* dead_letters = nullptr;
+    std::unique_ptr<storage::Catalog> catalog;
+    std::unique_ptr<storage::GroupCommit> commit;
+    std::unique_ptr<Forwarder> forwarder;
+    std::unique_ptr<TopicReader> reader;
+    std::mutex mutex;
+    std::vector<std::string> said;
+    int appended = 0;
+    std::map<int, int> arrivals;
+    std::map<std::string, int> last_of_key;
+    bool in_order = true;
+};
+
+}  // namespace
+
+TEST_CASE("forwarder: all records arrive, in order for each key, once") {
+    Gateway gateway;
+    gateway.append(500);
+    gateway.start();
+    gateway.append(500);
+    gateway.read_until(1000);
+    CHECK(gateway.arrivals.size() == 1000);
+    CHECK(gateway.duplicates() == 0);
+    CHECK(gateway.in_order);
+    CHECK(gateway.wait_until([&] { return gateway.cursor() == Offset(1000); }));
+    CHECK(gateway.forwarder->status().streams.front().backlog == 0);
+}
+
+TEST_CASE("forwarder: a cluster that goes away is waited for, said once, and gets everything when it is back") {
+    Gateway gateway;
+    gateway.start();
+    gateway.append(100);
+    gateway.read_until(100);
+    gateway.cluster->take_away();
+    gateway.append(1000);
+    CHECK(gateway.wait_until([&] { return gateway.times_said("no broker of") == 1; }));
+    CHECK_FALSE(gateway.forwarder->status().connected);
+    gateway.cluster->bring_back();
+    gateway.read_until(1100);
+    CHECK(gateway.arrivals.size() == 1100);
+    CHECK(gateway.in_order);
+    CHECK(gateway.times_said("no broker of") == 1);
+}
+
+TEST_CASE("forwarder: after a stop it goes on where it was, without duplicates") {
+    Gateway gateway;
+    gateway.start();
+    gateway.append(200);
+    gateway.read_until(200);
+    gateway.forwarder->stop(SteadyClock::now() + 5s);
+    gateway.forwarder.reset();
+    gateway.append(200);
+    gateway.start();
+    gateway.read_until(400);
+    gateway.read(300ms);
+    CHECK(gateway.arrivals.size() == 400);
+    CHECK(gateway.duplicates() == 0);
+    CHECK(gateway.in_order);
+}
+
+TEST_CASE("forwarder: a stop without a cluster ends at its deadline, and loses nothing") {
+    Gateway gateway;
+    gateway.start();
+    gateway.cluster->take_away();
+    gateway.append(100);
+    std::this_thread::sleep_for(200ms);
+    const auto start = SteadyClock::now();
+    gateway.forwarder->stop(SteadyClock::now() + 300ms);
+    CHECK(SteadyClock::now() - start < 4s);
+    gateway.forwarder.reset();
+    gateway.cluster->bring_back();
+    gateway.start();
+    gateway.read_until(100);
+    CHECK(gateway.arrivals.size() == 100);
+    CHECK(gateway.in_order);
+}
+
+TEST_CASE("forwarder: no more than inflight_bytes are handed over, whatever the backlog") {
+    Gateway gateway;
+    gateway.options.inflight_bytes = 50'000;
+    gateway.start();
+    gateway.append(1);
+    gateway.read_until(1);
+    gateway.cluster->take_away();
+    gateway.append(1000, 1000);
+    std::size_t most = 0;
+    for (int i = 0; i < 50; ++i) {
+        most = std::max(most, gateway.forwarder->status().in_flight_bytes);
+        std::this_thread::sleep_for(10ms);
+    }
+    CHECK(most > 25'000);
+    CHECK(most <= 50'000);
+    gateway.cluster->bring_back();
+    gateway.read_until(1001);
+    CHECK(gateway.arrivals.size() == 1001);
+}
+
+TEST_CASE("forwarder: errors that pass by themselves are retried in order") {
+    Gateway gateway;
+    gateway.start();
+    gateway.append(10);
+    gateway.read_until(10);
+    gateway.cluster->fail_produce({RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION, RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT,
+                                   RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION});
+    gateway.append(300);
+    gateway.read_until(310);
+    CHECK(gateway.arrivals.size() == 310);
+    CHECK(gateway.in_order);
+}
+
+TEST_CASE("forwarder: a producer that turns fatal is made anew, and nothing is lost or out of order") {
+    Gateway gateway;
+    gateway.start();
+    gateway.append(10);
+    gateway.read_until(10);
+    gateway.cluster->fail_produce({RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER});
+    gateway.append(300);
+    gateway.read_until(310);
+    CHECK(gateway.arrivals.size() == 310);
+    CHECK(gateway.in_order);
+    CHECK(gateway.wait_until([&] { return gateway.cursor() == Offset(310); }));
+}
+
+TEST_CASE("forwarder: an error of the topic holds the stream until it is mended") {
+    Gateway gateway;
+    gateway.start();
+    gateway.append(10);
+    gateway.read_until(10);
+    gateway.cluster->fail_produce({RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED});
+    gateway.append(100);
+    gateway.read_until(110);
+    CHECK(gateway.arrivals.size() == 110);
+    CHECK(gateway.in_order);
+    CHECK(gateway.times_said("not allowed to use topic t") == 1);
+}
+
+TEST_CASE("forwarder: a record above message.max.bytes goes to the dead letters, and those after it arrive") {
+    Gateway gateway;
+    gateway.options.properties["message.max.bytes"] = "10000";
+    gateway.start();
+    gateway.append(5);
+    gateway.append(1, 20'000);
+    gateway.append(5);
+    gateway.read_until(10);
+    CHECK(gateway.arrivals.size() == 10);
+    CHECK(gateway.arrivals.count(5) == 0);
+    CHECK(gateway.wait_until([&] { return gateway.dead_letters->high_watermark() == Offset(1); }));
+    CHECK(gateway.wait_until([&] { return gateway.cursor() == Offset(11); }));
+    storage::LogReader reader(*gateway.dead_letters, Offset(0));
+    const auto batch = must(reader.next());
+    REQUIRE(batch);
+    CHECK(batch->records().front().value->size() > 20'000);
+    CHECK(find_header(batch->records().front(), "sluice.stream") == "s");
+}
+
+TEST_CASE("forwarder: a record that the cluster refuses is found in its batch and set aside alone") {
+    Gateway gateway;
+    gateway.start();
+    gateway.append(1);
+    gateway.read_until(1);
+    // Each refusal fails a whole batch; halving ends with one record alone, which is the one that is blamed.
+    gateway.cluster->fail_produce(std::vector<int>(20, RD_KAFKA_RESP_ERR_INVALID_RECORD));
+    gateway.append(100);
+    CHECK(gateway.wait_until([&] { return gateway.cursor() == Offset(101); }, 30s));
+    const auto aside = static_cast<std::size_t>(gateway.dead_letters->high_watermark().value());
+    CHECK(aside >= 1);
+    CHECK(aside <= 20);
+    gateway.read_until(101 - aside);
+    CHECK(gateway.arrivals.size() == 101 - aside);
+    CHECK(gateway.in_order);
+}

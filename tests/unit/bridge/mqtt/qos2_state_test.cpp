@@ -1,0 +1,233 @@
+// QoS 2 across kills: what is on disk at any moment decides, so a "kill" here opens a copy of the directory as it is.
+#include "bridge/mqtt/qos2_state.hpp"
+
+#include "bridge/mqtt/ingest.hpp"
+#include "storage/clock.hpp"
+#include "tests/support/log_builder.hpp"
+
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <random>
+#include <set>
+
+using namespace sluice;
+using bridge::mqtt::Ingest;
+using bridge::mqtt::Qos2State;
+using storage::Offset;
+using test::must;
+
+namespace {
+
+/// The parts of an agent that take messages, on a directory.
+class Receiver {
+ public:
+    explicit Receiver(const std::string& data_dir, bridge::Report report = [](auto&&...) {}) {
+        logs_ = must(storage::LogDir::open(files_, clock_, data_dir));
+        storage::LogOptions options;
+        options.durability = storage::Durability::flush;  // kills, not power cuts
+        for (const auto* name : {"a", "b", "dead", bridge::mqtt::kInboundStream}) must(logs_->open_stream(name, options));
+        commit_ = std::make_unique<storage::GroupCommit>(storage::GroupCommitOptions{}, storage::GroupCommit::Observer{});
+        qos2 = must(Qos2State::recover(*logs_, *commit_));
+        bridge::RouteOptions to_a;
+        to_a.topic = "a";
+        to_a.stream = "a";
+        bridge::RouteOptions to_b;
+        to_b.topic = "b";
+        to_b.stream = "b";
+        auto routes = bridge::TopicMap::create({to_a, to_b});
+        ingest = std::make_unique<Ingest>(std::get<bridge::TopicMap>(std::move(routes)), *logs_, *commit_, *qos2, "dead",
+                                          clock_, std::move(report));
+    }
+    ~Receiver() { commit_->stop(); }
+    Receiver(const Receiver&) = delete;
+    Receiver& operator=(const Receiver&) = delete;
+
+    void publish(const std::string& topic, const std::string& payload, std::optional<std::uint16_t> packet_id) {
+        bridge::Message message;
+        message.topic = topic;
+        message.payload = payload;
+        message.qos = packet_id ? 2 : 1;
+        ingest->accept("broker", std::move(message), packet_id);
+    }
+    [[nodiscard]] std::vector<std::string> values(const std::string& stream) const {
+        std::vector<std::string> values;
+        storage::LogReader reader(*logs_->find(stream), Offset(0));
+        while (auto batch = must(reader.next())) {
+            for (const auto& record : batch->records()) values.emplace_back(*record.value);
+        }
+        return values;
+    }
+
+ private:
+    storage::PosixFileSystem files_;
+    storage::SystemClock clock_;
+    std::unique_ptr<storage::LogDir> logs_;
+    std::unique_ptr<storage::GroupCommit> commit_;
+
+ public:
+    std::unique_ptr<Qos2State> qos2;
+    std::unique_ptr<Ingest> ingest;
+};
+
+using Values = std::vector<std::string>;
+
+/// What a kill at this moment leaves: a copy of the files.
+std::string killed_copy(const std::string& from, const test::TempDir& dir, int number) {
+    const auto to = dir / ("copy-" + std::to_string(number));
+    std::filesystem::copy(from, to, std::filesystem::copy_options::recursive);
+    return to;
+}
+
+}  // namespace
+
+TEST_CASE("qos 2: a message that comes again before its release is accepted once") {
+    const test::TempDir dir;
+    Receiver receiver(dir / "data");
+    receiver.publish("a", "1", 7);
+    receiver.publish("a", "1", 7);
+    CHECK(receiver.values("a") == Values{"1"});
+    CHECK(receiver.ingest->counters().duplicates == 1);
+    receiver.ingest->release("broker", 7);
+    receiver.publish("a", "2", 7);
+    CHECK(receiver.values("a") == Values{"1", "2"});
+}
+
+TEST_CASE("qos 2: a restart knows what was not released") {
+    const test::TempDir dir;
+    {
+        Receiver receiver(dir / "data");
+        receiver.publish("a", "1", 1);
+        receiver.publish("b", "2", 2);
+        receiver.publish("nowhere", "3", 3);
+        receiver.ingest->release("broker", 2);
+    }
+    Receiver receiver(dir / "data");
+    CHECK(receiver.ingest->unreleased("broker") == std::vector<std::uint16_t>{1, 3});
+    receiver.publish("a", "1", 1);
+    receiver.publish("nowhere", "3", 3);
+    receiver.publish("b", "new", 2);
+    CHECK(receiver.values("a") == Values{"1"});
+    CHECK(receiver.values("dead") == Values{"3"});
+    CHECK(receiver.values("b") == Values{"2", "new"});
+}
+
+TEST_CASE("qos 2: an end of the session frees all identifiers, across a restart too") {
+    const test::TempDir dir;
+    {
+        Receiver receiver(dir / "data");
+        receiver.publish("a", "1", 1);
+        receiver.ingest->release_all("broker");
+    }
+    Receiver receiver(dir / "data");
+    CHECK(receiver.ingest->unreleased("broker").empty());
+    receiver.publish("a", "2", 1);
+    CHECK(receiver.values("a") == Values{"1", "2"});
+}
+
+TEST_CASE("qos 2: sources don't share identifiers, and their names may hold spaces") {
+    const test::TempDir dir;
+    {
+        Receiver receiver(dir / "data");
+        bridge::Message message;
+        message.topic = "a";
+        receiver.ingest->accept("line 7 broker", message, 5);
+        CHECK_FALSE(receiver.ingest->is_accepted("broker", 5));
+    }
+    const Receiver receiver(dir / "data");
+    CHECK(receiver.ingest->is_accepted("line 7 broker", 5));
+}
+
+TEST_CASE("qos 2: runs of many identifiers survive a restart") {
+    const test::TempDir dir;
+    std::vector<std::uint16_t> kept;
+    {
+        Receiver receiver(dir / "data");
+        for (std::uint16_t id = 1; id <= 300; ++id) receiver.publish("a", std::to_string(id), id);
+        receiver.publish("a", "last", 65535);
+        for (std::uint16_t id = 50; id <= 300; id = static_cast<std::uint16_t>(id + 50)) {
+            receiver.ingest->release("broker", id);
+        }
+        for (std::uint16_t id = 1; id <= 300; ++id) {
+            if (id % 50 != 0) kept.push_back(id);
+        }
+        kept.push_back(65535);
+    }
+    const Receiver receiver(dir / "data");
+    CHECK(receiver.ingest->unreleased("broker") == kept);
+}
+
+TEST_CASE("qos 2: a device can't fake the header that a packet identifier travels in") {
+    const test::TempDir dir;
+    {
+        Receiver receiver(dir / "data");
+        bridge::Message message;
+        message.topic = "a";
+        message.user_properties = {{"sluice.internal.qos2", "99 4 broker"}};
+        receiver.ingest->accept("broker", message, std::nullopt);
+    }
+    const Receiver receiver(dir / "data");
+    CHECK_FALSE(receiver.ingest->is_accepted("broker", 4));
+}
+
+// A broker with a window of identifiers that it uses again as soon as they are free, and a receiver that is killed
+// after random steps: each message is in the log exactly once.
+TEST_CASE("qos 2: exactly once into the log through kills at any step") {
+    for (unsigned seed = 0; seed < 15; ++seed) {
+        CAPTURE(seed);
+        const test::TempDir dir;
+        std::mt19937 random(seed);
+        int copies = 0;
+        auto data = dir / "data";
+        auto receiver = std::make_unique<Receiver>(data);
+        constexpr std::size_t kMessages = 60;
+        struct Outgoing {
+            std::uint16_t id;
+            std::size_t number;
+            bool received;  // PUBREC came back
+        };
+        std::vector<Outgoing> window;
+        std::size_t next = 0;
+        while (next < kMessages || !window.empty()) {
+            if (next < kMessages && window.size() < 4 && random() % 2 == 0) {
+                std::uint16_t id = 1;
+                while (std::any_of(window.begin(), window.end(), [&](const auto& m) { return m.id == id; })) ++id;
+                window.push_back({id, next++, false});
+            } else if (!window.empty()) {
+                auto& message = window[random() % window.size()];
+                const bool answered = random() % 4 != 0;  // else the connection breaks before the answer
+                if (!message.received) {
+                    receiver->publish(message.number % 2 == 0 ? "a" : "b", std::to_string(message.number), message.id);
+                    if (answered) message.received = true;
+                } else {
+                    receiver->ingest->release("broker", message.id);
+                    if (answered) window.erase(window.begin() + (&message - window.data()));
+                }
+            }
+            if (random() % 10 == 0) {
+                data = killed_copy(data, dir, copies++);
+                receiver = std::make_unique<Receiver>(data);
+            }
+        }
+        std::multiset<std::string> arrived;
+        for (const auto* stream : {"a", "b"}) {
+            for (const auto& value : receiver->values(stream)) arrived.insert(value);
+        }
+        CHECK(arrived.size() == kMessages);
+        CHECK(std::set<std::string>(arrived.begin(), arrived.end()).size() == kMessages);
+        CHECK(receiver->ingest->unreleased("broker").empty());
+    }
+}
+
+TEST_CASE("ingest: a message that no log can take is reported and lost, not retried for ever") {
+    const test::TempDir dir;
+    std::atomic<int> reports{0};
+    Receiver receiver(dir / "data", [&](bridge::Severity severity, auto&&...) {
+        if (severity == bridge::Severity::error) ++reports;
+    });
+    receiver.publish("a", std::string(storage::kRecordBytesMax + 1, 'x'), 1);
+    receiver.publish("a", "after", 2);
+    CHECK(receiver.values("a") == Values{"after"});
+    CHECK(receiver.ingest->counters().refused == 1);
+    CHECK(reports == 1);
+}
