@@ -70,6 +70,8 @@ void read_properties(ConfigSection& section, const ConfigTable& table, const std
             diagnostics.error(entry.key_place, in_quotes(name) + " is given twice");
         } else if (is_secret_property(name)) {
             warn_if_exposed(section, entry.value.place, in_quotes(name));
+        } else if (const auto warning = bridge::kafka::warn_of_property(name, *text)) {
+            diagnostics.warning(entry.value.place, *warning);
         }
     }
 }

@@ -62,7 +62,10 @@ storage::Result<Broker> start_mosquitto(const std::string& directory) {
     if (!port) return port.error();
     const auto config = directory + "/mosquitto.conf";
     // In memory only, and for this machine only; queues without a bound, as the agent is the one that keeps records.
-    std::ofstream(config) << "listener " << *port << " 127.0.0.1\nallow_anonymous true\npersistence false\n"
+    std::ofstream(config) << "listener " << *port
+                          << " 127.0.0.1\nallow_anonymous true\npersistence false\n"
+                          // As root it would become another user, and no longer end with the demo.
+                          << "user root\n"
                           << "max_queued_messages 0\nmax_inflight_messages 100\n";
     auto process = demo::ChildProcess::run({"mosquitto", "-c", config}, directory + "/mosquitto.out");
     if (!process) return process.error();

@@ -110,6 +110,7 @@ bool ForwardStream::send_some(Producer& producer, std::size_t room, bool nothing
 
 ForwardStream::Step ForwardStream::send_one(Producer& producer, const storage::RecordView& record, TimePoint now) {
     if (window_.next(record.offset) == StreamWindow::Next::skip) return Step::skipped;
+    if (window_.in_flight() == 0) last_answer_ = now;
     auto& entry = window_.begin(record.offset, in_flight_bytes_of(record));
     switch (producer.send(target_.topic, record, &entry)) {
         case Sent::queued:
@@ -152,6 +153,7 @@ void ForwardStream::delivered(StreamWindow::Entry& entry, int error_code, TimePo
     const auto result = classify(error_code);
     const auto offset = entry.offset;
     const auto bytes = entry.bytes;
+    last_answer_ = now;
     const bool refused_alone = window_.delivered(entry, result);
     cursor_ = window_.cursor().value();
     if (result == ErrorClass::none) {
@@ -163,6 +165,10 @@ void ForwardStream::delivered(StreamWindow::Entry& entry, int error_code, TimePo
     } else if (result == ErrorClass::topic && !retry_at_) {
         hold(explain(error_code, target_.topic), now);
     }
+}
+
+std::optional<ForwardStream::TimePoint> ForwardStream::waiting_since() const {
+    return window_.in_flight() > 0 ? std::optional(last_answer_) : std::nullopt;
 }
 
 void ForwardStream::finish_set_aside(storage::Offset offset) {

@@ -37,6 +37,10 @@ class ForwardStream {
     /// @return whether anything was done
     [[nodiscard]] bool send_some(Producer& producer, std::size_t room, bool nothing_in_flight, TimePoint now);
     void delivered(StreamWindow::Entry& entry, int error_code, TimePoint now);
+    /// Since when the cluster owes an answer; nullopt: nothing is in flight.
+    [[nodiscard]] std::optional<TimePoint> waiting_since() const;
+    /// Sends nothing until check() finds the topic well.
+    void hold(const std::string& why, TimePoint now);
     void finish_set_aside(storage::Offset offset);
     /// A refused dead letter has nowhere to go but the local log.
     [[nodiscard]] StreamStatus status() const;
@@ -48,7 +52,6 @@ class ForwardStream {
     [[nodiscard]] Step send_one(Producer& producer, const storage::RecordView& record, TimePoint now);
     void put_aside(const storage::RecordView& record, std::string why);
     void put_aside_again(storage::Offset offset, std::string why);
-    void hold(const std::string& why, TimePoint now);
     void release(TimePoint now);
 
     const StreamTarget target_;
@@ -62,6 +65,7 @@ class ForwardStream {
     std::size_t next_record_ = 0;
     bool checked_ = false;
     std::optional<TimePoint> retry_at_ = TimePoint::min();  // the first check is due at once
+    TimePoint last_answer_{};                               // or when something was sent while nothing was in flight
     Backoff backoff_;
     TroubleReport trouble_;
 

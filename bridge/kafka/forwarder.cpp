@@ -20,6 +20,7 @@ using namespace std::chrono_literals;
 using SteadyClock = std::chrono::steady_clock;
 
 constexpr auto kIdleWait = 1'000ms;          // at most this long asleep: checks of held streams, the cursors
+constexpr auto kAnswerPatience = 15s;        // longer than a full batch takes on a slow link
 constexpr auto kGiveBackPatience = 3'000ms;  // for answers that are on their way when a producer is given up
 
 }  // namespace
@@ -54,6 +55,7 @@ class Forwarder::Impl {
     void on_delivery(void* tag, int error);
     void on_trouble(int error, const std::string& message);
     void reachable(bool yes);
+    void look_for_silence();
     void rebuild(const std::string& why);
     void collect_answers(SteadyClock::time_point deadline);
     void store_cursors();
@@ -68,6 +70,7 @@ class Forwarder::Impl {
     std::vector<storage::Offset> stored_;  // the cursor of each stream as the catalog has it
     SteadyClock::time_point next_store_{};
     std::size_t first_in_turn_ = 0;
+    bool spent_ = false;  // the producer has given back what was queued: it only waits for what is in flight
     TroubleReport cluster_trouble_;
     Backoff rebuild_backoff_;
     std::atomic<bool> connected_{false};
@@ -104,11 +107,13 @@ storage::Result<void> Forwarder::Impl::add(StreamTarget target) {
 
 void Forwarder::Impl::run() {
     while (!stopping_) {
-        const bool progress = step();
+        const bool progress = !spent_ && step();
         producer_->poll(progress ? 0ms : idle_wait(), events_);
         in_flight_bytes_ = in_flight_bytes();
         take_finished_set_asides();
+        look_for_silence();
         if (const auto why = producer_->fatal()) rebuild(*why);
+        if (spent_ && !anything_in_flight()) rebuild("no answer for a long time");
         if (SteadyClock::now() >= next_store_) store_cursors();
     }
     collect_answers(stop_deadline_);
@@ -170,8 +175,9 @@ void Forwarder::Impl::on_trouble(int error, const std::string& message) {
             return;
         case RD_KAFKA_RESP_ERR__AUTHENTICATION:
             connected_ = false;
+            // Without the time that it took, so that it is the same text each time.
             cluster_trouble_.trouble("the cluster refuses our credentials (check kafka.username and the password): " +
-                                         message.substr(0, 200),
+                                         message.substr(0, message.find(" (after ")),
                                      SteadyClock::now());
             return;
         default:
@@ -228,9 +234,31 @@ void Forwarder::Impl::take_finished_set_asides() {
     for (const auto& [index, offset] : finished) streams_[index]->finish_set_aside(offset);
 }
 
+/// A cluster that is connected and doesn't answer: it hangs, or the link eats packets, or it refuses in a way that
+/// librdkafka retries without a word. What is queued is taken back, for librdkafka 2.0 busy-waits while a partition has
+/// one request in flight and records behind it.
+void Forwarder::Impl::look_for_silence() {
+    if (spent_ || !connected_) return;
+    const auto now = SteadyClock::now();
+    for (auto& stream : streams_) {
+        const auto since = stream->waiting_since();
+        if (!since || now - *since < kAnswerPatience) continue;
+        const auto& topic = stream->target().topic;
+        const auto found = explain_silence(*producer_, topic);
+        producer_->give_back(false);
+        spent_ = true;
+        if (found.state == TopicState::missing) stream->hold(found.trouble, SteadyClock::now());
+        if (found.state != TopicState::unreachable) continue;
+        connected_ = false;
+        cluster_trouble_.trouble("the cluster doesn't answer (" + found.trouble + "); records are kept until it does",
+                                 SteadyClock::now());
+        return;
+    }
+}
+
 /// A fatal producer is a normal thing after a refused record or a bad link: make a new one, and go on from the cursors.
 void Forwarder::Impl::rebuild(const std::string& why) {
-    parts_.report(Severity::info, "kafka", "a new producer is made: " + why);
+    parts_.report(spent_ ? Severity::debug : Severity::info, "kafka", "a new producer is made: " + why);
     producer_->give_back(false);
     collect_answers(std::min(SteadyClock::now() + kGiveBackPatience, stop_deadline_.load()));
     const auto pause = rebuild_backoff_.next();
@@ -246,6 +274,7 @@ void Forwarder::Impl::rebuild(const std::string& why) {
     if (!fresh) return;
     const std::lock_guard lock(producer_mutex_);
     producer_ = std::move(*fresh);
+    spent_ = false;
 }
 
 /// Waits until what is in flight is answered; at the deadline the rest is given back. Nothing is in flight then.

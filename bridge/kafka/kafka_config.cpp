@@ -52,6 +52,14 @@ std::optional<std::string> check_property(const std::string& name, const std::st
     return std::string(reason.data());
 }
 
+std::optional<std::string> warn_of_property(const std::string& name, const std::string& value) {
+    constexpr int kScramFixed = 0x02060000;  // its changelog, issue 4895
+    const bool is_mechanism = name == "sasl.mechanism" || name == "sasl.mechanisms";
+    if (!is_mechanism || !value.starts_with("SCRAM") || rd_kafka_version() >= kScramFixed) return std::nullopt;
+    return std::string("Kafka from 3.7.2, 3.8.1 and 3.9 on refuses SCRAM from librdkafka before 2.6; this is ") +
+           rd_kafka_version_str() + " (use PLAIN over TLS, a client certificate, or Debian 13)";
+}
+
 std::map<std::string, std::string> producer_properties(const ClusterOptions& options) {
     // Room for what we hand over, with librdkafka's own bookkeeping; the forwarder is the one that holds the bound.
     const auto queue_kbytes = std::max<std::size_t>(options.inflight_bytes / 1024 * 2, 64U * 1024);
@@ -66,7 +74,9 @@ std::map<std::string, std::string> producer_properties(const ClusterOptions& opt
         {"compression.codec", options.compression},
         {"queue.buffering.max.messages", "10000000"},
         {"queue.buffering.max.kbytes", std::to_string(std::min<std::size_t>(queue_kbytes, 2097151))},
-        {"linger.ms", "5"},
+        // Records that wait for longer than this while a request of their partition is unanswered make librdkafka 2.0
+        // busy-wait, so it is above the round trip of most links (docs/dependencies.md).
+        {"linger.ms", "50"},
         {"socket.keepalive.enable", "true"},
         {"reconnect.backoff.ms", "250"},
         {"reconnect.backoff.max.ms", "10000"},

@@ -14,6 +14,9 @@ namespace sluice::bridge::kafka {
 ///         with the reason, unknown ones and bad values with librdkafka's own words.
 [[nodiscard]] std::optional<std::string> check_property(const std::string& name, const std::string& value);
 
+/// What a user should know before they rely on a property that may be set.
+[[nodiscard]] std::optional<std::string> warn_of_property(const std::string& name, const std::string& value);
+
 /// All properties of the idempotent producer: ours, and the user's after them.
 [[nodiscard]] std::map<std::string, std::string> producer_properties(const ClusterOptions& options);
 

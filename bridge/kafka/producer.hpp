@@ -66,4 +66,8 @@ struct TopicCheck {
 /// only where the cluster doesn't answer.
 [[nodiscard]] TopicCheck ensure_topic(Producer& producer, const ClusterOptions& options, const std::string& topic);
 
+/// Why the cluster may have answered nothing for a topic that was ready: too few in-sync replicas, which librdkafka
+/// retries without a word, or a cluster that hangs (unreachable). Waits for a few seconds. Ready: no reason is found.
+[[nodiscard]] TopicCheck explain_silence(Producer& producer, const std::string& topic);
+
 }  // namespace sluice::bridge::kafka

@@ -1,8 +1,10 @@
-// ensure_topic(): a missing topic is created, or named to the user, before a record is sent there.
+// What the cluster says of a topic: before the first record is sent there, and where no answer comes.
 #include "bridge/kafka/error_class.hpp"
 #include "bridge/kafka/idempotent_producer.hpp"
 
 #include <array>
+#include <cstdlib>
+#include <string_view>
 
 namespace sluice::bridge::kafka {
 
@@ -10,6 +12,7 @@ namespace {
 
 constexpr int kMetadataTimeoutMs = 1'000;
 constexpr int kCreateTimeoutMs = 10'000;
+constexpr int kSilenceTimeoutMs = 5'000;
 
 /// The error code of the topic in the cluster's metadata; of the request where the cluster doesn't answer.
 rd_kafka_resp_err_t look_up(IdempotentProducer& producer, const std::string& topic, bool& answered) {
@@ -46,7 +49,52 @@ TopicCheck create(IdempotentProducer& producer, const ClusterOptions& options, c
     return {TopicState::missing, explain(error, topic)};
 }
 
+/// The topic's min.insync.replicas; 1, which is Kafka's default, where we may not ask.
+int min_insync_replicas(IdempotentProducer& producer, const std::string& topic) {
+    const ConfigResource wanted(rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic.c_str()));
+    const AdminOptions admin(rd_kafka_AdminOptions_new(producer.handle(), RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS));
+    rd_kafka_AdminOptions_set_request_timeout(admin.get(), kSilenceTimeoutMs, nullptr, 0);
+    const Queue answers(rd_kafka_queue_new(producer.handle()));
+    std::array<rd_kafka_ConfigResource_t*, 1> list{wanted.get()};
+    rd_kafka_DescribeConfigs(producer.handle(), list.data(), list.size(), admin.get(), answers.get());
+    const Event event(rd_kafka_queue_poll(answers.get(), kSilenceTimeoutMs + 1'000));
+    if (!event || rd_kafka_event_error(event.get()) != RD_KAFKA_RESP_ERR_NO_ERROR) return 1;
+    std::size_t count = 0;
+    const auto* resources =
+        rd_kafka_DescribeConfigs_result_resources(rd_kafka_event_DescribeConfigs_result(event.get()), &count);
+    if (count != 1) return 1;
+    const auto* entries = rd_kafka_ConfigResource_configs(resources[0], &count);
+    for (std::size_t i = 0; i < count; ++i) {
+        if (std::string_view(rd_kafka_ConfigEntry_name(entries[i])) != "min.insync.replicas") continue;
+        const auto* value = rd_kafka_ConfigEntry_value(entries[i]);
+        return value == nullptr ? 1 : std::atoi(value);
+    }
+    return 1;
+}
+
 }  // namespace
+
+TopicCheck explain_silence(Producer& producer, const std::string& topic) {
+    auto& idempotent = dynamic_cast<IdempotentProducer&>(producer);
+    const struct rd_kafka_metadata* raw = nullptr;
+    const auto error = rd_kafka_metadata(idempotent.handle(), 0, idempotent.topic(topic), &raw, kSilenceTimeoutMs);
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return {TopicState::unreachable, rd_kafka_err2str(error)};
+    const Metadata metadata(raw);
+    if (metadata->topic_cnt != 1) return {TopicState::ready, {}};
+    const auto& found = metadata->topics[0];
+    const auto needed = min_insync_replicas(idempotent, topic);
+    for (int i = 0; i < found.partition_cnt; ++i) {
+        const auto& partition = found.partitions[i];
+        const auto where = "partition " + std::to_string(partition.id) + " of topic " + topic;
+        if (partition.leader < 0) return {TopicState::missing, where + " has no leader"};
+        if (partition.isr_cnt < needed) {
+            return {TopicState::missing, where + " has " + std::to_string(partition.isr_cnt) + " of the " +
+                                             std::to_string(needed) +
+                                             " in-sync replicas that it needs (min.insync.replicas)"};
+        }
+    }
+    return {TopicState::ready, {}};
+}
 
 TopicCheck ensure_topic(Producer& producer, const ClusterOptions& options, const std::string& topic) {
     auto& idempotent = dynamic_cast<IdempotentProducer&>(producer);

@@ -1,5 +1,6 @@
 """Compares what arrived with a ledger of what was acknowledged to the devices."""
 import json
+import time
 import uuid
 
 from confluent_kafka import Consumer, KafkaError, TopicPartition
@@ -56,7 +57,7 @@ class TopicTail:
             self.consumer.assign([TopicPartition(self.topic, p, 0) for p in metadata.partitions])
         return self.assigned
 
-    def read(self, timeout=10):
+    def read(self, timeout=30):
         """The records up to the end of every partition as it is now, in partition order only."""
         if not self._assign():
             return []
@@ -64,10 +65,10 @@ class TopicTail:
                               for p in self.consumer.position([TopicPartition(self.topic, p)
                                                                for p in range(self.assigned)])])
         records, ended = [], set()
+        deadline = time.monotonic() + timeout
         while len(ended) < self.assigned:
-            batch = self.consumer.consume(5000, timeout)
-            assert batch, f"no answer from Kafka while reading {self.topic}"
-            for record in batch:
+            assert time.monotonic() < deadline, f"no end of {self.topic} within {timeout} s"
+            for record in self.consumer.consume(1000, 0.05):  # waits for all of them, or that long
                 if record.error() is None:
                     records.append(record)
                 elif record.error().code() == KafkaError._PARTITION_EOF:
@@ -88,7 +89,6 @@ def read_topic(brokers, topic):
 
 def wait_for_ledger(brokers, topic, ledger, timeout, size=0):
     """Reads the topic until all that was acknowledged has arrived, or time is up; returns what arrived."""
-    import time
     arrived = Arrived()
     tail = TopicTail(brokers, topic)
     deadline = time.monotonic() + timeout

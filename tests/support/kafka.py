@@ -51,14 +51,18 @@ def fetch():
 class Kafka:
     """A broker that a test starts, stops, kills, pauses and starts again on the same port with the same data.
 
-    Beside the plain listener, whose clients may do everything, there is one for users with a password (SCRAM) and
-    rights of their own (ACL).
+    Beside the plain listener, whose clients may do everything, there is one for users with a password (SASL/PLAIN) and
+    rights of their own (ACL). Another Kafka can be given as `first`: then this is a second broker of its cluster.
     """
 
-    def __init__(self, directory, port=None, auto_create=False):
+    def __init__(self, directory, port=None, auto_create=False, first=None):
         self.directory = pathlib.Path(directory)
         self.port = port or free_port()
         self.auto_create = auto_create
+        self.node_id = 2 if first else 1
+        self.controller_port = first.controller_port if first else free_port()
+        self.sasl_port = free_port()
+        self.users = {}
         self.process = None
         self.classpath = str(fetch() / "*")
 
@@ -68,26 +72,22 @@ class Kafka:
 
     @property
     def sasl_brokers(self):
-        for line in (self.directory / "server.properties").read_text().splitlines():
-            if line.startswith("advertised.listeners="):
-                return line.rsplit("SASL://", 1)[1]
-        raise RuntimeError("not started yet")
+        return f"127.0.0.1:{self.sasl_port}"
 
     def _properties(self):
-        controller, sasl = free_port(), free_port()
+        listeners = f"PLAINTEXT://127.0.0.1:{self.port},SASL://127.0.0.1:{self.sasl_port}"
+        controls = self.node_id == 1
         values = {
-            "process.roles": "broker,controller",
-            "node.id": "1",
-            "controller.quorum.voters": f"1@127.0.0.1:{controller}",
-            "listeners": f"PLAINTEXT://127.0.0.1:{self.port},SASL://127.0.0.1:{sasl},"
-                         f"CONTROLLER://127.0.0.1:{controller}",
-            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.port},SASL://127.0.0.1:{sasl}",
+            "process.roles": "broker,controller" if controls else "broker",
+            "node.id": self.node_id,
+            "controller.quorum.voters": f"1@127.0.0.1:{self.controller_port}",
+            "listeners": listeners + (f",CONTROLLER://127.0.0.1:{self.controller_port}" if controls else ""),
+            "advertised.listeners": listeners,
             "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL:SASL_PLAINTEXT",
             "controller.listener.names": "CONTROLLER",
             "inter.broker.listener.name": "PLAINTEXT",
-            "sasl.enabled.mechanisms": "SCRAM-SHA-256",
-            "listener.name.sasl.scram-sha-256.sasl.jaas.config":
-                "org.apache.kafka.common.security.scram.ScramLoginModule required;",
+            "sasl.enabled.mechanisms": "PLAIN",
+            "listener.name.sasl.plain.sasl.jaas.config": self._jaas(),
             "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
             "super.users": "User:ANONYMOUS",
             "log.dirs": str(self.directory / "data"),
@@ -105,14 +105,18 @@ class Kafka:
         }
         return "".join(f"{key}={value}\n" for key, value in values.items())
 
+    def _jaas(self):
+        users = "".join(f' user_{name}="{password}"' for name, password in self.users.items())
+        return f"org.apache.kafka.common.security.plain.PlainLoginModule required{users};"
+
     def _java(self, main, *arguments):
         return ["java", *HEAP, "-cp", self.classpath, main, *map(str, arguments)]
 
     def start(self, wait=True):
         self.directory.mkdir(parents=True, exist_ok=True)
         config = self.directory / "server.properties"
+        config.write_text(self._properties())
         if not (self.directory / "data" / "meta.properties").exists():
-            config.write_text(self._properties())
             self.tool("kafka.tools.StorageTool", "format", "-t", "sluicesluicesluices000", "-c", config)
         self.process = Process(self._java("kafka.Kafka", config), self.directory / "output")
         if wait:
@@ -158,9 +162,9 @@ class Kafka:
         from confluent_kafka.admin import AdminClient
         return AdminClient({"bootstrap.servers": self.brokers, "log_level": 0})
 
-    def create_topic(self, name, partitions=1, config=None):
+    def create_topic(self, name, partitions=1, config=None, replicas=1):
         from confluent_kafka.admin import NewTopic
-        topic = NewTopic(name, num_partitions=partitions, replication_factor=1, config=config or {})
+        topic = NewTopic(name, num_partitions=partitions, replication_factor=replicas, config=config or {})
         admin = self.admin()  # must outlive the answer
         admin.create_topics([topic], operation_timeout=20)[name].result(30)
 
@@ -171,13 +175,15 @@ class Kafka:
         admin.alter_configs([resource])[resource].result(30)
 
     def set_password(self, user, password):
-        self.tool("kafka.admin.ConfigCommand", "--bootstrap-server", self.brokers, "--alter", "--entity-type", "users",
-                  "--entity-name", user, "--add-config", f"SCRAM-SHA-256=[iterations=4096,password={password}]")
+        """Restarts the broker, which reads such passwords only at its start."""
+        self.stop()
+        self.users[user] = password
+        self.start()
 
     def allow(self, user, *operations):
         """On all topics, and on the cluster where the operation is one of the cluster's."""
         words = [word for operation in operations for word in ("--operation", operation)]
-        self.tool("kafka.admin.AclCommand", "--bootstrap-server", self.brokers, "--add", "--allow-principal",
+        self.tool("org.apache.kafka.tools.AclCommand", "--bootstrap-server", self.brokers, "--add", "--allow-principal",
                   f"User:{user}", *words, "--topic", "*")
 
 

@@ -11,21 +11,20 @@ from support.processes import wait_until
 SASL = """
 [kafka.properties]
 "security.protocol" = "SASL_PLAINTEXT"
-"sasl.mechanism" = "SCRAM-SHA-256"
+"sasl.mechanism" = "PLAIN"
 """
 
 
 def complaints(agent):
-    """Lines of trouble with the cluster."""
-    return [line for line in agent.output().splitlines() if "kafka" in line and ("WARN" in line or "ERROR" in line
-                                                                                or "warning" in line or "error" in line)]
+    """What it has logged that is not good news."""
+    return [line for line in agent.output().splitlines() if line.split()[1] in ("warning", "error")]
 
 
 def is_held_then_goes_on(agent, kafka, topic, fleet, says, mend):
     """The trouble is said in one line (and perhaps one of its cause), until it is mended; then all arrives."""
     ledger = fleet.ledger()
-    agent.wait_for_output(says, 30)
-    time.sleep(6)
+    agent.wait_for_output(says, 40)
+    time.sleep(4)
     assert 1 <= len(complaints(agent)) <= 3, agent.output()
     assert agent.process.is_running()
     mend()
@@ -37,7 +36,7 @@ def test_a_cluster_that_is_not_there_yet_is_waited_for(new_agent, mosquitto, top
     late = Kafka(tmp_path / "kafka")
     ends(late.stop)
     agent = new_agent(configuration(mosquitto.port, late.brokers, topic)).start("connected")
-    is_held_then_goes_on(agent, late, topic, new_fleet(mosquitto.port, messages=1000), "kafka", late.start)
+    is_held_then_goes_on(agent, late, topic, new_fleet(mosquitto.port, messages=1000), "warning kafka", late.start)
 
 
 def test_a_wrong_password_is_said_and_the_stream_goes_on_when_the_cluster_has_it(
@@ -58,7 +57,7 @@ def test_a_user_without_rights_is_said_and_the_stream_goes_on_when_it_has_them(
     kafka.create_topic(topic, 4)
     agent = new_agent(configuration(mosquitto.port, kafka.sasl_brokers, topic,
                                     kafka=f'username = "{user}"\npassword = "right"', more=SASL)).start("connected")
-    is_held_then_goes_on(agent, kafka, topic, new_fleet(mosquitto.port, messages=1000), "uthoriz",
+    is_held_then_goes_on(agent, kafka, topic, new_fleet(mosquitto.port, messages=1000), "not allowed",
                          lambda: kafka.allow(user, "Write", "Describe", "Create"))
 
 
@@ -69,11 +68,18 @@ def test_an_unknown_topic_is_said_and_the_stream_goes_on_when_it_is_there(
                          lambda: kafka.create_topic(topic, 4))
 
 
-def test_too_few_replicas_hold_the_stream_until_there_are_enough(new_agent, mosquitto, kafka, topic, new_fleet):
-    kafka.create_topic(topic, 1, {"min.insync.replicas": "2"})
+def test_too_few_replicas_hold_the_stream_until_there_are_enough(
+        new_agent, mosquitto, topic, tmp_path, ends, new_fleet):
+    kafka = Kafka(tmp_path / "kafka-1").start()
+    ends(kafka.stop)
+    second = Kafka(tmp_path / "kafka-2", first=kafka).start()
+    ends(second.stop)
+    wait_until(lambda: len(kafka.admin().list_topics(timeout=5).brokers) == 2, 20, "both brokers")
+    kafka.create_topic(topic, 1, {"min.insync.replicas": "2"}, replicas=2)
+    second.stop()
     agent = new_agent(configuration(mosquitto.port, kafka.brokers, topic)).start("connected")
-    is_held_then_goes_on(agent, kafka, topic, new_fleet(mosquitto.port, messages=1000), "replicas",
-                         lambda: kafka.alter_topic(topic, {"min.insync.replicas": "1"}))
+    is_held_then_goes_on(agent, kafka, topic, new_fleet(mosquitto.port, messages=1000),
+                         "1 of the 2 in-sync replicas that it needs", second.start)
 
 
 def test_a_record_that_is_too_large_for_the_topic_is_put_aside_and_the_others_arrive(
@@ -103,16 +109,17 @@ def test_the_agent_idles_while_the_cluster_is_away_and_sends_all_when_it_is_back
         kafka.pause()
     fleet = new_fleet(mosquitto.port, messages=2000, devices=5, rate=1000)
     fleet.ledger()
-    time.sleep(2)
+    # librdkafka busy-waits for an answer until we take back what is queued behind it.
+    time.sleep(2 if how == "killed" else 25)
     before = cpu_seconds(agent.process.pid)
-    time.sleep(10)
+    time.sleep(5)
     used = cpu_seconds(agent.process.pid) - before
     if how == "killed":
         kafka.start()
     else:
         kafka.resume()
     wait_until(lambda: len(read_topic(kafka.brokers, topic)) >= 2500, 60, agent.output)
-    assert used < 0.5, f"{used} s of CPU in 10 s without a cluster"
+    assert used < 0.25, f"{used} s of CPU in 5 s without a cluster"
 
 
 def cpu_seconds(pid):
