@@ -13,8 +13,8 @@ namespace sluice::storage {
 
 namespace {
 
-constexpr int kZstdLevel = 1;  // telemetry in batches of a few KiB: higher levels cost CPU and win little
-constexpr std::size_t kChunkBytes = 64U << 10U;
+constexpr int kZstdLevel = 1;              // telemetry in batches of a few KiB: higher levels cost CPU and win little
+constexpr std::size_t kLeastBytes = 1024;  // room to decompress into
 
 Error damaged(std::string_view codec, const char* what) {
     return {Errc::corrupt, std::string(codec) + " stream is damaged: " + what};
@@ -39,27 +39,41 @@ Result<std::vector<std::byte>> compress_zstd(std::span<const std::byte> bytes) {
     return out;
 }
 
-/// Grows `out` by a chunk to decompress into; false where that would pass the bound.
+/// Where most batches fit at once: telemetry compresses to a quarter.
+std::size_t expected_size(std::span<const std::byte> compressed) {
+    return std::clamp(compressed.size() * 4, kLeastBytes, kBatchBytesMax);
+}
+
+/// Makes `out` larger to decompress into; false where that would pass the bound.
 bool make_room(std::vector<std::byte>& out, std::size_t used) {
     if (used >= kBatchBytesMax) return false;
-    out.resize(std::min(std::max(out.size() * 2, used + kChunkBytes), kBatchBytesMax));
+    out.resize(std::min(out.size() * 2, kBatchBytesMax));
     return true;
 }
 
+/// One a thread: making one costs more than a small batch. nullptr: out of memory.
+LZ4F_dctx* lz4_context() {
+    const auto make = [] {
+        LZ4F_dctx* context = nullptr;
+        LZ4F_createDecompressionContext(&context, LZ4F_VERSION);
+        return context;
+    };
+    thread_local const std::unique_ptr<LZ4F_dctx, decltype(&LZ4F_freeDecompressionContext)> context(
+        make(), &LZ4F_freeDecompressionContext);
+    return context.get();
+}
+
 Result<std::vector<std::byte>> decompress_lz4(std::span<const std::byte> bytes) {
-    LZ4F_dctx* raw = nullptr;
-    if (LZ4F_isError(LZ4F_createDecompressionContext(&raw, LZ4F_VERSION)) != 0) {
-        return Error(Errc::io, "lz4: out of memory");
-    }
-    const std::unique_ptr<LZ4F_dctx, decltype(&LZ4F_freeDecompressionContext)> context(raw,
-                                                                                       &LZ4F_freeDecompressionContext);
-    std::vector<std::byte> out;
+    auto* context = lz4_context();
+    if (context == nullptr) return Error(Errc::io, "lz4: out of memory");
+    LZ4F_resetDecompressionContext(context);
+    std::vector<std::byte> out(expected_size(bytes));
     std::size_t used = 0;
     for (std::size_t hint = 1; hint != 0;) {
         if (used == out.size() && !make_room(out, used)) return damaged("lz4", "larger than a batch may be");
         std::size_t written = out.size() - used;
         std::size_t read = bytes.size();
-        hint = LZ4F_decompress(context.get(), out.data() + used, &written, bytes.data(), &read, nullptr);
+        hint = LZ4F_decompress(context, out.data() + used, &written, bytes.data(), &read, nullptr);
         if (LZ4F_isError(hint) != 0) return damaged("lz4", LZ4F_getErrorName(hint));
         if (hint != 0 && read == 0 && written == 0) return damaged("lz4", "cut off");
         used += written;
@@ -70,8 +84,9 @@ Result<std::vector<std::byte>> decompress_lz4(std::span<const std::byte> bytes) 
 }
 
 Result<std::vector<std::byte>> decompress_zstd(std::span<const std::byte> bytes) {
-    const std::unique_ptr<ZSTD_DCtx, decltype(&ZSTD_freeDCtx)> context(ZSTD_createDCtx(), &ZSTD_freeDCtx);
-    std::vector<std::byte> out;
+    thread_local const std::unique_ptr<ZSTD_DCtx, decltype(&ZSTD_freeDCtx)> context(ZSTD_createDCtx(), &ZSTD_freeDCtx);
+    ZSTD_DCtx_reset(context.get(), ZSTD_reset_session_only);
+    std::vector<std::byte> out(expected_size(bytes));
     std::size_t used = 0;
     ZSTD_inBuffer in{bytes.data(), bytes.size(), 0};
     for (std::size_t hint = 1; hint != 0;) {

@@ -13,6 +13,8 @@ namespace {
 // A record in flight costs librdkafka about this much beside its bytes.
 constexpr std::size_t kRecordOverheadBytes = 100;
 
+constexpr int kBatchesAtATime = 64;
+
 std::uint32_t in_flight_bytes_of(const storage::RecordView& record) {
     std::size_t bytes =
         kRecordOverheadBytes + (record.key ? record.key->size() : 0) + (record.value ? record.value->size() : 0);
@@ -91,8 +93,19 @@ bool ForwardStream::send_some(Producer& producer, std::size_t room, bool nothing
         reader_.seek(window_.rewind());
         batch_.reset();
     }
-    if (!have_record(now)) return false;
-    bool progress = false;
+    const auto before = window_.in_flight_bytes();
+    std::size_t handled = 0;
+    for (int batches = 0; batches < kBatchesAtATime && have_record(now); ++batches) {
+        const auto used = window_.in_flight_bytes() - before;
+        handled += send_batch(producer, room - std::min(used, room), nothing_in_flight && used == 0, now);
+        if (next_record_ < batch_->records().size()) break;
+    }
+    cursor_ = window_.cursor().value();
+    return handled > 0;
+}
+
+std::size_t ForwardStream::send_batch(Producer& producer, std::size_t room, bool nothing_in_flight, TimePoint now) {
+    const auto first = next_record_;
     std::size_t used = 0;
     for (; next_record_ < batch_->records().size(); ++next_record_) {
         const auto& record = batch_->records()[next_record_];
@@ -102,10 +115,8 @@ bool ForwardStream::send_some(Producer& producer, std::size_t room, bool nothing
         const auto step = send_one(producer, record, now);
         if (step == Step::stop) break;
         if (step == Step::sent) used += bytes;
-        progress = true;
     }
-    cursor_ = window_.cursor().value();
-    return progress;
+    return next_record_ - first;
 }
 
 ForwardStream::Step ForwardStream::send_one(Producer& producer, const storage::RecordView& record, TimePoint now) {

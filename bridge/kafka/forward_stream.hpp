@@ -32,7 +32,7 @@ class ForwardStream {
     /// Looks after the topic when that is due, before the first record and while the stream is held.
     /// @return what the cluster said, or nullopt where nothing was due
     [[nodiscard]] std::optional<TopicState> check(Producer& producer, TimePoint now);
-    /// Sends what may be sent, at most a batch of the log.
+    /// Sends what may be sent, of a few batches of the log at most, so that other streams and answers have their turn.
     /// @param room  bytes that may go in flight besides what is
     /// @return whether anything was done
     [[nodiscard]] bool send_some(Producer& producer, std::size_t room, bool nothing_in_flight, TimePoint now);
@@ -49,6 +49,8 @@ class ForwardStream {
     enum class Step : std::uint8_t { sent, skipped, stop };
 
     [[nodiscard]] bool have_record(TimePoint now);
+    /// @return how many records were sent or skipped; the rest of the batch may not be sent now
+    [[nodiscard]] std::size_t send_batch(Producer& producer, std::size_t room, bool nothing_in_flight, TimePoint now);
     [[nodiscard]] Step send_one(Producer& producer, const storage::RecordView& record, TimePoint now);
     void put_aside(const storage::RecordView& record, std::string why);
     void put_aside_again(storage::Offset offset, std::string why);
