@@ -107,12 +107,12 @@ bool produce_one(rd_kafka_t* producer, rd_kafka_topic_t* topic, const Record& re
                             static_cast<ssize_t>(header.value->size()));
     }
     for (;;) {
-        const auto code = rd_kafka_producev(
-            producer, RD_KAFKA_V_RKT(topic), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-            RD_KAFKA_V_KEY(record.key->data(), record.key->size()),
-            RD_KAFKA_V_VALUE(const_cast<char*>(record.value->data()), record.value->size()),
-            RD_KAFKA_V_TIMESTAMP(record.timestamp.time_since_epoch().count()), RD_KAFKA_V_HEADERS(headers),
-            RD_KAFKA_V_END);
+        const auto code =
+            rd_kafka_producev(producer, RD_KAFKA_V_RKT(topic), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+                              RD_KAFKA_V_KEY(record.key->data(), record.key->size()),
+                              RD_KAFKA_V_VALUE(const_cast<char*>(record.value->data()), record.value->size()),
+                              RD_KAFKA_V_TIMESTAMP(record.timestamp.time_since_epoch().count()),
+                              RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END);
         if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return true;
         if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL) return false;
         rd_kafka_poll(producer, 10);

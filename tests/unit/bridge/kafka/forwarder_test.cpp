@@ -42,7 +42,8 @@ class Gateway {
         stream = must(logs->open_stream("s", {}));
         dead_letters = must(logs->open_stream("dead", {}));
         catalog = must(storage::Catalog::open(dir / "data/catalog.db"));
-        commit = std::make_unique<storage::GroupCommit>(storage::GroupCommitOptions{}, storage::GroupCommit::Observer{});
+        commit =
+            std::make_unique<storage::GroupCommit>(storage::GroupCommitOptions{}, storage::GroupCommit::Observer{});
         reader = must(TopicReader::open(cluster->brokers(), "t", kPartitions));
     }
     ~Gateway() {
@@ -53,23 +54,26 @@ class Gateway {
     Gateway& operator=(const Gateway&) = delete;
 
     void start() {
-        forwarder = must(Forwarder::start(
-            options, {{"s", "t"}},
-            {*logs, *commit, *catalog, "dead",
-             [this](bridge::Severity severity, std::string_view, const std::string& text) {
-                 const std::lock_guard lock(mutex);
-                 if (severity >= bridge::Severity::warning) said.push_back(text);
-             },
-             {}}));
+        forwarder =
+            must(Forwarder::start(options, {{"s", "t"}},
+                                  {*logs,
+                                   *commit,
+                                   *catalog,
+                                   "dead",
+                                   [this](bridge::Severity severity, std::string_view, const std::string& text) {
+                                       const std::lock_guard lock(mutex);
+                                       if (severity >= bridge::Severity::warning) said.push_back(text);
+                                   },
+                                   {}}));
     }
 
     /// Values "0", "1", …; the key decides the partition.
     void append(int count, std::size_t pad = 0) {
         std::vector<std::future<storage::Result<Offset>>> waiting;
         for (int i = 0; i < count; ++i, ++appended) {
-            waiting.push_back(commit->append(
-                *stream, test::record(std::to_string(appended) + " " + std::string(pad, 'x'),
-                                      "key-" + std::to_string(appended % 7))));
+            waiting.push_back(
+                commit->append(*stream, test::record(std::to_string(appended) + " " + std::string(pad, 'x'),
+                                                     "key-" + std::to_string(appended % 7))));
         }
         for (auto& one : waiting) must(one.get());
     }
@@ -245,7 +249,8 @@ TEST_CASE("forwarder: an error of the topic holds the stream until it is mended"
     gateway.start();
     gateway.append(10);
     gateway.read_until(10);
-    gateway.cluster->fail_produce({RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED});
+    gateway.cluster->fail_produce(
+        {RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED});
     gateway.append(100);
     gateway.read_until(110);
     CHECK(gateway.arrivals.size() == 110);

@@ -14,9 +14,9 @@ TEST_CASE("kafka properties: any that librdkafka knows may be set, but for those
     CHECK_FALSE(check_property("security.protocol", "SASL_SSL"));
     CHECK_FALSE(check_property("linger.ms", "50"));
     CHECK_FALSE(check_property("message.max.bytes", "2000000"));
-    for (const auto* name : {"acks", "request.required.acks", "enable.idempotence", "enable.gapless.guarantee",
-                             "message.timeout.ms", "delivery.timeout.ms", "partitioner", "transactional.id",
-                             "bootstrap.servers", "compression.codec"}) {
+    for (const auto* name :
+         {"acks", "request.required.acks", "enable.idempotence", "enable.gapless.guarantee", "message.timeout.ms",
+          "delivery.timeout.ms", "partitioner", "transactional.id", "bootstrap.servers", "compression.codec"}) {
         const auto refused = check_property(name, "1");
         REQUIRE_MESSAGE(refused.has_value(), name);
         CHECK_MESSAGE(refused->find(name) != std::string::npos, *refused);
@@ -45,16 +45,19 @@ TEST_CASE("partitioner: keys go where Kafka's Java client sends them") {
         std::int32_t murmur2;
     };
     constexpr std::array kCases = {
-        Case{"21", -973932308},          Case{"foobar", -790332482},
-        Case{"a-little-bit-long-string", -985981536}, Case{"a-little-bit-longer-string", -1486304829},
-        Case{"lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58897971}, Case{"abc", 479470107},
+        Case{"21", -973932308},
+        Case{"foobar", -790332482},
+        Case{"a-little-bit-long-string", -985981536},
+        Case{"a-little-bit-longer-string", -1486304829},
+        Case{"lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58897971},
+        Case{"abc", 479470107},
     };
     for (const auto& c : kCases) {
         const std::string key = c.key;
         const auto expected = (c.murmur2 & 0x7fffffff) % 12;
-        CHECK_MESSAGE(rd_kafka_msg_partitioner_murmur2_random(nullptr, key.data(), key.size(), 12, nullptr, nullptr) ==
-                          expected,
-                      key);
+        CHECK_MESSAGE(
+            rd_kafka_msg_partitioner_murmur2_random(nullptr, key.data(), key.size(), 12, nullptr, nullptr) == expected,
+            key);
     }
 }
 

@@ -140,10 +140,10 @@ TEST_CASE("stream window: order and completeness through random failures") {
             auto batch = std::min<std::size_t>(queue.size(), random() % 4);
             const bool refused = std::any_of(queue.begin(), queue.begin() + static_cast<std::ptrdiff_t>(batch),
                                              [](const auto* entry) { return entry->offset.value() % 37 == 5; });
-            const auto result = dead[partition]                ? ErrorClass::producer
-                                : refused                      ? ErrorClass::record
-                                : batch > 0 && chance(10)      ? ErrorClass::producer
-                                                               : ErrorClass::none;
+            const auto result = dead[partition]           ? ErrorClass::producer
+                                : refused                 ? ErrorClass::record
+                                : batch > 0 && chance(10) ? ErrorClass::producer
+                                                          : ErrorClass::none;
             if (result != ErrorClass::none && batch > 0) dead[partition] = true;
             for (; batch > 0; --batch) {
                 auto* entry = queue.front();

@@ -36,13 +36,13 @@ TEST_CASE("publish packet: QoS 0 has no packet identifier, and a payload may be 
 
 TEST_CASE("publish packet: MQTT 5 properties are read, and those that are of no use are passed over") {
     const std::string properties =
-        "\x01\x01"s                  // payload format indicator
-        "\x02\0\0\0\x0a"s            // message expiry interval
-        "\x03\0\x04json"s            // content type
-        "\x08\0\x05reply"s           // response topic
-        "\x09\0\x02\x01\x02"s        // correlation data
-        "\x0b\x81\x01"s              // subscription identifier, two bytes
-        "\x26\0\x01k\0\x02v1"s       // user property
+        "\x01\x01"s             // payload format indicator
+        "\x02\0\0\0\x0a"s       // message expiry interval
+        "\x03\0\x04json"s       // content type
+        "\x08\0\x05reply"s      // response topic
+        "\x09\0\x02\x01\x02"s   // correlation data
+        "\x0b\x81\x01"s         // subscription identifier, two bytes
+        "\x26\0\x01k\0\x02v1"s  // user property
         "\x26\0\x01k\0\x02v2"s;
     const auto decoded = decode_publish(
         packet('\x34', "\0\1t\0\7"s + static_cast<char>(properties.size()) + properties + "x"), ProtocolVersion::v5);
@@ -58,16 +58,15 @@ TEST_CASE("publish packet: MQTT 5 properties are read, and those that are of no 
 TEST_CASE("publish packet: a remaining length of several bytes") {
     const std::string payload(300, 'x');
     const std::string rest = "\0\1t\0\7"s + payload;
-    const std::string bytes = "\x34"s + static_cast<char>(rest.size() % 128 | 0x80) +
-                              static_cast<char>(rest.size() / 128) + rest;
+    const std::string bytes =
+        "\x34"s + static_cast<char>(rest.size() % 128 | 0x80) + static_cast<char>(rest.size() / 128) + rest;
     const auto decoded = decode_publish(bytes, ProtocolVersion::v3_1_1);
     REQUIRE(decoded);
     CHECK(decoded->message.payload == payload);
 }
 
 TEST_CASE("publish packet: every cut of a good packet is malformed, and none reads beyond it") {
-    const std::string good =
-        packet('\x34', "\0\3a/b\0\7"s + "\x0b"s + "\x26\0\1k\0\1v\x03\0\1j"s + "payload");
+    const std::string good = packet('\x34', "\0\3a/b\0\7"s + "\x0b"s + "\x26\0\1k\0\1v\x03\0\1j"s + "payload");
     REQUIRE(decode_publish(good, ProtocolVersion::v5));
     for (std::size_t size = 0; size < good.size(); ++size) {
         CHECK_FALSE(decode_publish(std::string(good.data(), size), ProtocolVersion::v5));

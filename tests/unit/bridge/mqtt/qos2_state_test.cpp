@@ -22,12 +22,15 @@ namespace {
 /// The parts of an agent that take messages, on a directory.
 class Receiver {
  public:
-    explicit Receiver(const std::string& data_dir, bridge::Report report = [](auto&&...) {}) {
+    explicit Receiver(
+        const std::string& data_dir, bridge::Report report = [](auto&&...) {}) {
         logs_ = must(storage::LogDir::open(files_, clock_, data_dir));
         storage::LogOptions options;
         options.durability = storage::Durability::flush;  // kills, not power cuts
-        for (const auto* name : {"a", "b", "dead", bridge::mqtt::kInboundStream}) must(logs_->open_stream(name, options));
-        commit_ = std::make_unique<storage::GroupCommit>(storage::GroupCommitOptions{}, storage::GroupCommit::Observer{});
+        for (const auto* name : {"a", "b", "dead", bridge::mqtt::kInboundStream})
+            must(logs_->open_stream(name, options));
+        commit_ =
+            std::make_unique<storage::GroupCommit>(storage::GroupCommitOptions{}, storage::GroupCommit::Observer{});
         qos2 = must(Qos2State::recover(*logs_, *commit_));
         bridge::RouteOptions to_a;
         to_a.topic = "a";
@@ -36,8 +39,8 @@ class Receiver {
         to_b.topic = "b";
         to_b.stream = "b";
         auto routes = bridge::TopicMap::create({to_a, to_b});
-        ingest = std::make_unique<Ingest>(std::get<bridge::TopicMap>(std::move(routes)), *logs_, *commit_, *qos2, "dead",
-                                          clock_, std::move(report));
+        ingest = std::make_unique<Ingest>(std::get<bridge::TopicMap>(std::move(routes)), *logs_, *commit_, *qos2,
+                                          "dead", clock_, std::move(report));
     }
     ~Receiver() { commit_->stop(); }
     Receiver(const Receiver&) = delete;

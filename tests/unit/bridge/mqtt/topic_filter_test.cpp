@@ -72,7 +72,8 @@ TEST_CASE("topic filter: captures of an earlier match don't stay") {
 }
 
 TEST_CASE("topic filter: what MQTT forbids is refused") {
-    for (const auto* bad : {"", "a/#/b", "a#", "a/b#", "a+/b", "+a", "a/{x}b", "{}", "{x}/{x}", "{x", "x}", "a/{b c}"}) {
+    for (const auto* bad :
+         {"", "a/#/b", "a#", "a/b#", "a+/b", "+a", "a/{x}b", "{}", "{x}/{x}", "{x", "x}", "a/{b c}"}) {
         CHECK_MESSAGE(TopicFilter::parse(bad).has_error(), bad);
     }
     CHECK(TopicFilter::parse(std::string_view("a\0b", 3)).has_error());
@@ -86,9 +87,10 @@ TEST_CASE("topic filter: overlaps where some topic matches both") {
         bool overlaps;
     };
     constexpr std::array kCases = {
-        Case{"a/b", "a/b", true},   Case{"a/b", "a/c", false}, Case{"a/+", "+/b", true},   Case{"a/#", "a", true},
-        Case{"a/#", "b/#", false},  Case{"#", "a/b", true},    Case{"#", "$SYS/a", false}, Case{"a/+", "a/b/c", false},
-        Case{"a/{x}/#", "+/b", true}, Case{"+/b/#", "a/+", true},
+        Case{"a/b", "a/b", true},   Case{"a/b", "a/c", false},   Case{"a/+", "+/b", true},
+        Case{"a/#", "a", true},     Case{"a/#", "b/#", false},   Case{"#", "a/b", true},
+        Case{"#", "$SYS/a", false}, Case{"a/+", "a/b/c", false}, Case{"a/{x}/#", "+/b", true},
+        Case{"+/b/#", "a/+", true},
     };
     for (const auto& c : kCases) {
         const std::string pair = std::string(c.a) + " and " + c.b;
