@@ -39,7 +39,7 @@ void Events::flush(storage::GroupCommit& commit, storage::Log& stream) {
         taken.swap(waiting_);
     }
     for (auto& record : taken) {
-        commit.append(stream, std::move(record), [this](storage::Result<storage::Offset> result) {
+        commit.append(stream, std::move(record), [this](const storage::Result<storage::Offset>& result) {
             if (!result) report_(bridge::Severity::error, "events", "event not kept: " + result.error().message());
         });
     }

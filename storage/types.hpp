@@ -17,7 +17,7 @@ class Offset {
     constexpr Offset() = default;
     explicit constexpr Offset(std::int64_t value) : value_(value) {}
     [[nodiscard]] constexpr std::int64_t value() const { return value_; }
-    friend constexpr auto operator<=>(Offset, Offset) = default;
+    friend constexpr auto operator<=>(Offset, Offset) = default;  // NOLINT(modernize-use-nullptr)
     friend constexpr Offset operator+(Offset a, std::int64_t n) { return Offset(a.value_ + n); }
     friend constexpr std::int64_t operator-(Offset a, Offset b) { return a.value_ - b.value_; }
 
@@ -31,7 +31,7 @@ class FilePosition {
     constexpr FilePosition() = default;
     explicit constexpr FilePosition(std::uint64_t value) : value_(value) {}
     [[nodiscard]] constexpr std::uint64_t value() const { return value_; }
-    friend constexpr auto operator<=>(FilePosition, FilePosition) = default;
+    friend constexpr auto operator<=>(FilePosition, FilePosition) = default;  // NOLINT(modernize-use-nullptr)
     friend constexpr FilePosition operator+(FilePosition a, std::uint64_t n) { return FilePosition(a.value_ + n); }
     friend constexpr std::uint64_t operator-(FilePosition a, FilePosition b) { return a.value_ - b.value_; }
 

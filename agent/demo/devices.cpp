@@ -70,7 +70,10 @@ std::string publish_until_closed(int commands, int port, const PlantOptions& opt
         std::this_thread::sleep_until(round);
         const auto elapsed = std::chrono::duration<double>(SteadyClock::now() - start).count();
         const double wear = std::min(1.0, elapsed / static_cast<double>(options.duration.count()));
-        for (owed += per_round; owed >= 1.0; owed -= 1.0, next = (next + 1) % pumps.size()) {
+        owed += per_round;
+        const auto due = static_cast<int>(owed);
+        owed -= due;
+        for (int i = 0; i < due; ++i, next = (next + 1) % pumps.size()) {
             const int number = static_cast<int>(next) + 1;
             const auto sent = pumps[next]->publish("plant/" + pump_name(number) + "/telemetry",
                                                    telemetry(number, sequences[next], wear, random));

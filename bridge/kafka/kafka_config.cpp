@@ -62,7 +62,7 @@ std::optional<std::string> warn_of_property(const std::string& name, const std::
 
 std::map<std::string, std::string> producer_properties(const ClusterOptions& options) {
     // Room for what we hand over, with librdkafka's own bookkeeping; the forwarder is the one that holds the bound.
-    const auto queue_kbytes = std::max<std::size_t>(options.inflight_bytes / 1024 * 2, 64U * 1024);
+    const auto queue_kbytes = std::max<std::size_t>(options.inflight_bytes / 1024 * 2, std::size_t{64} * 1024);
     std::map<std::string, std::string> properties = {
         {"bootstrap.servers", options.brokers},
         {"client.id", "sluice-" + options.agent_id},

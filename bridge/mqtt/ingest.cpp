@@ -37,7 +37,7 @@ storage::Log& must_find(storage::LogDir& logs, const std::string& stream) {
 }  // namespace
 
 Ingest::Ingest(TopicMap routes, storage::LogDir& logs, storage::GroupCommit& commit, Qos2State& qos2,
-               std::string dead_letter_stream, const storage::Clock& clock, Report report)
+               const std::string& dead_letter_stream, const storage::Clock& clock, Report report)
     : routes_(std::move(routes)),
       logs_(logs),
       commit_(commit),

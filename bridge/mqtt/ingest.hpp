@@ -34,7 +34,7 @@ class Ingest {
     };
 
     Ingest(TopicMap routes, storage::LogDir& logs, storage::GroupCommit& commit, Qos2State& qos2,
-           std::string dead_letter_stream, const storage::Clock& clock, Report report);
+           const std::string& dead_letter_stream, const storage::Clock& clock, Report report);
 
     /// @param packet_id  of a QoS 2 message; it is accepted once from PUBLISH to PUBREL
     void accept(const std::string& source, Message message, std::optional<std::uint16_t> packet_id);

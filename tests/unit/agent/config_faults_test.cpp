@@ -16,9 +16,9 @@ struct Case {
 };
 
 void hold(const std::vector<Case>& cases) {
-    for (const auto& [toml, fault] : cases) {
-        CAPTURE(toml);
-        CHECK(faults_of(toml) == fault);
+    for (const auto& c : cases) {
+        CAPTURE(c.toml);
+        CHECK(faults_of(c.toml) == c.fault);
     }
 }
 

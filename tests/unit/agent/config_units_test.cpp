@@ -11,10 +11,10 @@ TEST_CASE("units: durations and sizes are printed in the largest whole unit, and
     const std::pair<const char*, std::chrono::milliseconds> durations[] = {
         {"0s", 0ms},    {"1ms", 1ms}, {"1500ms", 1500ms}, {"90s", 90s},
         {"90m", 90min}, {"1h", 1h},   {"25h", 25h},       {"7d", 168h}};
-    for (const auto& [text, duration] : durations) {
-        CAPTURE(text);
-        CHECK(format_duration(duration) == text);
-        CHECK(parse_duration(text) == duration);
+    for (const auto& c : durations) {
+        CAPTURE(c.first);
+        CHECK(format_duration(c.second) == c.first);
+        CHECK(parse_duration(c.first) == c.second);
     }
     const std::pair<const char*, std::uint64_t> sizes[] = {{"0B", 0},
                                                            {"1B", 1},
@@ -23,10 +23,10 @@ TEST_CASE("units: durations and sizes are printed in the largest whole unit, and
                                                            {"1025KiB", 1025U << 10U},
                                                            {"16MiB", 16U << 20U},
                                                            {"2TiB", 2ULL << 40U}};
-    for (const auto& [text, size] : sizes) {
-        CAPTURE(text);
-        CHECK(format_size(size) == text);
-        CHECK(parse_size(text) == size);
+    for (const auto& c : sizes) {
+        CAPTURE(c.first);
+        CHECK(format_size(c.second) == c.first);
+        CHECK(parse_size(c.first) == c.second);
     }
     CHECK(parse_size("10MB") == 10'000'000);
     CHECK(parse_size("3GB") == 3'000'000'000);
@@ -64,9 +64,9 @@ TEST_CASE("names: the nearest known name is found for typing errors only") {
         {"", std::nullopt},
         {"colour", std::nullopt},
     };
-    for (const auto& [wrong, nearest] : cases) {
-        CAPTURE(wrong);
-        CHECK(nearest_name(wrong, known) == nearest);
+    for (const auto& c : cases) {
+        CAPTURE(c.wrong);
+        CHECK(nearest_name(c.wrong, known) == c.nearest);
     }
     CHECK(nearest_name(std::string(1'000'000, 'a'), known) == std::nullopt);
 }

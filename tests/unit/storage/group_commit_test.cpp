@@ -155,7 +155,7 @@ TEST_CASE("group commit: a full queue pushes back to its callers and loses nothi
     Rig rig({.queue_records_max = 4, .queue_bytes_max = 1000});
     std::atomic<int> done{0};
     for (int i = 0; i < 200; ++i) {
-        rig.commit.append(*rig.a, record(std::string(400, 'x')), [&](Result<Offset> result) {
+        rig.commit.append(*rig.a, record(std::string(400, 'x')), [&](const Result<Offset>& result) {
             if (result) ++done;
         });
     }

@@ -77,7 +77,7 @@ using Values = std::vector<std::string>;
 
 /// What a kill at this moment leaves: a copy of the files.
 std::string killed_copy(const std::string& from, const test::TempDir& dir, int number) {
-    const auto to = dir / ("copy-" + std::to_string(number));
+    auto to = dir / ("copy-" + std::to_string(number));
     std::filesystem::copy(from, to, std::filesystem::copy_options::recursive);
     return to;
 }
