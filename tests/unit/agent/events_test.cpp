@@ -1,0 +1,36 @@
+#include "agent/events.hpp"
+
+#include "tests/support/log_builder.hpp"
+
+#include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
+
+using namespace sluice;
+using agent::Events;
+using storage::Offset;
+
+TEST_CASE("events: a gap is counted, said in the log, and becomes a record that names stream, range and reason") {
+    test::TestLog log;
+    int said = 0;
+    Events events("gateway-1", log.clock, [&](bridge::Severity severity, auto&&...) {
+        if (severity == bridge::Severity::error) ++said;
+    });
+    events.gap({"telemetry", Offset(10), Offset(15), "corruption \xff"});
+    CHECK(events.gaps() == 1);
+    CHECK(said == 1);
+    {
+        storage::GroupCommit commit({}, {});
+        events.flush(commit, *log);
+        events.flush(commit, *log);  // a second one has nothing to say
+        commit.stop();
+    }
+    const auto values = log.values();
+    REQUIRE(values.size() == 1);
+    const auto event = nlohmann::json::parse(values[0]);
+    CHECK(event["event"] == "gap");
+    CHECK(event["agent"] == "gateway-1");
+    CHECK(event["stream"] == "telemetry");
+    CHECK(event["first_offset"] == 10);
+    CHECK(event["next_offset"] == 15);
+    CHECK(event["count"] == 5);
+}
