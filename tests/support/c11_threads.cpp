@@ -40,9 +40,9 @@ pthread_cond_t* posix(cnd_t* condition) {
 
 extern "C" {
 
-/// librdkafka isn't instrumented: its atomic counters order what the sanitizer then sees it free.
+/// librdkafka isn't instrumented: its atomic counters order what the sanitizer then sees it free or lock.
 const char* __tsan_default_suppressions() {  // NOLINT(bugprone-reserved-identifier): the sanitizer's name
-    return "called_from_lib:librdkafka.so.1\n";
+    return "race:librdkafka.so.1\n";
 }
 
 int thrd_create(thrd_t* thread, thrd_start_t function, void* argument) {
