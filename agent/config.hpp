@@ -2,9 +2,11 @@
 #pragma once
 
 #include "bridge/kafka/options.hpp"
+#include "bridge/mqtt/listener.hpp"
 #include "bridge/mqtt/source_options.hpp"
 #include "bridge/report.hpp"
 #include "bridge/route/route.hpp"
+#include "storage/cleaner.hpp"
 #include "storage/group_commit.hpp"
 #include "storage/log.hpp"
 
@@ -32,11 +34,15 @@ struct Config {
     std::chrono::milliseconds shutdown_timeout{10'000};
     bridge::Severity log_level = bridge::Severity::info;  ///< what is less severe is not written
     LogFormat log_format = LogFormat::text;
+    std::optional<bridge::mqtt::ListenerOptions> listener;
     std::vector<bridge::mqtt::SourceOptions> sources;
     std::vector<bridge::RouteOptions> routes;
     /// Every stream that a route names, every [stream.*] table, and the agent's own streams (dead letters, events).
     std::map<std::string, StreamConfig> streams;
     storage::GroupCommitOptions commit;
+    std::uint64_t quota_bytes = storage::DiskBudget::kUnlimited;  ///< what the logs may take of the disk together
+    std::optional<std::uint64_t> flash_endurance_bytes;           ///< what may be written to the medium in its life
+    storage::CleanerOptions cleaner;
     std::optional<bridge::kafka::ClusterOptions> kafka;  ///< nullopt: keep records, forward nothing
 };
 

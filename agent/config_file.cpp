@@ -72,6 +72,7 @@ std::optional<ConfigTable> gather(const std::string& file, const ConfigOverrides
 Config read(ConfigSection& top) {
     Config config;
     read_agent(top, config);
+    read_listener(top, config);
     read_sources(top, config);
     read_routes(top, config);
     read_streams(top, config);
@@ -130,6 +131,7 @@ std::set<std::string> known_config_keys() {
     static_cast<void>(read(top));
     std::erase_if(known, [](const std::string& key) { return key.find('.') == std::string::npos; });
     known.erase("stream.NAME");
+    known.erase("listener.mqtt");
     known.erase("source.mqtt");
     known.erase("source.mqtt.tls");
     return known;

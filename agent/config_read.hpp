@@ -17,6 +17,8 @@ inline constexpr std::string_view kOwnStreamPrefix = "sluice.";
 
 /// [agent]
 void read_agent(ConfigSection& top, Config& config);
+/// [listener.mqtt], before the sources: one of the two is needed.
+void read_listener(ConfigSection& top, Config& config);
 /// [[source.mqtt]], after [agent]: client ids are made from the agent's id.
 void read_sources(ConfigSection& top, Config& config);
 /// [[route]], after the sources: a route that none of them can feed is a warning.

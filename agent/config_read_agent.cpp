@@ -1,5 +1,6 @@
 #include "agent/config_names.hpp"
 #include "agent/config_read.hpp"
+#include "agent/config_units.hpp"
 
 #include <unistd.h>
 
@@ -63,6 +64,22 @@ void read_storage(ConfigSection& top, Config& config) {
     section.read_size("commit_bytes", commit.commit_bytes, 1U << 10U, 16U << 20U);
     section.read_integer<std::size_t>("queue_records_max", commit.queue_records_max, 1, 10'000'000);
     section.read_size("queue_bytes_max", commit.queue_bytes_max, 1U << 20U, 1U << 30U);
+    section.read_size("quota", config.quota_bytes, 1U << 20U, 1ULL << 50U);
+    for (const auto& [name, stream] : config.streams) {
+        // What is deleted is whole segments, and never the active one.
+        if (!section.has("quota") || !stream.log.counts_to_quota || 2 * stream.log.segment_bytes <= config.quota_bytes)
+            continue;
+        section.warning(
+            "quota", "is less than two segments of the stream " + in_quotes(name),
+            "a smaller stream." + name + ".segment_bytes (it is " + format_size(stream.log.segment_bytes) + ")");
+        break;
+    }
+    std::uint64_t endurance = 0;
+    if (section.read_size("flash_endurance", endurance, 1U << 30U, 1ULL << 60U)) {
+        config.flash_endurance_bytes = endurance;
+    }
+    section.read("cleaner_interval", config.cleaner.interval, 1s, 24h);
+    section.read_size("cleaner_rate", config.cleaner.bytes_per_second, 64U << 10U, 1ULL << 40U);
     section.refuse_unknown();
 }
 

@@ -90,7 +90,7 @@ void check_routes(const std::vector<RouteOptions>& routes, std::vector<ConfigSec
     const bool has_topics = std::any_of(config.sources.begin(), config.sources.end(),
                                         [](const auto& source) { return !source.topics.empty(); });
     for (std::size_t i = 0; i < routes.size(); ++i) {
-        if (faulty[i] || !has_topics || is_fed(routes[i], config.sources)) continue;
+        if (faulty[i] || !has_topics || config.listener || is_fed(routes[i], config.sources)) continue;
         places[i].warning("topic", "no source subscribes to anything that matches " + in_quotes(routes[i].topic));
     }
 }
@@ -107,7 +107,8 @@ void read_routes(ConfigSection& top, Config& config) {
         readable.push_back(config.routes.back());
         places.push_back(section);
     }
-    if (!top.has("route")) {
+    const bool passes_on = config.listener && !config.listener->broker.local_only.empty();
+    if (!top.has("route") && !passes_on) {
         top.context().diagnostics.error(top.place_of("route"), "nothing would be kept",
                                         "add a [[route]] with topic and stream");
     }

@@ -185,9 +185,9 @@ void read_sources(ConfigSection& top, Config& config) {
                           "it is at " + to_string(session->second) + "; the two would throw each other out");
         }
     }
-    if (!kinds.has("mqtt")) {
+    if (!kinds.has("mqtt") && !config.listener) {
         top.context().diagnostics.error(top.place_of("source"), "there is nothing to receive",
-                                        "add a [[source.mqtt]] with url and topics");
+                                        "add a [listener.mqtt] with bind, or a [[source.mqtt]] with url and topics");
     }
     kinds.refuse_unknown();
 }

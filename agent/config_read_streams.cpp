@@ -11,6 +11,7 @@ using std::chrono_literals::operator""h;
 using std::chrono_literals::operator""s;
 
 constexpr auto kDay = 24h;
+constexpr std::uint64_t kEventsBytes = 16U << 20U;
 constexpr const char* kForEver = "forever";
 
 StreamConfig default_stream() {
@@ -19,11 +20,45 @@ StreamConfig default_stream() {
     return stream;
 }
 
+void read_cleanup(ConfigSection& section, storage::LogOptions& log) {
+    using storage::Cleanup;
+    section.read_choice<Cleanup>(
+        "cleanup", log.cleanup,
+        {{"delete", Cleanup::remove}, {"compact", Cleanup::compact}, {"compact,delete", Cleanup::compact_and_remove}});
+    // A compacted stream is a table: that Kafka gets only the latest record of a key is what it is for.
+    log.hold_until_forwarded = log.removes();
+    section.read_ratio("min_dirty_ratio", log.min_dirty_ratio);
+    section.read("min_compaction_lag", log.min_compaction_lag, 0s, 3650 * kDay);
+    section.read("delete_retention", log.delete_retention, 0s, 3650 * kDay);
+}
+
+void read_full_disk(ConfigSection& section, storage::LogOptions& log) {
+    using storage::OnFull;
+    section.read_choice<OnFull>("on_full", log.on_full,
+                                {{"block", OnFull::block},
+                                 {"drop_oldest", OnFull::drop_oldest},
+                                 {"drop_newest", OnFull::drop_newest},
+                                 {"compact", OnFull::compact},
+                                 {"thin", OnFull::thin}});
+    const bool gives_up_records = log.on_full == OnFull::drop_oldest || log.on_full == OnFull::thin;
+    if (gives_up_records && !log.removes()) {
+        section.error("on_full", "a table (cleanup = \"compact\") would lose the latest records of keys",
+                      "\"compact\", \"block\" or \"drop_newest\"");
+    }
+    section.read_integer("priority", log.priority, -1000, 1000);
+    section.read("thin_interval", log.thin_interval, 1s, kDay);
+}
+
 void read_retention(ConfigSection& section, storage::LogOptions& log) {
     section.read("retention", log.retention, 1s, 3650 * kDay, kForEver);
     std::uint64_t bytes = 0;
     if (section.read_size("retention_bytes", bytes, 1U << 10U, 1ULL << 50U)) log.retention_bytes = bytes;
     section.read("hold_until_forwarded", log.hold_until_forwarded);
+    for (const auto* key : {"retention", "retention_bytes"}) {
+        if (section.has(key) && !log.removes()) {
+            section.warning(key, "has no effect on a table (cleanup = \"compact\")", "\"compact,delete\"");
+        }
+    }
 }
 
 void read_stream(ConfigSection& section, StreamConfig& stream) {
@@ -34,14 +69,23 @@ void read_stream(ConfigSection& section, StreamConfig& stream) {
     section.read("forward", stream.forward);
     using storage::Compression;
     using storage::Durability;
-    section.read_choice<Durability>("durability", stream.log.durability,
-                                    {{"fsync", Durability::fsync}, {"flush", Durability::flush}});
+    section.read_choice<Durability>(
+        "durability", stream.log.durability,
+        {{"fsync", Durability::fsync}, {"flush", Durability::flush}, {"memory", Durability::memory}});
+    section.read_size("memory_bytes_max", stream.log.memory_bytes_max, 64U << 10U, 1U << 30U);
+    section.read("memory_age_max", stream.log.memory_age_max, 1s, 24h);
     section.read_choice<Compression>(
         "compression", stream.log.compression,
         {{"none", Compression::none}, {"lz4", Compression::lz4}, {"zstd", Compression::zstd}});
     section.read_size("segment_bytes", stream.log.segment_bytes, 1U << 10U, 1U << 30U);
     section.read("segment_age", stream.log.segment_age, 1s, 365 * kDay);
+    read_cleanup(section, stream.log);
     read_retention(section, stream.log);
+    read_full_disk(section, stream.log);
+    if (stream.log.durability == Durability::memory && !stream.forward) {
+        section.warning("durability", "saves no writes: only what is forwarded need not be written",
+                        "forward = true, or \"fsync\"");
+    }
     section.refuse_unknown();
 }
 
@@ -61,6 +105,10 @@ bool has_dotted_name(ConfigSection& section, const std::string& name) {
 
 void read_streams(ConfigSection& top, Config& config) {
     for (const auto* own : {kDeadLetterStream, kEventsStream}) config.streams.emplace(own, default_stream());
+    // What is given up on a full disk is told on a full disk.
+    auto& events = config.streams[kEventsStream].log;
+    events.counts_to_quota = false;
+    events.retention_bytes = kEventsBytes;
     for (const auto& route : config.routes) {
         if (!route.stream.empty()) config.streams.emplace(route.stream, default_stream());
     }

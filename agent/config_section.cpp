@@ -12,7 +12,7 @@ namespace {
 
 constexpr const char* kInQuotes = "put it in quotes";
 constexpr const char* kDurationForm = "a whole number and ms, s, m, h or d, such as \"10s\"";
-constexpr const char* kSizeForm = "a whole number and B, KiB, MiB, GiB, KB, MB or GB, such as \"16MiB\"";
+constexpr const char* kSizeForm = "a whole number and B, KiB, MiB, GiB, TiB, KB, MB, GB or TB, such as \"16MiB\"";
 
 std::string range(const std::string& min, const std::string& max) {
     return "from " + min + " to " + max;
@@ -222,6 +222,26 @@ void ConfigSection::wrong_type(std::string_view key, const ConfigValue& value, c
                                std::string todo) {
     context_.diagnostics.error(value.place, full_name(key) + " wants " + wanted + ", not " + describe(value),
                                std::move(todo));
+}
+
+bool ConfigSection::read_ratio(std::string_view key, double& target) {
+    const auto* value = take(key);
+    if (value == nullptr) return false;
+    const auto* fraction = value->get_if<double>();
+    const auto* whole = value->get_if<std::int64_t>();
+    if (fraction == nullptr && whole == nullptr) {
+        wrong_type(key, *value, "a number", range("0.0", "1.0"));
+        return false;
+    }
+    const double number = fraction != nullptr ? *fraction : static_cast<double>(*whole);
+    if (!(number >= 0 && number <= 1)) {
+        std::ostringstream given;
+        given << number;
+        error(key, given.str() + " is out of range", range("0.0", "1.0"));
+        return false;
+    }
+    target = number;
+    return true;
 }
 
 std::optional<std::int64_t> ConfigSection::integer(std::string_view key, std::int64_t min, std::int64_t max) {

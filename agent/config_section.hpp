@@ -69,6 +69,8 @@ class ConfigSection {
         if (value) target = static_cast<Unsigned>(*value);
         return value.has_value();
     }
+    /// A number from 0 to 1.
+    bool read_ratio(std::string_view key, double& target);
     template <class Enum>
     bool read_choice(std::string_view key, Enum& target,
                      std::initializer_list<std::pair<std::string_view, Enum>> choices) {

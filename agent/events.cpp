@@ -10,10 +10,11 @@ Events::Events(std::string agent_id, const storage::Clock& clock, bridge::Report
     : agent_id_(std::move(agent_id)), clock_(clock), report_(std::move(report)) {}
 
 void Events::gap(const storage::Gap& gap) {
-    const auto missing = gap.next - gap.first;
-    report_(
-        bridge::Severity::error, "stream " + gap.stream,
-        "gap of " + std::to_string(missing) + " offsets from " + std::to_string(gap.first.value()) + ": " + gap.reason);
+    const auto range = gap.next - gap.first;
+    const auto count = gap.count ? std::to_string(*gap.count) : "at most " + std::to_string(range);
+    report_(bridge::Severity::error, "stream " + gap.stream,
+            "gap: " + count + " records lost at offsets " + std::to_string(gap.first.value()) + " to " +
+                std::to_string(std::max(gap.first, gap.next + -1).value()) + ": " + gap.reason);
     const auto now = clock_.now();
     const nlohmann::json event = {{"event", "gap"},
                                   {"agent", agent_id_},
@@ -21,7 +22,7 @@ void Events::gap(const storage::Gap& gap) {
                                   {"stream", gap.stream},
                                   {"first_offset", gap.first.value()},
                                   {"next_offset", gap.next.value()},
-                                  {"count", missing},
+                                  {"count", gap.count ? nlohmann::json(*gap.count) : nullptr},
                                   {"reason", gap.reason}};
     storage::Record record;
     record.key = agent_id_;
@@ -38,8 +39,8 @@ void Events::flush(storage::GroupCommit& commit, storage::Log& stream) {
         const std::lock_guard lock(mutex_);
         taken.swap(waiting_);
     }
-    for (auto& record : taken) {
-        commit.append(stream, std::move(record), [this](const storage::Result<storage::Offset>& result) {
+    for (const auto& record : taken) {
+        commit.append(stream, record, [this](const storage::Result<storage::Offset>& result) {
             if (!result) report_(bridge::Severity::error, "events", "event not kept: " + result.error().message());
         });
     }

@@ -1,5 +1,7 @@
 #include "agent/supervisor.hpp"
 
+#include "agent/open_logs.hpp"
+
 #include <algorithm>
 #include <chrono>
 #include <utility>
@@ -12,17 +14,7 @@ namespace {
 using SteadyClock = std::chrono::steady_clock;
 using storage::Result;
 
-constexpr auto kRetentionInterval = std::chrono::seconds(10);
-constexpr auto kRoomInterval = std::chrono::seconds(1);
-
-/// The agent's own notes: small, and only the newest state counts.
-storage::LogOptions inbound_options() {
-    storage::LogOptions options;
-    options.segment_bytes = 1U << 20U;
-    options.retention_bytes = 2U << 20U;
-    options.compression = storage::Compression::none;
-    return options;
-}
+constexpr auto kCheckpointInterval = std::chrono::seconds(10);
 
 }  // namespace
 
@@ -30,7 +22,7 @@ Supervisor::Supervisor(const Config& config, bridge::Report report)
     : config_(config), report_(std::move(report)), events_(config.id, clock_, report_) {}
 
 Supervisor::~Supervisor() {
-    if (!sources_.empty() || forwarder_ || commit_) static_cast<void>(stop());
+    if (!sources_.empty() || listener_ || forwarder_ || commit_) static_cast<void>(stop());
 }
 
 Result<std::unique_ptr<Supervisor>> Supervisor::start(const Config& config, bridge::Report report) {
@@ -41,34 +33,49 @@ Result<std::unique_ptr<Supervisor>> Supervisor::start(const Config& config, brid
 }
 
 Result<void> Supervisor::open_logs() {
-    auto logs =
-        storage::LogDir::open(files_, clock_, config_.data_dir, [this](const storage::Gap& gap) { events_.gap(gap); });
-    if (!logs) return logs.error();
-    logs_ = std::move(*logs);
-    if (auto log = logs_->open_stream(bridge::mqtt::kInboundStream, inbound_options()); !log) return log.error();
-    for (const auto& [name, stream] : config_.streams) {
-        if (auto log = logs_->open_stream(name, stream.log); !log) return log.error();
-    }
-    auto catalog = storage::Catalog::open(config_.data_dir + "/catalog.db");
-    if (!catalog) return catalog.error();
-    catalog_ = std::move(*catalog);
-    const auto cursors = catalog_->cursors();
-    if (!cursors) return cursors.error();
-    for (const auto& cursor : *cursors) {
-        const auto* log = logs_->find(cursor.stream);
-        if (log != nullptr && log->id() == cursor.log_id) finished_[cursor.stream] = cursor.offset;
-    }
+    auto open = agent::open_logs(config_, files_, clock_, [this](const storage::Gap& gap) { events_.gap(gap); });
+    if (!open) return open.error();
+    logs_ = std::move(open->logs);
+    catalog_ = std::move(open->catalog);
+    flash_.emplace(config_.data_dir, config_.flash_endurance_bytes, *catalog_, clock_, report_);
     return {};
 }
 
 storage::GroupCommit::Observer Supervisor::commit_observer() {
     storage::GroupCommit::Observer observer;
-    observer.on_no_space = [this](const storage::Error& error) {
-        report_(bridge::Severity::error, "log",
+    observer.on_no_space = [this](const storage::Log& log, const storage::Error& error, bool again) {
+        if (cleaner_) cleaner_->make_room(log);
+        if (again || log.options().on_full != storage::OnFull::block) return;
+        report_(bridge::Severity::error, "stream " + log.name(),
                 error.message() + " (nothing is acknowledged to devices until there is space)");
     };
-    observer.on_space_again = [this] { report_(bridge::Severity::info, "log", "there is space again"); };
+    observer.on_space_again = [this](const storage::Log& log) {
+        if (log.options().on_full != storage::OnFull::block) return;
+        report_(bridge::Severity::info, "stream " + log.name(), "there is space again");
+    };
     observer.on_sync_failed = [this](const storage::Error& error) {
+        report_(bridge::Severity::error, "log",
+                error.message() + " (the agent ends; its log recovers at the next start)");
+        failed_ = true;
+    };
+    return observer;
+}
+
+storage::Cleaner::Observer Supervisor::cleaner_observer() {
+    storage::Cleaner::Observer observer;
+    observer.roll = [this](storage::Log& log) {
+        commit_->post([this, &log] {
+            auto done = log.commit();
+            if (done) done = log.roll();
+            if (!done) report_(bridge::Severity::warning, "stream " + log.name(), done.error().message());
+        });
+        commit_->retry();
+    };
+    observer.on_room = [this] { commit_->retry(); };
+    observer.on_trouble = [this](const storage::Log& log, const storage::Error& error) {
+        report_(bridge::Severity::warning, "stream " + log.name(), "cleaning: " + error.message());
+    };
+    observer.on_fatal = [this](const storage::Error& error) {
         report_(bridge::Severity::error, "log",
                 error.message() + " (the agent ends; its log recovers at the next start)");
         failed_ = true;
@@ -78,6 +85,7 @@ storage::GroupCommit::Observer Supervisor::commit_observer() {
 
 Result<void> Supervisor::start_parts() {
     commit_ = std::make_unique<storage::GroupCommit>(config_.commit, commit_observer());
+    cleaner_ = std::make_unique<storage::Cleaner>(files_, clock_, *logs_, config_.cleaner, cleaner_observer());
     auto qos2 = bridge::mqtt::Qos2State::recover(*logs_, *commit_);
     if (!qos2) return qos2.error();
     qos2_ = std::move(*qos2);
@@ -92,49 +100,43 @@ Result<void> Supervisor::start_parts() {
         for (const auto& [name, stream] : config_.streams) {
             if (stream.forward) targets.push_back({name, stream.kafka_topic.value_or(name)});
         }
-        auto forwarder = bridge::kafka::Forwarder::start(*config_.kafka, std::move(targets),
-                                                         {*logs_, *commit_, *catalog_, kDeadLetterStream, report_,
-                                                          [this](const std::string& stream, storage::Offset cursor) {
-                                                              const std::lock_guard lock(finished_mutex_);
-                                                              finished_[stream] = cursor;
-                                                          }});
+        auto forwarder = bridge::kafka::Forwarder::start(
+            *config_.kafka, std::move(targets),
+            {*logs_, *commit_, *catalog_, kDeadLetterStream, report_,
+             [this](const std::string& stream, storage::Offset cursor) { logs_->find(stream)->set_finished(cursor); }});
         if (!forwarder) return forwarder.error();
         forwarder_ = std::move(*forwarder);
     }
     for (const auto& source : config_.sources) {
         sources_.push_back(std::make_unique<bridge::mqtt::PahoSource>(source, *ingest_, *catalog_, report_));
     }
+    if (config_.listener) {
+        auto listener = bridge::mqtt::Listener::start(*config_.listener, *ingest_, clock_, report_);
+        if (!listener) return listener.error();
+        listener_ = std::move(*listener);
+    }
     return {};
 }
 
 void Supervisor::tick() {
+    flash_->tick();
     if (auto* events = logs_->find(kEventsStream)) events_.flush(*commit_, *events);
-    const auto now = SteadyClock::now();
-    if (now < next_retention_) return;
-    const bool make_room = commit_->counters().blocked_by_space;
-    next_retention_ = now + (make_room ? kRoomInterval : kRetentionInterval);
-    commit_->post([this, make_room] { apply_retention(make_room); });
-}
-
-/// On the log thread, which is the one that may delete.
-void Supervisor::apply_retention(bool make_room) {
     for (auto* log : logs_->streams()) {
-        std::optional<storage::Offset> finished;
-        const auto stream = config_.streams.find(log->name());
-        const bool forwards = stream != config_.streams.end() && stream->second.forward && config_.kafka;
-        if (forwards) {
-            const std::lock_guard lock(finished_mutex_);
-            const auto found = finished_.find(log->name());
-            finished = found == finished_.end() ? log->log_start_offset() : found->second;
-        }
-        auto done = log->delete_expired(finished);
-        if (done && make_room && finished) done = log->delete_finished(*finished);
-        if (!done) report_(bridge::Severity::warning, "stream " + log->name(), "retention: " + done.error().message());
+        if (log->options().durability != storage::Durability::memory) continue;
+        commit_->post([this, log] {
+            auto done = log->spill_if_due();
+            if (!done && done.error().kind() != storage::Errc::no_space) failed_ = true;
+        });
     }
+    const auto now = SteadyClock::now();
+    if (now < next_checkpoint_) return;
+    next_checkpoint_ = now + kCheckpointInterval;
+    qos2_->checkpoint_soon();
 }
 
 bool Supervisor::stop() {
     const auto deadline = SteadyClock::now() + config_.shutdown_timeout;
+    if (listener_) listener_->stop(deadline);
     for (auto& source : sources_) source->begin_stop();
     bool clean = true;
     for (auto& source : sources_) clean = source->finish_stop(deadline) && clean;
@@ -147,7 +149,9 @@ bool Supervisor::stop() {
     if (logs_ && commit_) {
         if (auto* events = logs_->find(kEventsStream)) events_.flush(*commit_, *events);
     }
+    if (cleaner_) cleaner_->stop();
     if (commit_) commit_->stop();
+    listener_.reset();  // what was on its way into the log has completed
     if (logs_ && !failed_) {
         if (auto done = logs_->close(); !done) report_(bridge::Severity::error, "log", done.error().message());
     }
@@ -157,20 +161,27 @@ bool Supervisor::stop() {
         static_cast<void>(ingest_.release());
         static_cast<void>(qos2_.release());
         static_cast<void>(commit_.release());
+        flash_.reset();
         static_cast<void>(catalog_.release());
         static_cast<void>(logs_.release());
         sources_.clear();
     }
     forwarder_.reset();
+    cleaner_.reset();
     commit_.reset();
     return clean;
 }
 
 AgentStatus Supervisor::status() const {
     AgentStatus status;
+    status.flash_days_left = flash_->days_left();
     const auto counters = ingest_->counters();
     status.received = counters.received;
     status.accepted = counters.accepted;
+    if (listener_) {
+        status.received += listener_->status().local_only;
+        status.accepted += listener_->status().accepted;
+    }
     status.sources_connected =
         std::all_of(sources_.begin(), sources_.end(), [](const auto& source) { return source->status().connected; });
     if (forwarder_) {

@@ -7,12 +7,15 @@
 
 #include "agent/config.hpp"
 #include "agent/events.hpp"
+#include "agent/flash_life.hpp"
 #include "bridge/kafka/forwarder.hpp"
 #include "bridge/mqtt/ingest.hpp"
+#include "bridge/mqtt/listener.hpp"
 #include "bridge/mqtt/paho_source.hpp"
 #include "bridge/mqtt/qos2_state.hpp"
 #include "bridge/report.hpp"
 #include "storage/catalog.hpp"
+#include "storage/cleaner.hpp"
 #include "storage/clock.hpp"
 #include "storage/file_system.hpp"
 #include "storage/group_commit.hpp"
@@ -21,9 +24,8 @@
 
 #include <atomic>
 #include <cstdint>
-#include <map>
 #include <memory>
-#include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,6 +38,7 @@ struct AgentStatus {
     std::uint64_t backlog = 0;       ///< records not forwarded yet, of all streams
     bool sources_connected = false;  ///< all of them, and subscribed
     bool cluster_connected = false;
+    std::optional<double> flash_days_left;  ///< nullopt: not known
 };
 
 class Supervisor {
@@ -65,7 +68,7 @@ class Supervisor {
     [[nodiscard]] storage::Result<void> open_logs();
     [[nodiscard]] storage::Result<void> start_parts();
     [[nodiscard]] storage::GroupCommit::Observer commit_observer();
-    void apply_retention(bool make_room);
+    [[nodiscard]] storage::Cleaner::Observer cleaner_observer();
 
     const Config config_;
     const bridge::Report report_;
@@ -74,16 +77,17 @@ class Supervisor {
     Events events_;
     std::unique_ptr<storage::LogDir> logs_;
     std::unique_ptr<storage::Catalog> catalog_;
-    std::mutex finished_mutex_;
-    std::map<std::string, storage::Offset> finished_;  // by stream: the forwarder's durable cursor
+    std::optional<FlashWatch> flash_;
     std::atomic<bool> failed_{false};
-    std::chrono::steady_clock::time_point next_retention_{};
+    std::chrono::steady_clock::time_point next_checkpoint_{};
     // Threads run in these; they are stopped in stop(), the last first.
     std::unique_ptr<storage::GroupCommit> commit_;
+    std::unique_ptr<storage::Cleaner> cleaner_;
     std::unique_ptr<bridge::mqtt::Qos2State> qos2_;
     std::unique_ptr<bridge::mqtt::Ingest> ingest_;
     std::unique_ptr<bridge::kafka::Forwarder> forwarder_;
     std::vector<std::unique_ptr<bridge::mqtt::PahoSource>> sources_;
+    std::unique_ptr<bridge::mqtt::Listener> listener_;
 };
 
 }  // namespace sluice::agent

@@ -21,6 +21,8 @@ struct Message {
     std::optional<std::string> content_type;
     std::optional<std::string> response_topic;
     std::optional<std::string> correlation_data;
+    std::optional<std::uint32_t> payload_format_indicator;  ///< 1: UTF-8, says the device
+    std::optional<std::uint32_t> expiry_interval;           ///< seconds after `arrived`
     storage::Timestamp arrived{};
 };
 

@@ -54,28 +54,33 @@ Result<std::optional<FilePosition>> find_intact_batch(const File& file, FilePosi
         if (!got) return got.error();
         if (*got < kBatchHeaderBytes) break;
         const auto candidates = *got - kBatchHeaderBytes + 1;
-        for (std::size_t i = 0; i < candidates; ++i) {
+        std::size_t i = 0;
+        for (; i < candidates; ++i) {
             if (window[i + kMagicAt] != kMagic) continue;
             if (!decode_batch_header(std::span(window).subspan(i, kBatchHeaderBytes))) continue;
-            const auto header = read_intact_batch(file, from + i, end, at_least, batch);
+            const auto header = read_intact_batch(file, from + i, end, Offset(0), batch);
             if (!header) return header.error();
-            if (*header) return std::optional(from + i);
+            if (!*header) continue;
+            if ((*header)->base_offset >= at_least) return std::optional(from + i);
+            i += (*header)->size_bytes - 1;  // of a deleted segment, or inside of a payload: nothing to believe
         }
-        from = from + candidates;
+        from = from + i;
     }
     return std::optional<FilePosition>();
 }
 
-Result<SegmentScan> scan_segment(
-    const File& file, Offset base_offset,
-    const std::function<void(FilePosition, const BatchHeader&, const std::vector<std::byte>&)>& on_batch) {
+Result<SegmentScan> scan_segment(const File& file, Offset base_offset, const OnBatch& on_batch) {
+    SegmentScan scan(base_offset);
+    if (auto done = scan_on(file, scan, on_batch); !done) return done.error();
+    return scan;
+}
+
+Result<void> scan_on(const File& file, SegmentScan& scan, const OnBatch& on_batch) {
     const auto size = file.size();
     if (!size) return size.error();
     const FilePosition end(*size);
-    SegmentScan scan{FilePosition(0), base_offset, Tail::clean, {}, OffsetIndex(base_offset), 0};
     std::vector<std::byte> bytes;
-    FilePosition at(0);
-    while (at < end) {
+    for (auto at = scan.end; at < end;) {
         const auto header = read_intact_batch(file, at, end, scan.next_offset, bytes);
         if (!header) return header.error();
         if (*header) {
@@ -90,20 +95,20 @@ Result<SegmentScan> scan_segment(
         if (!zero) return zero.error();
         if (*zero) {
             scan.tail = Tail::zero;
-            break;
+            return {};
         }
-        const auto next = find_intact_batch(file, at + 1, end, scan.next_offset);
+        const auto next = find_intact_batch(file, at, end, scan.next_offset);
         if (!next) return next.error();
         if (!*next) {
             scan.tail = Tail::torn;
-            break;
+            return {};
         }
         const auto after = read_intact_batch(file, **next, end, scan.next_offset, bytes);
         if (!after) return after.error();
         scan.damages.push_back({at, **next, scan.next_offset, *after ? (*after)->base_offset : scan.next_offset});
         at = **next;
     }
-    return scan;
+    return {};
 }
 
 }  // namespace sluice::storage

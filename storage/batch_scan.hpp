@@ -4,9 +4,9 @@
 #pragma once
 
 #include "storage/file_system.hpp"
-#include "storage/offset_index.hpp"
 #include "storage/record_batch.hpp"
 #include "storage/result.hpp"
+#include "storage/segment_index.hpp"
 #include "storage/types.hpp"
 
 #include <cstddef>
@@ -22,7 +22,8 @@ namespace sluice::storage {
 [[nodiscard]] Result<std::optional<BatchHeader>> read_intact_batch(const File& file, FilePosition at, FilePosition end,
                                                                    Offset at_least, std::vector<std::byte>& bytes);
 
-/// The first position at or after `from` where an intact batch with a base offset of at least `at_least` starts.
+/// The first position at or after `from` where an intact batch with a base offset of at least `at_least` starts. Ones
+/// with lower offsets are passed over: a deleted segment may have left them in the file.
 [[nodiscard]] Result<std::optional<FilePosition>> find_intact_batch(const File& file, FilePosition from,
                                                                     FilePosition end, Offset at_least);
 
@@ -37,21 +38,26 @@ struct Damage {
 enum class Tail : std::uint8_t {
     clean,  ///< the file ends with a batch
     zero,   ///< preallocated space that was never written
-    torn,   ///< the beginning of a batch, or garbage: a write that did not finish
+    torn,   ///< the beginning of a batch, or garbage: a write that did not finish, or what a deleted segment left
 };
 
 struct SegmentScan {
+    explicit SegmentScan(Offset base_offset) : next_offset(base_offset), index(base_offset) {}
+
     FilePosition end;    ///< the end of the last intact batch
     Offset next_offset;  ///< the offset after it; the base offset in an empty segment
     Tail tail = Tail::clean;
     std::vector<Damage> damages;
-    OffsetIndex index;
+    SegmentIndex index;
     std::uint64_t batches = 0;
 };
 
-/// Walks a whole segment file. `on_batch` is called for each intact batch, in order.
-[[nodiscard]] Result<SegmentScan> scan_segment(
-    const File& file, Offset base_offset,
-    const std::function<void(FilePosition, const BatchHeader&, const std::vector<std::byte>&)>& on_batch = {});
+using OnBatch = std::function<void(FilePosition, const BatchHeader&, const std::vector<std::byte>&)>;
+
+/// Walks a segment file from where `scan` ends so far, up to its end. `on_batch` is called for each intact batch.
+[[nodiscard]] Result<void> scan_on(const File& file, SegmentScan& scan, const OnBatch& on_batch = {});
+
+/// Walks a whole segment file.
+[[nodiscard]] Result<SegmentScan> scan_segment(const File& file, Offset base_offset, const OnBatch& on_batch = {});
 
 }  // namespace sluice::storage

@@ -195,4 +195,27 @@ Result<void> Catalog::store_subscriptions(std::string_view source, const Subscri
     });
 }
 
+Result<std::optional<std::string>> Catalog::note(std::string_view name) const {
+    const std::lock_guard lock(impl_->mutex);
+    auto* database = impl_->database.get();
+    auto statement = prepare(database, "SELECT text FROM note WHERE name = ?");
+    if (!statement) return statement.error();
+    bind_text(statement->get(), 1, name);
+    const int step = sqlite3_step(statement->get());
+    if (step == SQLITE_DONE) return std::optional<std::string>();
+    if (step != SQLITE_ROW) return failed(database, "read a note");
+    return std::optional<std::string>(column(statement->get(), 0));
+}
+
+Result<void> Catalog::store_note(std::string_view name, std::string_view text) {
+    const std::lock_guard lock(impl_->mutex);
+    auto* database = impl_->database.get();
+    auto statement = prepare(database, "INSERT OR REPLACE INTO note VALUES (?, ?)");
+    if (!statement) return statement.error();
+    bind_text(statement->get(), 1, name);
+    bind_text(statement->get(), 2, text);
+    if (sqlite3_step(statement->get()) != SQLITE_DONE) return failed(database, "store a note");
+    return {};
+}
+
 }  // namespace sluice::storage

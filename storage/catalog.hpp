@@ -51,6 +51,10 @@ class Catalog {
     /// Replaces those of the source, durably.
     [[nodiscard]] Result<void> store_subscriptions(std::string_view source, const Subscriptions& subscriptions);
 
+    /// A small text of this name, for a part that keeps its own account; nullopt where there is none.
+    [[nodiscard]] Result<std::optional<std::string>> note(std::string_view name) const;
+    [[nodiscard]] Result<void> store_note(std::string_view name, std::string_view text);
+
  private:
     struct Impl;
     [[nodiscard]] Result<void> in_transaction(const std::function<Result<void>()>& change);

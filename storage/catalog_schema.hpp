@@ -6,7 +6,7 @@
 namespace sluice::storage {
 
 /// kCatalogMigrations[n] takes a database from user_version n to n + 1.
-inline constexpr std::array<const char*, 1> kCatalogMigrations = {
+inline constexpr std::array<const char*, 2> kCatalogMigrations = {
     "CREATE TABLE cursor ("
     "  reader TEXT NOT NULL,"
     "  stream TEXT NOT NULL,"
@@ -20,6 +20,7 @@ inline constexpr std::array<const char*, 1> kCatalogMigrations = {
     "  qos INTEGER NOT NULL,"
     "  PRIMARY KEY (source, filter)"
     ") WITHOUT ROWID",
+    "CREATE TABLE note (name TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID",
 };
 
 }  // namespace sluice::storage

@@ -1,6 +1,7 @@
 #include "storage/compression.hpp"
 
 #include "storage/assert.hpp"
+#include "storage/foreign_codecs.hpp"
 
 #include <lz4frame.h>
 #include <zstd.h>
@@ -20,23 +21,28 @@ Error damaged(std::string_view codec, const char* what) {
     return {Errc::corrupt, std::string(codec) + " stream is damaged: " + what};
 }
 
-Result<std::vector<std::byte>> compress_lz4(std::span<const std::byte> bytes) {
+void grow(std::vector<std::byte>& out, std::size_t size) {
+    if (out.size() < size) out.resize(size);
+}
+
+Result<std::size_t> compress_lz4(std::span<const std::byte> bytes, std::vector<std::byte>& out, std::size_t at) {
     LZ4F_preferences_t preferences = LZ4F_INIT_PREFERENCES;
     preferences.frameInfo.blockMode = LZ4F_blockIndependent;
     preferences.frameInfo.blockSizeID = LZ4F_max64KB;
-    std::vector<std::byte> out(LZ4F_compressFrameBound(bytes.size(), &preferences));
-    const auto n = LZ4F_compressFrame(out.data(), out.size(), bytes.data(), bytes.size(), &preferences);
+    const auto bound = LZ4F_compressFrameBound(bytes.size(), &preferences);
+    grow(out, at + bound);
+    const auto n = LZ4F_compressFrame(out.data() + at, bound, bytes.data(), bytes.size(), &preferences);
     if (LZ4F_isError(n) != 0) return Error(Errc::invalid, std::string("lz4: ") + LZ4F_getErrorName(n));
-    out.resize(n);
-    return out;
+    return at + n;
 }
 
-Result<std::vector<std::byte>> compress_zstd(std::span<const std::byte> bytes) {
-    std::vector<std::byte> out(ZSTD_compressBound(bytes.size()));
-    const auto n = ZSTD_compress(out.data(), out.size(), bytes.data(), bytes.size(), kZstdLevel);
+Result<std::size_t> compress_zstd(std::span<const std::byte> bytes, std::vector<std::byte>& out, std::size_t at) {
+    thread_local const std::unique_ptr<ZSTD_CCtx, decltype(&ZSTD_freeCCtx)> context(ZSTD_createCCtx(), &ZSTD_freeCCtx);
+    const auto bound = ZSTD_compressBound(bytes.size());
+    grow(out, at + bound);
+    const auto n = ZSTD_compressCCtx(context.get(), out.data() + at, bound, bytes.data(), bytes.size(), kZstdLevel);
     if (ZSTD_isError(n) != 0) return Error(Errc::invalid, std::string("zstd: ") + ZSTD_getErrorName(n));
-    out.resize(n);
-    return out;
+    return at + n;
 }
 
 /// Where most batches fit at once: telemetry compresses to a quarter.
@@ -63,11 +69,11 @@ LZ4F_dctx* lz4_context() {
     return context.get();
 }
 
-Result<std::vector<std::byte>> decompress_lz4(std::span<const std::byte> bytes) {
+Result<void> decompress_lz4(std::span<const std::byte> bytes, std::vector<std::byte>& out) {
     auto* context = lz4_context();
     if (context == nullptr) return Error(Errc::io, "lz4: out of memory");
     LZ4F_resetDecompressionContext(context);
-    std::vector<std::byte> out(expected_size(bytes));
+    out.resize(expected_size(bytes));
     std::size_t used = 0;
     for (std::size_t hint = 1; hint != 0;) {
         if (used == out.size() && !make_room(out, used)) return damaged("lz4", "larger than a batch may be");
@@ -80,13 +86,13 @@ Result<std::vector<std::byte>> decompress_lz4(std::span<const std::byte> bytes) 
         bytes = bytes.subspan(read);
     }
     out.resize(used);
-    return out;
+    return {};
 }
 
-Result<std::vector<std::byte>> decompress_zstd(std::span<const std::byte> bytes) {
+Result<void> decompress_zstd(std::span<const std::byte> bytes, std::vector<std::byte>& out) {
     thread_local const std::unique_ptr<ZSTD_DCtx, decltype(&ZSTD_freeDCtx)> context(ZSTD_createDCtx(), &ZSTD_freeDCtx);
     ZSTD_DCtx_reset(context.get(), ZSTD_reset_session_only);
-    std::vector<std::byte> out(expected_size(bytes));
+    out.resize(expected_size(bytes));
     std::size_t used = 0;
     ZSTD_inBuffer in{bytes.data(), bytes.size(), 0};
     for (std::size_t hint = 1; hint != 0;) {
@@ -99,19 +105,31 @@ Result<std::vector<std::byte>> decompress_zstd(std::span<const std::byte> bytes)
         used = to.pos;
     }
     out.resize(used);
-    return out;
+    return {};
 }
 
 }  // namespace
 
-Result<std::vector<std::byte>> compress(std::span<const std::byte> bytes, Compression compression) {
-    SLUICE_ASSERT(compression != Compression::none);
-    return compression == Compression::lz4 ? compress_lz4(bytes) : compress_zstd(bytes);
+Result<std::size_t> compress(std::span<const std::byte> bytes, Compression compression, std::vector<std::byte>& out,
+                             std::size_t at) {
+    SLUICE_ASSERT(compression == Compression::lz4 || compression == Compression::zstd);
+    return compression == Compression::lz4 ? compress_lz4(bytes, out, at) : compress_zstd(bytes, out, at);
 }
 
-Result<std::vector<std::byte>> decompress(std::span<const std::byte> bytes, Compression compression) {
-    SLUICE_ASSERT(compression != Compression::none);
-    return compression == Compression::lz4 ? decompress_lz4(bytes) : decompress_zstd(bytes);
+Result<void> decompress(std::span<const std::byte> bytes, Compression compression, std::vector<std::byte>& out) {
+    switch (compression) {
+        case Compression::gzip:
+            return decompress_gzip(bytes, out);
+        case Compression::snappy:
+            return decompress_snappy(bytes, out);
+        case Compression::lz4:
+            return decompress_lz4(bytes, out);
+        case Compression::zstd:
+            return decompress_zstd(bytes, out);
+        case Compression::none:
+            break;
+    }
+    return Error(Errc::corrupt, "no such codec");
 }
 
 }  // namespace sluice::storage

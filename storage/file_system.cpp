@@ -3,16 +3,21 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <csignal>
 #include <filesystem>
 #include <utility>
 
 namespace sluice::storage {
 
 namespace {
+
+constexpr std::size_t kZeroBytes = 64U << 10U;
 
 class Descriptor {
  public:
@@ -34,40 +39,25 @@ class PosixFile final : public File {
  public:
     PosixFile(Descriptor fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
 
-    Result<std::size_t> read_at(FilePosition from, std::span<std::byte> into) const override {
-        std::size_t done = 0;
-        while (done < into.size()) {
-            const auto n =
-                ::pread(fd_.get(), into.data() + done, into.size() - done, static_cast<off_t>(from.value() + done));
-            if (n < 0 && errno == EINTR) continue;
-            if (n < 0) return failed("read");
-            if (n == 0) break;
-            done += static_cast<std::size_t>(n);
-        }
-        return done;
-    }
-
-    Result<void> write_at(FilePosition to, std::span<const std::byte> bytes) override {
-        std::size_t done = 0;
-        while (done < bytes.size()) {
-            const auto n =
-                ::pwrite(fd_.get(), bytes.data() + done, bytes.size() - done, static_cast<off_t>(to.value() + done));
-            if (n < 0 && errno == EINTR) continue;
-            if (n < 0) return failed("write");
-            done += static_cast<std::size_t>(n);
-        }
-        return {};
-    }
-
     Result<void> sync_data() override {
         if (::fdatasync(fd_.get()) != 0) return failed("sync");
         return {};
     }
 
     Result<void> allocate(std::uint64_t size) override {
-        if (::fallocate(fd_.get(), 0, 0, static_cast<off_t>(size)) == 0) return {};
-        if (errno == EOPNOTSUPP || errno == ENOSYS) return {};
-        return failed("reserve space for");
+        auto old_size = this->size();
+        if (!old_size) return old_size.error();
+        // Reserved first: in one piece, and a full disk is found before anything is written.
+        if (::fallocate(fd_.get(), 0, 0, static_cast<off_t>(size)) != 0 && errno != EOPNOTSUPP && errno != ENOSYS) {
+            return failed("reserve space for");
+        }
+        static const std::array<std::byte, kZeroBytes> zeros{};
+        for (auto at = *old_size; at < size;) {
+            const auto part = std::min<std::uint64_t>(zeros.size(), size - at);
+            if (auto done = write_at(FilePosition(at), std::span(zeros).first(part)); !done) return done;
+            at += part;
+        }
+        return {};
     }
 
     Result<void> truncate(std::uint64_t size) override {
@@ -81,14 +71,39 @@ class PosixFile final : public File {
         return static_cast<std::uint64_t>(info.st_size);
     }
 
-    Result<Timestamp> modified() const override {
-        struct stat info {};
-        if (::fstat(fd_.get(), &info) != 0) return failed("stat");
-        return Timestamp(std::chrono::seconds(info.st_mtim.tv_sec) +
-                         std::chrono::milliseconds(info.st_mtim.tv_nsec / 1'000'000));
+    Result<void> set_modified(Timestamp time) override {
+        const auto millis = time.time_since_epoch().count();
+        const timespec at{millis / 1000, (millis % 1000) * 1'000'000};
+        const std::array<timespec, 2> times{at, at};
+        if (::futimens(fd_.get(), times.data()) != 0) return failed("set the time of");
+        return {};
+    }
+
+    bool is_open_only_here() override {
+        // A write lease is given only where no one else has the file open. Source: fcntl(2). Whoever opens it in this
+        // moment has a signal sent to us: one that is ignored, instead of SIGIO, which would end the process.
+        if (::fcntl(fd_.get(), F_SETSIG, SIGURG) != 0) return false;
+        if (::fcntl(fd_.get(), F_SETLEASE, F_WRLCK) != 0) return false;
+        return ::fcntl(fd_.get(), F_SETLEASE, F_UNLCK) == 0;
     }
 
  private:
+    Result<std::size_t> read_some(FilePosition from, std::span<std::byte> into) const override {
+        for (;;) {
+            const auto n = ::pread(fd_.get(), into.data(), into.size(), static_cast<off_t>(from.value()));
+            if (n >= 0) return static_cast<std::size_t>(n);
+            if (errno != EINTR) return failed("read");
+        }
+    }
+
+    Result<std::size_t> write_some(FilePosition to, std::span<const std::byte> bytes) override {
+        for (;;) {
+            const auto n = ::pwrite(fd_.get(), bytes.data(), bytes.size(), static_cast<off_t>(to.value()));
+            if (n >= 0) return static_cast<std::size_t>(n);
+            if (errno != EINTR) return failed("write");
+        }
+    }
+
     [[nodiscard]] Error failed(std::string_view operation) const { return Error::from_errno(errno, operation, path_); }
 
     Descriptor fd_;
@@ -117,11 +132,49 @@ int open_flags(OpenMode mode) {
 
 }  // namespace
 
+Result<std::size_t> File::read_at(FilePosition from, std::span<std::byte> into) const {
+    std::size_t done = 0;
+    while (done < into.size()) {
+        const auto got = read_some(from + done, into.subspan(done));
+        if (!got) return got.error();
+        if (*got == 0) break;
+        done += *got;
+    }
+    return done;
+}
+
+Result<void> File::write_at(FilePosition to, std::span<const std::byte> bytes) {
+    while (!bytes.empty()) {
+        const auto put = write_some(to, bytes);
+        if (!put) return put.error();
+        to = to + *put;
+        bytes = bytes.subspan(*put);
+    }
+    return {};
+}
+
 Result<std::unique_ptr<File>> PosixFileSystem::open(const std::string& path, OpenMode mode) {
     Descriptor fd(::open(path.c_str(), open_flags(mode) | O_CLOEXEC, 0640));
     if (fd.get() >= 0) return std::unique_ptr<File>(std::make_unique<PosixFile>(std::move(fd), path));
     if (errno == ENOENT && mode != OpenMode::create) return Error(Errc::not_found, path + ": no such file");
     return Error::from_errno(errno, mode == OpenMode::create ? "create" : "open", path);
+}
+
+Result<FileStatus> PosixFileSystem::status(const std::string& path) {
+    struct stat info {};
+    if (::stat(path.c_str(), &info) != 0) {
+        if (errno == ENOENT) return Error(Errc::not_found, path + ": no such file");
+        return Error::from_errno(errno, "stat", path);
+    }
+    return FileStatus{static_cast<std::uint64_t>(info.st_size),
+                      Timestamp(std::chrono::seconds(info.st_mtim.tv_sec) +
+                                std::chrono::milliseconds(info.st_mtim.tv_nsec / 1'000'000))};
+}
+
+Result<std::uint64_t> PosixFileSystem::free_bytes(const std::string& path) {
+    struct statvfs info {};
+    if (::statvfs(path.c_str(), &info) != 0) return Error::from_errno(errno, "stat the file system of", path);
+    return static_cast<std::uint64_t>(info.f_bavail) * info.f_frsize;
 }
 
 Result<std::vector<std::string>> PosixFileSystem::list(const std::string& directory) {

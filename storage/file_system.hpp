@@ -23,24 +23,38 @@ class File {
     virtual ~File() = default;
 
     /// Reads up to `into.size()` bytes at `from`; fewer only at the end of the file.
-    [[nodiscard]] virtual Result<std::size_t> read_at(FilePosition from, std::span<std::byte> into) const = 0;
+    [[nodiscard]] Result<std::size_t> read_at(FilePosition from, std::span<std::byte> into) const;
     /// Writes all of `bytes`, or returns an error after having written any part of them.
-    [[nodiscard]] virtual Result<void> write_at(FilePosition to, std::span<const std::byte> bytes) = 0;
+    [[nodiscard]] Result<void> write_at(FilePosition to, std::span<const std::byte> bytes);
     /// Returns once the data, and the size where it changed, are on the medium (fdatasync).
     [[nodiscard]] virtual Result<void> sync_data() = 0;
-    /// Reserves space so that the file is at least `size` bytes, new ones zero. A file system that can't reserve
-    /// is no error: the space is then taken as it is written.
+    /// Makes the file at least `size` bytes long. The new bytes are zero and written, not only reserved: a later write
+    /// over them changes no metadata, so that a sync of it writes data and no journal
+    /// (docs/decisions/preallocation.md).
     [[nodiscard]] virtual Result<void> allocate(std::uint64_t size) = 0;
     [[nodiscard]] virtual Result<void> truncate(std::uint64_t size) = 0;
     [[nodiscard]] virtual Result<std::uint64_t> size() const = 0;
-    /// Time of the last change of the contents.
-    [[nodiscard]] virtual Result<Timestamp> modified() const = 0;
+    /// Sets the time of the last change, which a rewritten file takes over from the one that it replaces.
+    [[nodiscard]] virtual Result<void> set_modified(Timestamp time) = 0;
+    /// Whether this is the only open handle of the file, in all processes. False too where that can't be known.
+    [[nodiscard]] virtual bool is_open_only_here() = 0;
+
+ private:
+    /// As pread(2) and pwrite(2): as many bytes as the system likes, at least one; reading, none at the end of the
+    /// file.
+    [[nodiscard]] virtual Result<std::size_t> read_some(FilePosition from, std::span<std::byte> into) const = 0;
+    [[nodiscard]] virtual Result<std::size_t> write_some(FilePosition to, std::span<const std::byte> bytes) = 0;
 };
 
 enum class OpenMode : std::uint8_t {
     read,        ///< must exist
     read_write,  ///< must exist
     create,      ///< read and write; created empty where missing
+};
+
+struct FileStatus {
+    std::uint64_t size_bytes = 0;
+    Timestamp modified{};  ///< time of the last change of the contents
 };
 
 /// Held for as long as the object lives.
@@ -55,6 +69,10 @@ class FileSystem {
 
     /// Errc::not_found where it must exist and doesn't.
     [[nodiscard]] virtual Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) = 0;
+    /// @return Errc::not_found where there is no such file.
+    [[nodiscard]] virtual Result<FileStatus> status(const std::string& path) = 0;
+    /// Bytes that can still be written to the file system that holds `path`.
+    [[nodiscard]] virtual Result<std::uint64_t> free_bytes(const std::string& path) = 0;
     /// The names in a directory, sorted, without "." and "..".
     [[nodiscard]] virtual Result<std::vector<std::string>> list(const std::string& directory) = 0;
     /// Creates the directory and those above it; fine where it exists.
@@ -73,6 +91,8 @@ class FileSystem {
 class PosixFileSystem final : public FileSystem {
  public:
     [[nodiscard]] Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) override;
+    [[nodiscard]] Result<FileStatus> status(const std::string& path) override;
+    [[nodiscard]] Result<std::uint64_t> free_bytes(const std::string& path) override;
     [[nodiscard]] Result<std::vector<std::string>> list(const std::string& directory) override;
     [[nodiscard]] Result<void> make_directories(const std::string& directory) override;
     [[nodiscard]] Result<void> rename(const std::string& from, const std::string& to) override;

@@ -1,16 +1,19 @@
-// gap.hpp: a range of offsets that the agent gave up on purpose or lost to corruption.
+// gap.hpp: records that the agent gave up on purpose or lost to corruption.
 #pragma once
 
 #include "storage/types.hpp"
 
+#include <cstdint>
+#include <optional>
 #include <string>
 
 namespace sluice::storage {
 
 struct Gap {
     std::string stream;
-    Offset first;  ///< first lost offset
-    Offset next;   ///< first offset after the gap
+    Offset first;  ///< the lost records are between these two …
+    Offset next;
+    std::optional<std::int64_t> count;  ///< … and so many; nullopt: at most all of the range, nobody knows
     std::string reason;
 };
 

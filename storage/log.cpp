@@ -1,105 +1,174 @@
 #include "storage/log.hpp"
 
 #include "storage/assert.hpp"
+#include "storage/log_id_file.hpp"
+#include "storage/log_reader.hpp"
 #include "storage/recovery.hpp"
+#include "storage/recovery_point.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 namespace sluice::storage {
 
 namespace {
 
-constexpr const char* kLogIdFile = "log-id";
-
-Result<LogId> read_log_id(FileSystem& files, const std::string& directory) {
-    auto text = read_file(files, directory + "/" + kLogIdFile);
-    if (!text) return text.error();
-    while (!text->empty() && text->back() == '\n') text->pop_back();
-    const auto id = LogId::parse(*text);
-    if (!id) return Error(Errc::corrupt, directory + "/" + kLogIdFile + " does not hold a UUID");
-    return *id;
-}
+constexpr std::int64_t kNobody = -1;
 
 }  // namespace
 
-Log::Log(FileSystem& files, const Clock& clock, std::string directory, std::string name, LogOptions options,
-         GapReport on_gap)
-    : files_(files),
-      clock_(clock),
-      directory_(std::move(directory)),
+Log::Log(const LogContext& context, std::string directory, std::string name, LogOptions options)
+    : context_(context),
+      directory_(std::make_shared<const std::string>(std::move(directory))),
       name_(std::move(name)),
       options_(options),
-      on_gap_(std::move(on_gap)) {}
+      finished_(kNobody),
+      spare_(context_.files, context_.budget, *directory_),
+      tail_(options.tail_cache_bytes),
+      reserve_(context_.files, *directory_) {}
 
-Result<std::unique_ptr<Log>> Log::open(FileSystem& files, const Clock& clock, std::string directory, std::string name,
-                                       LogOptions options, GapReport on_gap) {
-    std::unique_ptr<Log> log(new Log(files, clock, std::move(directory), std::move(name), options, std::move(on_gap)));
-    if (auto done = files.make_directories(log->directory_); !done) return done.error();
-    if (auto done = remove_leftovers(files, log->directory_); !done) return done.error();
-    if (auto done = log->load_segments(); !done) return done.error();
+Log::~Log() = default;
+
+Result<std::unique_ptr<Log>> Log::open(const LogContext& context, std::string directory, std::string name,
+                                       LogOptions options, const CursorOf& cursor_of) {
+    std::unique_ptr<Log> log(new Log(context, std::move(directory), std::move(name), options));
+    if (auto done = context.files.make_directories(log->directory()); !done) return done.error();
+    if (auto done = finish_swaps(context.files, log->directory()); !done) return done.error();
+    if (auto done = log->spare_.remove_left_behind(); !done) return done.error();
+    if (auto done = log->load(cursor_of); !done) return done.error();
     return log;
 }
 
-Result<void> Log::load_segments() {
-    auto names = files_.list(directory_);
+Result<void> Log::load(const CursorOf& cursor_of) {
+    auto names = context_.files.list(directory());
     if (!names) return names.error();
     std::vector<Offset> bases;
     for (const auto& name : *names) {
         if (const auto base = parse_segment_file_name(name, kLogSuffix)) bases.push_back(*base);
     }
     std::sort(bases.begin(), bases.end());
-    auto id = read_log_id(files_, directory_);
+    auto id = load_log_id(context_.files, directory());
     if (!id && id.error().kind() != Errc::not_found && id.error().kind() != Errc::corrupt) return id.error();
     // Without its id, or without its segments, this is another log: no cursor of the old one may be applied to it.
-    if (!id || bases.empty())
-        id_ = LogId::random();
-    else
-        id_ = *id;
-    if (bases.empty()) return create_anew();
-    if (!id) {
-        if (auto done = replace_file(files_, directory_, kLogIdFile, id_.to_string() + "\n"); !done) return done;
+    const bool known = id && !bases.empty();
+    id_ = known ? *id : LogId::random();
+    if (!known) {
+        if (auto done = store_log_id(context_.files, directory(), id_); !done) return done;
     }
+    if (cursor_of) {
+        if (const auto cursor = cursor_of(id_)) set_finished(*cursor);
+    }
+    if (!bases.empty()) {
+        if (auto done = load_segments(bases); !done) return done;
+    } else {
+        auto writer =
+            SegmentWriter::create(context_.files, directory_, Offset(0), context_.clock.now(), context_.budget, spare_);
+        if (!writer) return writer.error();
+        writer_ = std::move(*writer);
+        segments_.add_active(writer_->segment());
+    }
+    if (auto done = skip_lost_memory(); !done) return done;
+    // Durability "flush", and the power went: offsets that were forwarded will be given again, to other records.
+    if (finished() && *finished() > log_end_offset()) set_finished(log_end_offset());
+    if (options_.durability == Durability::memory) tail_.pin_from(log_end_offset());
+    return {};
+}
 
-    const auto active_base = bases.back();
-    bases.pop_back();
-    for (const auto base : bases) {
-        auto segment = Segment::open_closed(files_, directory_, base);
-        if (!segment) return segment.error();
-        segments_.push_back(std::move(*segment));
+Result<void> Log::load_segments(const std::vector<Offset>& bases) {
+    for (std::size_t i = 0; i + 1 < bases.size(); ++i) {
+        const auto status = context_.files.status(directory() + "/" + segment_file_name(bases[i], kLogSuffix));
+        if (!status) return status.error();
+        context_.budget.take_all_the_same(status->size_bytes);
+        segments_.add_closed(std::make_shared<Segment>(context_.files, directory_, bases[i], bases[i + 1], *status));
     }
-    auto scan = recover_segment(files_, directory_, active_base, [&](const Damage& damage) {
-        if (on_gap_) on_gap_({name_, damage.first, damage.next, "damaged batch set aside at recovery"});
+    const auto durable_end = load_recovery_point(context_.files, directory(), id_);
+    if (!durable_end) return durable_end.error();
+    Offset reported_end;
+    auto scan = recover_segment(context_.files, directory(), bases.back(), *durable_end, [&](const Damage& damage) {
+        report_gap(
+            {name_, damage.first, damage.next, damage.next - damage.first, "damaged batch set aside at recovery"});
+        reported_end = damage.next;
     });
     if (!scan) return scan.error();
-    const auto end = scan->next_offset;
-    auto active = Segment::reopen(files_, directory_, active_base, std::move(*scan));
-    if (!active) return active.error();
-    if ((*active)->end_position() > FilePosition(0)) active_since_ = clock_.now();
-    segments_.push_back(std::move(*active));
-    end_ = end.value();
-    high_watermark_ = end.value();
-    return {};
+    const auto found_end = std::max(scan->next_offset, reported_end);
+    if (found_end < *durable_end) {
+        report_gap({name_, found_end, *durable_end, *durable_end - found_end,
+                    "the end of the log is missing: the agent had it when it was stopped"});
+    }
+    const auto next_offset = scan->next_offset;
+    auto writer = SegmentWriter::reopen(context_.files, directory_, bases.back(), std::move(*scan), context_.budget);
+    if (!writer) return writer.error();
+    writer_ = std::move(*writer);
+    segments_.add_active(writer_->segment());
+    if (writer_->segment()->end_position() > FilePosition(0)) active_since_ = appended_since();
+    const auto end = std::max(found_end, *durable_end);
+    end_ = high_watermark_ = end.value();
+    // The name of the next segment keeps the end: the offsets that are lost are not given again.
+    return next_offset < end ? roll_to(end) : Result<void>();
 }
 
-Result<void> Log::create_anew() {
-    if (auto done = replace_file(files_, directory_, kLogIdFile, id_.to_string() + "\n"); !done) return done;
-    auto segment = Segment::create(files_, directory_, Offset(0));
-    if (!segment) return segment.error();
-    segments_.push_back(std::move(*segment));
-    return {};
+/// When the active segment that was found got its first batch, as far as files tell: not before the one before it got
+/// its last.
+Timestamp Log::appended_since() const {
+    const auto closed = segments_.closed();
+    const auto now = context_.clock.now();
+    if (!closed.empty()) return std::min(closed.back()->modified(), now);
+    return std::min(segments_.all().back()->modified(), now);
 }
 
-Offset Log::log_start_offset() const {
-    const std::lock_guard lock(mutex_);
-    return segments_.front()->base_offset();
+/// Goes on after the offsets that a killed process may have used in memory only.
+Result<void> Log::skip_lost_memory() {
+    const auto bound = reserve_.left_behind();
+    if (!bound) return bound.error();
+    if (!*bound) return {};
+    const auto end = log_end_offset();
+    if (**bound > end) {
+        if (auto done = roll_to(**bound); !done) return done;
+        end_ = high_watermark_ = (*bound)->value();
+        const auto lost_from = std::max(end, finished().value_or(end));
+        report_gap({name_, lost_from, **bound, std::nullopt,
+                    "the agent was not stopped in order: what was only in memory (durability = \"memory\") is lost"});
+    }
+    return reserve_.clear();
 }
 
-std::uint64_t Log::size_bytes() const {
-    const std::lock_guard lock(mutex_);
-    std::uint64_t bytes = 0;
-    for (const auto& segment : segments_) bytes += segment->end_position().value();
-    return bytes;
+std::optional<Offset> Log::finished() const {
+    const auto cursor = finished_.load(std::memory_order_acquire);
+    return cursor == kNobody ? std::nullopt : std::optional(Offset(cursor));
+}
+
+void Log::hold_from(Offset first) {
+    auto held = hold_from_.load();
+    while ((held == std::numeric_limits<std::int64_t>::max() || held < first.value()) &&
+           !hold_from_.compare_exchange_weak(held, first.value())) {
+    }
+}
+
+Result<Offset> Log::offset_for(Timestamp timestamp) const {
+    const auto limit = high_watermark();
+    std::vector<std::pair<Offset, Offset>> ranges;
+    {
+        const auto unchanged = segments_.keep_files();
+        for (const auto& segment : segments_.all()) {
+            const auto from = segment->look_up(timestamp);
+            if (!from && from.error().kind() == Errc::not_found) continue;  // deleted meanwhile
+            if (!from) return from.error();
+            if (*from) ranges.emplace_back(**from, segment->next_base().value_or(limit));
+        }
+    }
+    for (const auto& [from, until] : ranges) {
+        LogReader reader(*this, from);
+        while (reader.position() < until) {
+            const auto batch = reader.next();
+            if (!batch) return batch.error();
+            if (!*batch) break;
+            for (const auto& record : (*batch)->records()) {
+                if (record.timestamp >= timestamp) return record.offset;
+            }
+        }
+    }
+    return limit;
 }
 
 std::shared_ptr<void> Log::subscribe(std::function<void()> wake) {
@@ -110,46 +179,76 @@ std::shared_ptr<void> Log::subscribe(std::function<void()> wake) {
     return subscription;
 }
 
-bool Log::should_roll(std::size_t batch_bytes) const {
-    const auto& active = *segments_.back();
+bool Log::should_roll(const BatchHeader& next) const {
+    const auto& active = *writer_->segment();
+    if (active.next_base()) return true;  // a roll that found no space
+    // The indexes hold offsets relative to the segment's in 32 bits.
+    if (next.last_offset() - active.base_offset() > std::numeric_limits<std::int32_t>::max()) return true;
     const auto used = active.end_position().value();
     if (used == 0) return false;
-    if (used + batch_bytes > options_.segment_bytes) return true;
+    if (used + next.size_bytes > options_.segment_bytes) return true;
     // Receive time, not the records' time: a device with a wrong clock must not roll segments.
-    return active_since_ && clock_.now() - *active_since_ > options_.segment_age;
+    return active_since_ && context_.clock.now() - *active_since_ > options_.segment_age;
 }
 
 Result<void> Log::roll() {
+    if (failed_) return Error(Errc::sync_failed, "log " + name_ + " is closed for writing");
+    if (options_.durability == Durability::memory) {
+        if (auto done = failing(spill()); !done) return done;  // it belongs before the new segment
+    }
+    if (writer_->segment()->end_position() == FilePosition(0)) return {};
+    return failing(roll_to(log_end_offset()));
+}
+
+Result<void> Log::roll_to(Offset next_base) {
+    if (next_base == writer_->segment()->base_offset()) return {};
     // The old segment is durable before the new one exists: recovery looks at the last segment only.
-    if (auto done = segments_.back()->close(); !done) return done;
-    auto segment = Segment::create(files_, directory_, log_end_offset());
-    if (!segment) return segment.error();
-    segments_.back()->drop_index();
-    const std::lock_guard lock(mutex_);
-    segments_.push_back(std::move(*segment));
+    if (!writer_->segment()->next_base()) {
+        if (auto done = writer_->close(next_base); !done) return done;
+    }
+    auto writer =
+        SegmentWriter::create(context_.files, directory_, next_base, context_.clock.now(), context_.budget, spare_);
+    if (!writer) return writer.error();
+    writer_ = std::move(*writer);
+    segments_.add_active(writer_->segment());
     active_since_.reset();
     return {};
 }
 
-Result<Offset> Log::append(std::span<const Record> records) {
-    if (failed_) return Error(Errc::sync_failed, "log " + name_ + " is closed for writing");
-    const auto first = log_end_offset();
-    auto batch = encode_batch(first, records, options_.compression);
-    if (!batch) return batch.error();
-    const auto header = decode_batch_header(*batch);
-    SLUICE_ASSERT(header && header->next_offset() == first + static_cast<std::int64_t>(records.size()));
-    if (should_roll(batch->size())) {
-        if (auto done = roll(); !done) {
-            if (done.error().kind() != Errc::no_space) fail_writing();
-            return done.error();
-        }
+Result<void> Log::failing(Result<void> result) {
+    if (!result && result.error().kind() != Errc::no_space) failed_ = true;
+    return result;
+}
+
+Result<void> Log::write(const EncodedBatch& batch) {
+    const auto now = context_.clock.now();
+    if (should_roll(batch.header)) {
+        if (auto done = failing(roll_to(batch.header.base_offset)); !done) return done;
     }
-    if (auto done = segments_.back()->append(*header, *batch); !done) {
-        if (done.error().kind() != Errc::no_space) fail_writing();
+    if (auto done = failing(writer_->append(batch.header, batch.bytes, now)); !done) return done;
+    if (!active_since_) active_since_ = now;
+    return {};
+}
+
+Result<Offset> Log::append(BatchBuilder& builder) {
+    if (failed_) return Error(Errc::sync_failed, "log " + name_ + " is closed for writing");
+    const bool in_memory = options_.durability == Durability::memory;
+    const auto first = log_end_offset();
+    const auto batch = builder.finish(first, in_memory ? Compression::none : options_.compression);
+    if (!batch) return batch.error();
+    if (in_memory) {
+        if (tail_.pinned_bytes() + builder.size_bytes() > options_.memory_bytes_max) {
+            if (auto done = failing(spill()); !done) return done.error();
+        }
+        if (auto done = failing(reserve_.cover(batch->header.next_offset())); !done) return done.error();
+        if (!unwritten_since_) unwritten_since_ = context_.clock.now();
+    } else if (auto done = write(*batch); !done) {
         return done.error();
     }
-    if (!active_since_) active_since_ = clock_.now();
-    end_.store(header->next_offset().value(), std::memory_order_release);
+    const auto bytes = builder.uncompressed();
+    auto header = batch->header;
+    tail_.add(header, std::make_shared<const std::vector<std::byte>>(bytes.begin(), bytes.end()));
+    end_.store(header.next_offset().value(), std::memory_order_release);
     return first;
 }
 
@@ -157,9 +256,9 @@ Result<void> Log::commit() {
     if (failed_) return Error(Errc::sync_failed, "log " + name_ + " is closed for writing");
     if (high_watermark() == log_end_offset()) return {};
     if (options_.durability == Durability::fsync) {
-        if (auto done = segments_.back()->sync(); !done) {
+        if (auto done = writer_->sync(); !done) {
             // The kernel may have dropped the pages and cleared the error: a second sync proves nothing.
-            fail_writing();
+            failed_ = true;
             return Error(Errc::sync_failed, done.error().message());
         }
     }
@@ -171,72 +270,85 @@ Result<void> Log::commit() {
     return {};
 }
 
-Result<void> Log::delete_oldest(std::optional<Offset> finished, const char* reason) {
-    std::shared_ptr<Segment> oldest;
-    Offset next;
-    {
-        const std::lock_guard lock(mutex_);
-        SLUICE_ASSERT(segments_.size() > 1);
-        oldest = segments_.front();
-        segments_.erase(segments_.begin());
-        next = segments_.front()->base_offset();
+Result<void> Log::spill_if_due() {
+    if (failed_ || !unwritten_since_) return {};
+    if (const auto cursor = finished()) {
+        const auto pinned = tail_.pinned();
+        const auto kept =
+            std::find_if(pinned.begin(), pinned.end(), [&](const auto& entry) { return entry.next_offset > *cursor; });
+        tail_.pin_from(kept == pinned.end() ? log_end_offset() : kept->base_offset);
+        // What is left came after the cursor moved on, so it is younger than what was there before.
+        if (kept == pinned.end())
+            unwritten_since_.reset();
+        else if (kept != pinned.begin())
+            unwritten_since_ = context_.clock.now();
     }
-    if (finished && *finished < next && on_gap_) {
-        on_gap_({name_, std::max(*finished, oldest->base_offset()), next, reason});
-    }
-    if (auto done = oldest->remove(); !done) return done;
-    return files_.sync_directory(directory_);
+    if (!unwritten_since_ || context_.clock.now() - *unwritten_since_ <= options_.memory_age_max) return {};
+    return failing(spill());
 }
 
-Result<void> Log::delete_expired(std::optional<Offset> finished) {
-    while (segments_.size() > 1) {
-        const auto next = segments_[1]->base_offset();
-        if (finished && options_.hold_until_forwarded && next > *finished) return {};
-        const auto written = segments_.front()->file().modified();
-        if (!written) return written.error();
-        const bool too_old = options_.retention && clock_.now() - *written > *options_.retention;
-        const bool too_much = options_.retention_bytes && size_bytes() > *options_.retention_bytes;
-        if (!too_old && !too_much) return {};
-        if (auto done = delete_oldest(finished, too_old ? "retention (age)" : "retention (size)"); !done) return done;
+/// Writes what is only in memory and not finished by the forwarder.
+Result<void> Log::spill() {
+    const auto cursor = finished();
+    for (const auto& entry : tail_.pinned()) {
+        if (!cursor || entry.next_offset > *cursor) {
+            auto bytes = *entry.batch;
+            const auto header = decode_batch_header(bytes);
+            SLUICE_ASSERT(header.has_value());
+            const auto batch = pack_batch(bytes, *header, options_.compression, packed_);
+            if (!batch) return batch.error();
+            if (auto done = write(*batch); !done) return done;
+        }
+        tail_.pin_from(entry.next_offset);
     }
-    return {};
-}
-
-Result<void> Log::delete_finished(Offset finished) {
-    while (segments_.size() > 1 && segments_[1]->base_offset() <= finished) {
-        if (auto done = delete_oldest(finished, ""); !done) return done;
-    }
+    unwritten_since_.reset();
+    if (auto done = writer_->sync(); !done) return Error(Errc::sync_failed, done.error().message());
     return {};
 }
 
 Result<void> Log::close() {
     if (auto done = commit(); !done) return done;
-    return segments_.back()->close();
+    if (options_.durability == Durability::memory) {
+        if (auto done = spill(); !done) return done;
+        // Where the last records were forwarded and never written, the next segment's name keeps the end.
+        if (auto done = roll_to(log_end_offset()); !done) return done;
+        if (auto done = reserve_.clear(); !done) return done;
+    }
+    if (auto done = writer_->close(log_end_offset()); !done) return done;
+    return store_recovery_point(context_.files, directory(), id_, log_end_offset());
+}
+
+SegmentSet::Segments Log::cleanable() const {
+    const auto limit = high_watermark();
+    auto segments = segments_.closed();
+    while (!segments.empty() && segments.back()->next_base().value_or(limit + 1) > limit) segments.pop_back();
+    return segments;
+}
+
+Result<void> Log::remove_files(const Segment& segment) {
+    // The log first: an index without a log is litter, a log without an index is rebuilt.
+    if (auto done = spare_.put(segment.path(), segment.end_position().value()); !done) return done;
+    return remove_indexes(context_.files, directory(), segment.base_offset());
+}
+
+void Log::replace_segments(Offset base, Offset next, const FileStatus& status, std::uint64_t old_bytes) {
+    context_.budget.take_all_the_same(status.size_bytes);
+    segments_.replace(std::make_shared<Segment>(context_.files, directory_, base, next, status));
+    context_.budget.give_back(old_bytes);
+}
+
+void Log::report_gap(const Gap& gap) const {
+    if (context_.on_gap) context_.on_gap(gap);
 }
 
 void Log::report_damage(const Segment& segment, FilePosition position, Offset first, Offset next) const {
+    const auto where = segment.path() + ":" + std::to_string(position.value());
     {
-        const std::lock_guard lock(mutex_);
-        if (!reported_damage_.insert(segment.path() + ":" + std::to_string(position.value())).second) return;
+        const std::lock_guard lock(reported_mutex_);
+        // Damage may spread: the same place again with more records behind it is news.
+        if (!reported_damage_.insert(where + "-" + std::to_string(next.value())).second) return;
     }
-    if (on_gap_) {
-        on_gap_({name_, first, next,
-                 "damaged bytes at " + segment.path() + ":" + std::to_string(position.value()) + " were skipped"});
-    }
-}
-
-std::shared_ptr<const Segment> Log::segment_for(Offset offset) const {
-    const std::lock_guard lock(mutex_);
-    const auto after = std::upper_bound(segments_.begin(), segments_.end(), offset,
-                                        [](Offset a, const auto& segment) { return a < segment->base_offset(); });
-    return after == segments_.begin() ? segments_.front() : *std::prev(after);
-}
-
-std::shared_ptr<const Segment> Log::segment_after(const Segment& segment) const {
-    const std::lock_guard lock(mutex_);
-    const auto after = std::upper_bound(segments_.begin(), segments_.end(), segment.base_offset(),
-                                        [](Offset a, const auto& candidate) { return a < candidate->base_offset(); });
-    return after == segments_.end() ? nullptr : *after;
+    report_gap({name_, first, next, next - first, "damaged bytes at " + where + " were skipped"});
 }
 
 }  // namespace sluice::storage

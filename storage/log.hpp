@@ -4,21 +4,27 @@
 //   - offsets rise by one; a hole is a gap that was reported, or the cleaner's work.
 //   - what is below high_watermark() is durable as the stream's durability says, and only that is readable.
 //   - a failed sync closes the log for writing for as long as the process lives.
-// Threads: append(), commit(), the delete functions and close() on the log thread; everything else on any thread.
+// Threads: append(), commit(), roll(), spill() and close() on the log thread; everything else on any thread.
 #pragma once
 
+#include "storage/batch_builder.hpp"
 #include "storage/clock.hpp"
+#include "storage/disk_budget.hpp"
 #include "storage/file_system.hpp"
 #include "storage/gap.hpp"
-#include "storage/record_batch.hpp"
+#include "storage/log_options.hpp"
+#include "storage/offset_reserve.hpp"
 #include "storage/result.hpp"
-#include "storage/segment.hpp"
+#include "storage/segment_set.hpp"
+#include "storage/segment_writer.hpp"
+#include "storage/spare_segment.hpp"
+#include "storage/tail_cache.hpp"
 #include "storage/types.hpp"
 
 #include <atomic>
-#include <chrono>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -29,98 +35,126 @@
 
 namespace sluice::storage {
 
-enum class Durability : std::uint8_t {
-    fsync,  ///< accepted = on the medium: survives the loss of power
-    flush,  ///< accepted = in the page cache: survives the death of the process, not of the power
-};
-
-struct LogOptions {
-    Durability durability = Durability::fsync;
-    Compression compression = Compression::lz4;
-    std::uint64_t segment_bytes = 16U << 20U;                        ///< a segment is rolled before it outgrows this
-    std::chrono::milliseconds segment_age = std::chrono::hours(24);  ///< or when its first batch is older
-    std::optional<std::chrono::milliseconds> retention;              ///< delete closed segments older than this …
-    std::optional<std::uint64_t> retention_bytes;                    ///< … or the oldest beyond this size
-    bool hold_until_forwarded = true;                                ///< … but only below the forwarder's cursor
-};
-
 /// Told of every gap, on the thread that finds it.
 using GapReport = std::function<void(const Gap&)>;
+/// The forwarder's durable cursor in a log of this id, where there is one.
+using CursorOf = std::function<std::optional<Offset>(const LogId&)>;
+
+/// What all logs of a data directory share. Outlives them.
+struct LogContext {
+    FileSystem& files;
+    const Clock& clock;
+    DiskBudget& budget;
+    GapReport on_gap;
+};
 
 class Log {
  public:
     /// Opens the log in `directory`, recovering its last segment, or creates it.
-    [[nodiscard]] static Result<std::unique_ptr<Log>> open(FileSystem& files, const Clock& clock, std::string directory,
-                                                           std::string name, LogOptions options, GapReport on_gap);
+    [[nodiscard]] static Result<std::unique_ptr<Log>> open(const LogContext& context, std::string directory,
+                                                           std::string name, LogOptions options,
+                                                           const CursorOf& cursor_of = {});
+    ~Log();
     Log(const Log&) = delete;
     Log& operator=(const Log&) = delete;
 
     [[nodiscard]] const std::string& name() const { return name_; }
+    [[nodiscard]] const std::string& directory() const { return *directory_; }
     [[nodiscard]] const LogId& id() const { return id_; }
     [[nodiscard]] const LogOptions& options() const { return options_; }
 
-    [[nodiscard]] Offset log_start_offset() const;
+    [[nodiscard]] Offset log_start_offset() const { return segments_.start_offset(); }
     /// The offset that the next record will get.
     [[nodiscard]] Offset log_end_offset() const { return Offset(end_.load(std::memory_order_acquire)); }
     /// The end of what is durable and readable.
     [[nodiscard]] Offset high_watermark() const { return Offset(high_watermark_.load(std::memory_order_acquire)); }
-    [[nodiscard]] std::uint64_t size_bytes() const;
+    [[nodiscard]] std::uint64_t size_bytes() const { return segments_.size_bytes(); }
+    /// For readers, and for the cleaner, which replaces closed ones.
+    [[nodiscard]] const SegmentSet& segments() const { return segments_; }
+    [[nodiscard]] SegmentSet& segments() { return segments_; }
+    [[nodiscard]] const TailCache& tail() const { return tail_; }
+
+    /// The forwarder's durable cursor: below it nothing is needed any more. nullopt: nobody forwards this stream.
+    [[nodiscard]] std::optional<Offset> finished() const;
+    void set_finished(Offset cursor) { finished_.store(cursor.value(), std::memory_order_release); }
+
+    /// The cleaner leaves records at and after this alone: what travels in their headers may still be needed. Without a
+    /// call of hold_from(first) nothing is held; later calls only move it forward.
+    [[nodiscard]] Offset hold_from() const { return Offset(hold_from_.load(std::memory_order_acquire)); }
+    void hold_from(Offset first);
+
+    /// The first record whose timestamp is at least `timestamp`; the high watermark where there is none.
+    [[nodiscard]] Result<Offset> offset_for(Timestamp timestamp) const;
 
     /// Calls `wake` after each advance of the high watermark, on the log thread: it must only signal. The
     /// subscription ends with the returned object.
     [[nodiscard]] std::shared_ptr<void> subscribe(std::function<void()> wake);
 
-    /// Appends `records` as one batch and returns the offset of the first. On return they are in the page cache;
-    /// they are accepted once commit() has returned.
+    /// Appends the records of `batch` and returns the offset of the first. They are accepted once commit() has
+    /// returned.
     /// @return Errc::no_space: nothing was written, try again. Errc::invalid: too large for a batch.
     ///         Errc::sync_failed: the log takes no more writes. Errc::io: likewise from now on.
-    [[nodiscard]] Result<Offset> append(std::span<const Record> records);
+    [[nodiscard]] Result<Offset> append(BatchBuilder& batch);
     /// Syncs what was appended, as the durability asks, and advances the high watermark.
     /// @return Errc::sync_failed: the log is closed for writing; what was not committed may or may not be there.
     [[nodiscard]] Result<void> commit();
-
-    /// Deletes closed segments that the retention doesn't keep, oldest first.
-    /// @param finished  the forwarder's durable cursor; nullopt: nobody reads this log, so nobody is waited for
-    [[nodiscard]] Result<void> delete_expired(std::optional<Offset> finished);
-    /// Makes room: deletes every closed segment whose records are all below `finished`, whatever its age.
-    [[nodiscard]] Result<void> delete_finished(Offset finished);
-    /// A clean stop: commits, trims the active segment and writes its index. No append may follow.
+    /// Closes the active segment, unless it is empty, and starts a new one. After commit().
+    [[nodiscard]] Result<void> roll();
+    /// Durability "memory": writes out what has waited for the forwarder too long. Nothing else for other logs.
+    [[nodiscard]] Result<void> spill_if_due();
+    /// A clean stop: commits, writes out what is in memory, trims the active segment and writes its indexes. No append
+    /// may follow.
     [[nodiscard]] Result<void> close();
 
- private:
-    friend class LogReader;
-
-    Log(FileSystem& files, const Clock& clock, std::string directory, std::string name, LogOptions options,
-        GapReport on_gap);
-
-    [[nodiscard]] Result<void> load_segments();
-    [[nodiscard]] Result<void> create_anew();
-    [[nodiscard]] bool should_roll(std::size_t batch_bytes) const;
-    [[nodiscard]] Result<void> roll();
-    [[nodiscard]] Result<void> delete_oldest(std::optional<Offset> finished, const char* reason);
-    void fail_writing() { failed_ = true; }
+    /// For the cleaner: what it may work on, which is what no commit is about to change or to accept.
+    [[nodiscard]] SegmentSet::Segments cleanable() const;
+    /// For the cleaner: removes the files of a segment that is no longer in segments(), or keeps them for the next one.
+    [[nodiscard]] Result<void> remove_files(const Segment& segment);
+    /// For the cleaner, to make room: lets the spare file go. @return whether there was one
+    [[nodiscard]] Result<bool> drop_spare() { return spare_.drop(); }
+    /// For the cleaner: the closed segments from `base` up to `next` have become one file.
+    void replace_segments(Offset base, Offset next, const FileStatus& status, std::uint64_t old_bytes);
+    /// Reports damaged bytes that a reader has found, once.
     void report_damage(const Segment& segment, FilePosition position, Offset first, Offset next) const;
+    void report_gap(const Gap& gap) const;
 
-    /// The segment that holds `offset`, or the first one after it; the active one at the end.
-    [[nodiscard]] std::shared_ptr<const Segment> segment_for(Offset offset) const;
-    /// The segment after `segment`, or nullptr where that is the last.
-    [[nodiscard]] std::shared_ptr<const Segment> segment_after(const Segment& segment) const;
+ private:
+    Log(const LogContext& context, std::string directory, std::string name, LogOptions options);
 
-    FileSystem& files_;
-    const Clock& clock_;
-    const std::string directory_;
+    [[nodiscard]] Result<void> load(const CursorOf& cursor_of);
+    [[nodiscard]] Result<void> load_segments(const std::vector<Offset>& bases);
+    [[nodiscard]] Timestamp appended_since() const;
+    [[nodiscard]] Result<void> skip_lost_memory();
+    [[nodiscard]] bool should_roll(const BatchHeader& next) const;
+    [[nodiscard]] Result<void> roll_to(Offset next_base);
+    [[nodiscard]] Result<void> write(const EncodedBatch& batch);
+    [[nodiscard]] Result<void> spill();
+    /// What an error of the disk does to the log, unless the disk is only full.
+    [[nodiscard]] Result<void> failing(Result<void> result);
+
+    const LogContext context_;
+    const std::shared_ptr<const std::string> directory_;
     const std::string name_;
     const LogOptions options_;
-    const GapReport on_gap_;
     LogId id_;
 
     std::atomic<std::int64_t> end_{0};
     std::atomic<std::int64_t> high_watermark_{0};
-    bool failed_ = false;                    // log thread
-    std::optional<Timestamp> active_since_;  // log thread: when the active segment got its first batch
+    std::atomic<std::int64_t> finished_;
+    std::atomic<std::int64_t> hold_from_{std::numeric_limits<std::int64_t>::max()};
+    SegmentSet segments_;
+    SpareSegment spare_;
+    TailCache tail_;
 
-    mutable std::mutex mutex_;                        // guards the two below
-    std::vector<std::shared_ptr<Segment>> segments_;  // by base offset; never empty; the last is active
+    // Of the log thread.
+    std::unique_ptr<SegmentWriter> writer_;
+    bool failed_ = false;
+    std::optional<Timestamp> active_since_;  // when the active segment got its first batch
+    OffsetReserve reserve_;
+    std::optional<Timestamp> unwritten_since_;  // durability "memory"
+    std::vector<std::byte> packed_;
+
+    mutable std::mutex reported_mutex_;
     mutable std::set<std::string> reported_damage_;
     std::mutex subscribers_mutex_;
     std::vector<std::weak_ptr<std::function<void()>>> subscribers_;

@@ -8,12 +8,16 @@ std::string stream_directory(std::string_view data_dir, std::string_view stream)
     return std::string(data_dir).append("/log/").append(stream).append("-0");
 }
 
-LogDir::LogDir(FileSystem& files, const Clock& clock, std::string data_dir, GapReport on_gap)
-    : files_(files), clock_(clock), data_dir_(std::move(data_dir)), on_gap_(std::move(on_gap)) {}
+LogDir::LogDir(FileSystem& files, const Clock& clock, std::string data_dir, const GapReport& on_gap,
+               std::uint64_t quota_bytes)
+    : budget_(quota_bytes),
+      context_{files, clock, budget_, on_gap},
+      uncounted_context_{files, clock, uncounted_, on_gap},
+      data_dir_(std::move(data_dir)) {}
 
 Result<std::unique_ptr<LogDir>> LogDir::open(FileSystem& files, const Clock& clock, std::string data_dir,
-                                             GapReport on_gap) {
-    std::unique_ptr<LogDir> dir(new LogDir(files, clock, std::move(data_dir), std::move(on_gap)));
+                                             const GapReport& on_gap, std::uint64_t quota_bytes) {
+    std::unique_ptr<LogDir> dir(new LogDir(files, clock, std::move(data_dir), on_gap, quota_bytes));
     if (auto done = files.make_directories(dir->data_dir_ + "/log"); !done) return done.error();
     auto lock = files.lock(dir->data_dir_ + "/lock");
     if (!lock) return lock.error();
@@ -22,12 +26,13 @@ Result<std::unique_ptr<LogDir>> LogDir::open(FileSystem& files, const Clock& clo
     return dir;
 }
 
-Result<Log*> LogDir::open_stream(std::string_view name, const LogOptions& options) {
+Result<Log*> LogDir::open_stream(std::string_view name, const LogOptions& options, const CursorOf& cursor_of) {
     if (auto* open = find(name)) return open;
-    auto log = Log::open(files_, clock_, stream_directory(data_dir_, name), std::string(name), options, on_gap_);
+    auto log = Log::open(options.counts_to_quota ? context_ : uncounted_context_, stream_directory(data_dir_, name),
+                         std::string(name), options, cursor_of);
     if (!log) return log.error();
     // The stream's own directory entry has to be durable before anything in it is acknowledged.
-    if (auto done = files_.sync_directory(data_dir_ + "/log"); !done) return done.error();
+    if (auto done = context_.files.sync_directory(data_dir_ + "/log"); !done) return done.error();
     return logs_.emplace(name, std::move(*log)).first->second.get();
 }
 

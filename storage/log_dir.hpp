@@ -18,29 +18,35 @@ class LogDir {
  public:
     /// Creates `data_dir` and `data_dir`/log where missing and takes the lock.
     /// @return Errc::locked with the holder's pid; Errc::io, Errc::no_space where the directory is of no use.
+    /// @param quota_bytes  what the logs may take of the disk, all together
     [[nodiscard]] static Result<std::unique_ptr<LogDir>> open(FileSystem& files, const Clock& clock,
-                                                              std::string data_dir, GapReport on_gap = {});
+                                                              std::string data_dir, const GapReport& on_gap = {},
+                                                              std::uint64_t quota_bytes = DiskBudget::kUnlimited);
     LogDir(const LogDir&) = delete;
     LogDir& operator=(const LogDir&) = delete;
 
     /// Opens the stream's log and recovers it, or creates it. A second call for a name returns the same log.
     /// Called before the threads start; the logs live as long as this object.
-    [[nodiscard]] Result<Log*> open_stream(std::string_view name, const LogOptions& options);
+    [[nodiscard]] Result<Log*> open_stream(std::string_view name, const LogOptions& options,
+                                           const CursorOf& cursor_of = {});
     [[nodiscard]] std::vector<Log*> streams() const;
     [[nodiscard]] Log* find(std::string_view name) const;  ///< nullptr where it is not open
     [[nodiscard]] const std::string& data_dir() const { return data_dir_; }
+    [[nodiscard]] const DiskBudget& budget() const { return budget_; }
 
     /// A clean stop of all logs. No append may follow.
     /// @return the first error; the other logs are closed all the same.
     [[nodiscard]] Result<void> close();
 
  private:
-    LogDir(FileSystem& files, const Clock& clock, std::string data_dir, GapReport on_gap);
+    LogDir(FileSystem& files, const Clock& clock, std::string data_dir, const GapReport& on_gap,
+           std::uint64_t quota_bytes);
 
-    FileSystem& files_;
-    const Clock& clock_;
+    DiskBudget budget_;
+    DiskBudget uncounted_;  // for logs that don't count
+    const LogContext context_;
+    const LogContext uncounted_context_;
     const std::string data_dir_;
-    const GapReport on_gap_;
     std::unique_ptr<FileLock> lock_;
     std::map<std::string, std::unique_ptr<Log>, std::less<>> logs_;
 };

@@ -7,57 +7,98 @@
 
 namespace sluice::storage {
 
-namespace {
-
-constexpr std::size_t kReadAheadBytes = 128U << 10U;
-
-}  // namespace
-
-LogReader::LogReader(const Log& log, Offset start) : log_(log), position_(start) {}
+LogReader::LogReader(const Log& log, Offset start, std::size_t read_ahead_bytes)
+    : log_(log), position_(start), ahead_(read_ahead_bytes) {}
 
 void LogReader::seek(Offset offset) {
     position_ = offset;
-    segment_.reset();
+    leave_segment();
 }
 
-Result<std::optional<DecodedBatch>> LogReader::next() {
+void LogReader::leave_segment() {
+    segment_.reset();
+    file_.reset();
+    ahead_.forget();
+}
+
+Result<std::optional<DecodedBatch>> LogReader::next(DecodedBatch memory) {
     const auto limit = log_.high_watermark();
+    if (!segment_) position_ = std::max(position_, log_.log_start_offset());
     while (position_ < limit) {
-        if (!segment_) {
-            position_ = std::max(position_, log_.log_start_offset());
-            segment_ = log_.segment_for(position_);
-            file_position_ = segment_->look_up(position_);
-            buffer_.clear();
+        if (const auto batch = log_.tail().find(position_)) {
+            leave_segment();  // further on is memory too, as long as the reader keeps up
+            auto taken = take_from_memory(batch, limit);
+            if (!taken || *taken || position_ >= limit) return taken;
+            continue;
         }
-        auto batch = next_in_segment(limit);
+        if (!segment_) {
+            const auto opened = open_segment();
+            if (!opened) return opened.error();
+            if (!*opened) continue;
+        }
+        auto batch = next_in_segment(limit, memory);
         if (!batch || *batch) return batch;
-        // The segment holds no more: go on in the next one, or wait for the high watermark to move.
-        auto following = log_.segment_after(*segment_);
-        if (!following) break;
-        if (file_position_ < segment_->end_position()) continue;
-        position_ = std::max(position_, following->base_offset());
-        segment_ = std::move(following);
-        file_position_ = FilePosition(0);
-        buffer_.clear();
+        if (!go_past_segment(limit)) break;
     }
     return std::optional<DecodedBatch>();
 }
 
+Result<std::optional<DecodedBatch>> LogReader::take_from_memory(const TailCache::Bytes& batch, Offset limit) {
+    auto decoded = DecodedBatch::view(batch);
+    if (!decoded) return decoded.error();
+    const auto& header = decoded->header();
+    if (header.next_offset() > limit) {
+        // Appended and not yet accepted. A batch is accepted as a whole, so nothing before it is left either.
+        position_ = std::max(position_, std::min(limit, header.base_offset));
+        return std::optional<DecodedBatch>();
+    }
+    decoded->drop_before(position_);
+    position_ = header.next_offset();
+    return std::optional(std::move(*decoded));
+}
+
+/// Opens the segment that holds position(); false where it was deleted or replaced meanwhile: look again.
+Result<bool> LogReader::open_segment() {
+    const auto unchanged = log_.segments().keep_files();
+    position_ = std::max(position_, log_.log_start_offset());
+    auto segment = log_.segments().find(position_);
+    auto file = segment->open();
+    if (!file) {
+        const bool gone = log_.segments().find(position_) != segment;
+        if (gone && file.error().kind() == Errc::not_found) return false;
+        return file.error();
+    }
+    const auto at = segment->look_up(position_, **file);
+    if (!at) return at.error();
+    segment_ = std::move(segment);
+    file_ = std::move(*file);
+    file_position_ = *at;
+    ahead_.forget();
+    return true;
+}
+
 /// The next batch below `limit` in the current segment, or nullopt at its end.
-Result<std::optional<DecodedBatch>> LogReader::next_in_segment(Offset limit) {
+Result<std::optional<DecodedBatch>> LogReader::next_in_segment(Offset limit, DecodedBatch& memory) {
     while (file_position_ < segment_->end_position() && position_ < limit) {
-        const auto head = bytes_at(file_position_, kBatchHeaderBytes);
+        const auto head = ahead_.at(*file_, file_position_, kBatchHeaderBytes, segment_->end_position());
         if (!head) return head.error();
         const auto header = decode_batch_header(*head);
-        if (header && header->base_offset >= limit) return std::optional<DecodedBatch>();
-        if (header && header->next_offset() <= position_) {
-            file_position_ = file_position_ + header->size_bytes;
-            continue;
-        }
-        if (header && header->size_bytes <= segment_->end_position() - file_position_) {
-            const auto bytes = bytes_at(file_position_, header->size_bytes);
+        // Nothing of a header is believed before its checksum, nor what can't be in this segment.
+        const bool fits = header && header->size_bytes <= segment_->end_position() - file_position_ &&
+                          header->next_offset() <= segment_->next_base().value_or(header->next_offset());
+        if (fits) {
+            const auto bytes = ahead_.at(*file_, file_position_, header->size_bytes, segment_->end_position());
             if (!bytes) return bytes.error();
-            if (auto batch = DecodedBatch::decode({bytes->begin(), bytes->end()})) {
+            const bool intact = batch_crc_matches(*bytes);
+            if (intact && header->base_offset >= limit) {
+                position_ = limit;  // nothing is between
+                return std::optional<DecodedBatch>();
+            }
+            if (intact && header->next_offset() <= position_) {
+                file_position_ = file_position_ + header->size_bytes;  // before what is looked for
+                continue;
+            }
+            if (auto batch = DecodedBatch::decode(*bytes, std::exchange(memory, {}))) {
                 batch->drop_before(position_);
                 file_position_ = file_position_ + header->size_bytes;
                 position_ = header->next_offset();
@@ -70,46 +111,52 @@ Result<std::optional<DecodedBatch>> LogReader::next_in_segment(Offset limit) {
     return std::optional<DecodedBatch>();
 }
 
+/// At the end of a segment's file: on to the next one, or to what is only in memory.
+/// @return false where there is nothing further yet
+bool LogReader::go_past_segment(Offset limit) {
+    const auto next_base = segment_->next_base();
+    std::optional<Offset> further;
+    if (next_base && file_position_ >= segment_->end_position() && *next_base > segment_->base_offset()) {
+        // What holds the next offset may begin before it: the cleaner makes one segment of several.
+        if (log_.segments().find(*next_base) != segment_) {
+            position_ = std::max(position_, *next_base);
+            leave_segment();
+            return position_ < limit;
+        }
+        // Where a roll found no space at first, the next segment starts later than was meant.
+        further = log_.segments().first_base_after(*next_base);
+    }
+    if (position_ >= limit) return false;
+    // Durability "memory": what the forwarder has finished is never written, so offsets are missing here. The file is
+    // looked at after the memory: what was written between the two must not be jumped over.
+    auto jump = log_.tail().first_after(position_);
+    if (further && (!jump || *further < *jump)) jump = further;
+    if (!jump || file_position_ < segment_->end_position() || segment_->next_base() != next_base)
+        return jump.has_value();
+    position_ = std::max(position_, *jump);
+    leave_segment();
+    return position_ < limit;
+}
+
 /// Moves past bytes that are no batch, to the next intact one or the end of the segment, and reports the gap.
 Result<void> LogReader::skip_damage(Offset limit) {
     const auto end = segment_->end_position();
-    const auto found = find_intact_batch(segment_->file(), file_position_ + 1, end, position_);
+    const auto found = find_intact_batch(*file_, file_position_ + 1, end, position_);
     if (!found) return found.error();
     const auto damaged_at = file_position_;
-    auto next = limit;
+    auto next = segment_->next_base().value_or(limit);
     if (*found) {
         std::vector<std::byte> batch;
-        const auto header = read_intact_batch(segment_->file(), **found, end, position_, batch);
+        const auto header = read_intact_batch(*file_, **found, end, position_, batch);
         if (!header) return header.error();
-        if (*header) next = std::min(limit, (*header)->base_offset);
-    } else if (const auto following = log_.segment_after(*segment_)) {
-        next = std::min(limit, following->base_offset());
+        if (*header) next = (*header)->base_offset;
     }
+    next = std::min({limit, next, segment_->next_base().value_or(limit)});
     file_position_ = *found ? **found : end;
-    buffer_.clear();
+    ahead_.forget();
     log_.report_damage(*segment_, damaged_at, position_, next);
     position_ = std::max(position_, next);
     return {};
-}
-
-/// `size` bytes at `position`, which lie before the end of the segment; read ahead as far as that.
-Result<std::span<const std::byte>> LogReader::bytes_at(FilePosition position, std::size_t size) {
-    const auto end = segment_->end_position();
-    size = std::min<std::size_t>(size, end - position);
-    const bool buffered = position >= buffer_position_ && position - buffer_position_ <= buffer_.size() &&
-                          buffer_.size() - (position - buffer_position_) >= size;
-    if (!buffered) {
-        buffer_.resize(std::min<std::size_t>(std::max(size, kReadAheadBytes), end - position));
-        const auto got = segment_->file().read_at(position, buffer_);
-        if (!got) {
-            buffer_.clear();
-            return got.error();
-        }
-        buffer_.resize(*got);
-        buffer_position_ = position;
-    }
-    const auto rest = std::span<const std::byte>(buffer_).subspan(position - buffer_position_);
-    return rest.first(std::min(size, rest.size()));
 }
 
 }  // namespace sluice::storage

@@ -10,18 +10,24 @@ namespace sluice::storage {
 namespace {
 
 constexpr std::uint64_t kIndexIntervalBytes = 4096;
-constexpr std::size_t kEntryBytes = 8;
 
 }  // namespace
 
-void OffsetIndex::note(const BatchHeader& batch, FilePosition position) {
+bool OffsetIndex::note(const BatchHeader& batch, FilePosition position) {
     constexpr auto kPositionMax = static_cast<std::uint64_t>(std::numeric_limits<std::int32_t>::max());
-    if (bytes_since_entry_ > kIndexIntervalBytes && position.value() <= kPositionMax) {
+    const bool make_entry = bytes_since_entry_ > kIndexIntervalBytes && position.value() <= kPositionMax;
+    if (make_entry) {
         entries_.push_back({static_cast<std::int32_t>(batch.last_offset() - base_offset_),
                             static_cast<std::int32_t>(position.value())});
         bytes_since_entry_ = 0;
     }
     bytes_since_entry_ += batch.size_bytes;
+    return make_entry;
+}
+
+void OffsetIndex::truncate(std::size_t count, const BatchHeader& batch) {
+    entries_.resize(count);
+    bytes_since_entry_ = batch.size_bytes;
 }
 
 FilePosition OffsetIndex::look_up(Offset offset) const {
@@ -32,12 +38,12 @@ FilePosition OffsetIndex::look_up(Offset offset) const {
     return FilePosition(static_cast<std::uint64_t>(std::prev(after)->position));
 }
 
-std::vector<std::byte> OffsetIndex::encode() const {
-    std::vector<std::byte> bytes(entries_.size() * kEntryBytes);
+std::vector<std::byte> OffsetIndex::encode(std::size_t first) const {
+    std::vector<std::byte> bytes((entries_.size() - first) * kEntryBytes);
     auto* at = bytes.data();
-    for (const auto& entry : entries_) {
-        store_big_endian(at, entry.relative_last_offset);
-        store_big_endian(at + 4, entry.position);
+    for (auto i = first; i < entries_.size(); ++i) {
+        store_big_endian(at, entries_[i].relative_last_offset);
+        store_big_endian(at + 4, entries_[i].position);
         at += kEntryBytes;
     }
     return bytes;

@@ -31,10 +31,7 @@ constexpr std::size_t kLengthCountsFrom = 12;
 constexpr std::int8_t kMagic = 2;
 constexpr std::uint16_t kCodecMask = 0x07;
 
-/// a - b, defined for every pair: a device may claim any time.
-std::int64_t difference(std::int64_t a, std::int64_t b) {
-    return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) - static_cast<std::uint64_t>(b));
-}
+/// Defined for every pair: a device may claim any time.
 std::int64_t sum(std::int64_t a, std::int64_t b) {
     return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) + static_cast<std::uint64_t>(b));
 }
@@ -43,41 +40,26 @@ std::int64_t millis(Timestamp timestamp) {
     return timestamp.time_since_epoch().count();
 }
 
-void put_bytes(std::vector<std::byte>& out, std::string_view text) {
-    const auto bytes = std::as_bytes(std::span(text));
-    out.insert(out.end(), bytes.begin(), bytes.end());
+/// The checksum doesn't cover the base offset, as Kafka's brokers set it. We set it once, and repeat it in two fields
+/// that the checksum covers, and that have no meaning where there is no producer id.
+struct OffsetCheck {
+    std::int16_t epoch;
+    std::int32_t sequence;
+    friend bool operator==(const OffsetCheck&, const OffsetCheck&) = default;
+};
+constexpr std::int64_t kOffsetMax = (std::int64_t{1} << 46U) - 1;
+
+OffsetCheck offset_check(Offset base_offset) {
+    return {static_cast<std::int16_t>(base_offset.value() >> 31U),
+            static_cast<std::int32_t>(base_offset.value() & 0x7fffffff)};
 }
 
-std::size_t nullable_size(const std::optional<std::string>& text) {
-    return text ? varint_size(static_cast<std::int64_t>(text->size())) + text->size() : varint_size(-1);
-}
-
-void put_nullable(std::vector<std::byte>& out, const std::optional<std::string>& text) {
-    put_varint(out, text ? static_cast<std::int64_t>(text->size()) : -1);
-    if (text) put_bytes(out, *text);
-}
-
-void put_record(std::vector<std::byte>& out, const Record& record, std::int64_t timestamp_delta,
-                std::int64_t offset_delta) {
-    const auto header_count = static_cast<std::int64_t>(record.headers.size());
-    std::size_t length = 1 + varint_size(timestamp_delta) + varint_size(offset_delta) + nullable_size(record.key) +
-                         nullable_size(record.value) + varint_size(header_count);
-    for (const auto& header : record.headers) {
-        length +=
-            varint_size(static_cast<std::int64_t>(header.key.size())) + header.key.size() + nullable_size(header.value);
-    }
-    put_varint(out, static_cast<std::int64_t>(length));
-    out.push_back(std::byte{0});  // record attributes: none are defined
-    put_varint(out, timestamp_delta);
-    put_varint(out, offset_delta);
-    put_nullable(out, record.key);
-    put_nullable(out, record.value);
-    put_varint(out, header_count);
-    for (const auto& header : record.headers) {
-        put_varint(out, static_cast<std::int64_t>(header.key.size()));
-        put_bytes(out, header.key);
-        put_nullable(out, header.value);
-    }
+/// Whether the batch is not ours, or its base offset is what we wrote.
+bool offset_is_intact(const std::byte* at, Offset base_offset) {
+    const OffsetCheck check{load_big_endian<std::int16_t>(at + kProducerEpochAt),
+                            load_big_endian<std::int32_t>(at + kBaseSequenceAt)};
+    if (load_big_endian<std::int64_t>(at + kProducerIdAt) != -1 || check.sequence == -1) return true;
+    return base_offset <= Offset(kOffsetMax) && check == offset_check(base_offset);
 }
 
 /// Takes a length-prefixed byte string off the front; the inner optional is null for length -1.
@@ -129,41 +111,16 @@ std::optional<RecordView> take_record(std::span<const std::byte>& bytes, const B
     return record;
 }
 
-void store_header(std::vector<std::byte>& batch, const BatchHeader& header) {
-    auto* at = batch.data();
-    store_big_endian<std::int64_t>(at + kBaseOffsetAt, header.base_offset.value());
-    store_big_endian<std::int32_t>(at + kLengthAt, static_cast<std::int32_t>(batch.size() - kLengthCountsFrom));
-    store_big_endian<std::int32_t>(at + kLengthCountsFrom, 0);  // partition leader epoch
-    store_big_endian<std::int8_t>(at + kMagicAt, kMagic);
-    store_big_endian<std::uint16_t>(at + kAttributesAt, header.attributes);
-    store_big_endian<std::int32_t>(at + kLastOffsetDeltaAt, header.last_offset_delta);
-    store_big_endian<std::int64_t>(at + kBaseTimestampAt, millis(header.base_timestamp));
-    store_big_endian<std::int64_t>(at + kMaxTimestampAt, millis(header.max_timestamp));
-    store_big_endian<std::int64_t>(at + kProducerIdAt, -1);
-    store_big_endian<std::int16_t>(at + kProducerEpochAt, -1);
-    store_big_endian<std::int32_t>(at + kBaseSequenceAt, -1);
-    store_big_endian<std::int32_t>(at + kRecordCountAt, header.record_count);
-    store_big_endian<std::uint32_t>(at + kCrcAt, crc32c(std::span(batch).subspan(kAttributesAt)));
-}
-
-/// Replaces the records after the header by their compressed form, where that is smaller.
-Result<void> compress_records(std::vector<std::byte>& batch, BatchHeader& header, Compression compression) {
-    if (compression == Compression::none) return {};
-    auto packed = compress(std::span<const std::byte>(batch).subspan(kBatchHeaderBytes), compression);
-    if (!packed) return packed.error();
-    if (packed->size() >= batch.size() - kBatchHeaderBytes) return {};
-    batch.resize(kBatchHeaderBytes);
-    batch.insert(batch.end(), packed->begin(), packed->end());
-    header.attributes = static_cast<std::uint16_t>(compression);
-    return {};
-}
-
 }  // namespace
 
 std::string_view to_string(Compression compression) {
     switch (compression) {
         case Compression::none:
             return "none";
+        case Compression::gzip:
+            return "gzip";
+        case Compression::snappy:
+            return "snappy";
         case Compression::lz4:
             return "lz4";
         case Compression::zstd:
@@ -172,31 +129,29 @@ std::string_view to_string(Compression compression) {
     return "unknown";
 }
 
-Result<std::vector<std::byte>> encode_batch(Offset base_offset, std::span<const Record> records,
-                                            Compression compression) {
-    SLUICE_ASSERT(!records.empty());
-    SLUICE_ASSERT(records.size() <= static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max()));
-    BatchHeader header;
-    header.base_offset = base_offset;
-    header.last_offset_delta = static_cast<std::int32_t>(records.size() - 1);
-    header.record_count = static_cast<std::int32_t>(records.size());
-    header.base_timestamp = header.max_timestamp = records.front().timestamp;
+void store_batch_header(std::span<std::byte> batch, const BatchHeader& header) {
+    SLUICE_ASSERT(header.size_bytes == batch.size());
+    auto* at = batch.data();
+    store_big_endian<std::int64_t>(at + kBaseOffsetAt, header.base_offset.value());
+    store_big_endian<std::int32_t>(at + kLengthAt, static_cast<std::int32_t>(batch.size() - kLengthCountsFrom));
+    store_big_endian<std::int32_t>(at + kLengthCountsFrom, 0);  // partition leader epoch
+    store_big_endian<std::int8_t>(at + kMagicAt, kMagic);
+    store_big_endian<std::uint32_t>(at + kCrcAt, 0);
+    store_big_endian<std::uint16_t>(at + kAttributesAt, header.attributes);
+    store_big_endian<std::int32_t>(at + kLastOffsetDeltaAt, header.last_offset_delta);
+    store_big_endian<std::int64_t>(at + kBaseTimestampAt, millis(header.base_timestamp));
+    store_big_endian<std::int64_t>(at + kMaxTimestampAt, millis(header.max_timestamp));
+    store_big_endian<std::int64_t>(at + kProducerIdAt, -1);
+    const auto check = offset_check(header.base_offset);
+    store_big_endian<std::int16_t>(at + kProducerEpochAt, check.epoch);
+    store_big_endian<std::int32_t>(at + kBaseSequenceAt, check.sequence);
+    store_big_endian<std::int32_t>(at + kRecordCountAt, header.record_count);
+}
 
-    std::size_t expected = kBatchHeaderBytes;
-    for (const auto& record : records) expected += record.size_bytes() + 8;
-    if (expected > kBatchBytesMax) return Error(Errc::invalid, "batch of more than 64 MiB");
-    std::vector<std::byte> batch;
-    batch.reserve(expected);
-    batch.resize(kBatchHeaderBytes);
-    std::int64_t offset_delta = 0;
-    for (const auto& record : records) {
-        header.max_timestamp = std::max(header.max_timestamp, record.timestamp);
-        put_record(batch, record, difference(millis(record.timestamp), millis(header.base_timestamp)), offset_delta++);
-    }
-    if (auto done = compress_records(batch, header, compression); !done) return done.error();
-    if (batch.size() > kBatchBytesMax) return Error(Errc::invalid, "batch of more than 64 MiB");
-    store_header(batch, header);
-    return batch;
+std::uint32_t seal_batch(std::span<std::byte> batch) {
+    const auto crc = crc32c(batch.subspan(kAttributesAt));
+    store_big_endian<std::uint32_t>(batch.data() + kCrcAt, crc);
+    return crc;
 }
 
 Result<BatchHeader> decode_batch_header(std::span<const std::byte> bytes) {
@@ -217,8 +172,9 @@ Result<BatchHeader> decode_batch_header(std::span<const std::byte> bytes) {
     header.base_timestamp = Timestamp(std::chrono::milliseconds(load_big_endian<std::int64_t>(at + kBaseTimestampAt)));
     header.max_timestamp = Timestamp(std::chrono::milliseconds(load_big_endian<std::int64_t>(at + kMaxTimestampAt)));
     header.record_count = load_big_endian<std::int32_t>(at + kRecordCountAt);
-    constexpr auto kOffsetMax = std::numeric_limits<std::int64_t>::max() - std::numeric_limits<std::int32_t>::max();
-    if (header.base_offset < Offset(0) || header.base_offset >= Offset(kOffsetMax) || header.last_offset_delta < 0 ||
+    constexpr auto kReadMax = std::numeric_limits<std::int64_t>::max() - std::numeric_limits<std::int32_t>::max();
+    if (!offset_is_intact(at, header.base_offset)) return Error(Errc::corrupt, "base offset is damaged");
+    if (header.base_offset < Offset(0) || header.base_offset >= Offset(kReadMax) || header.last_offset_delta < 0 ||
         header.record_count < 0 || header.record_count > static_cast<std::int64_t>(header.last_offset_delta) + 1) {
         return Error(Errc::corrupt, "batch header has impossible offsets or counts");
     }
@@ -230,50 +186,68 @@ bool batch_crc_matches(std::span<const std::byte> batch) {
            crc32c(batch.subspan(kAttributesAt)) == load_big_endian<std::uint32_t>(batch.data() + kCrcAt);
 }
 
-Result<DecodedBatch> DecodedBatch::decode(std::vector<std::byte> batch) {
-    auto header = decode_batch_header(batch);
+Result<DecodedBatch> DecodedBatch::decode(std::span<const std::byte> batch, DecodedBatch memory) {
+    const auto header = decode_batch_header(batch);
     if (!header) return header.error();
     if (header->size_bytes != batch.size()) return Error(Errc::corrupt, "batch is cut off");
     if (!batch_crc_matches(batch)) return Error(Errc::corrupt, "batch checksum does not match");
     DecodedBatch decoded;
     decoded.header_ = *header;
-    decoded.batch_ = std::move(batch);
     if (header->is_control()) return decoded;
-
-    auto body = std::span<const std::byte>(decoded.batch_).subspan(kBatchHeaderBytes);
+    decoded.bytes_ = std::move(memory.bytes_);
+    decoded.headers_ = std::move(memory.headers_);
+    decoded.records_ = std::move(memory.records_);
+    decoded.headers_.clear();
+    decoded.records_.clear();
     const auto codec = header->attributes & kCodecMask;
-    if (codec != 0) {
-        if (codec != static_cast<int>(Compression::lz4) && codec != static_cast<int>(Compression::zstd)) {
-            return Error(Errc::corrupt, "batch uses codec " + std::to_string(codec) + ", which is not read here");
-        }
-        auto plain = decompress(body, static_cast<Compression>(codec));
-        if (!plain) return plain.error();
-        decoded.decompressed_ = std::move(*plain);
-        body = decoded.decompressed_;
+    if (codec > static_cast<int>(Compression::zstd)) {
+        return Error(Errc::corrupt, "batch uses codec " + std::to_string(codec) + ", which does not exist");
     }
+    const auto body = batch.subspan(kBatchHeaderBytes);
+    if (codec == static_cast<int>(Compression::none)) {
+        decoded.bytes_.assign(body.begin(), body.end());
+    } else if (auto done = decompress(body, static_cast<Compression>(codec), decoded.bytes_); !done) {
+        return done.error();
+    }
+    if (auto done = decoded.parse(decoded.bytes_); !done) return done.error();
+    return decoded;
+}
 
-    const auto record_count = static_cast<std::size_t>(header->record_count);
+Result<DecodedBatch> DecodedBatch::view(std::shared_ptr<const std::vector<std::byte>> batch) {
+    const auto header = decode_batch_header(*batch);
+    if (!header) return header.error();
+    DecodedBatch decoded;
+    decoded.header_ = *header;
+    decoded.viewed_ = std::move(batch);
+    if (auto done = decoded.parse(std::span(*decoded.viewed_).subspan(kBatchHeaderBytes)); !done) return done.error();
+    return decoded;
+}
+
+Result<void> DecodedBatch::parse(std::span<const std::byte> body) {
+    const auto record_count = static_cast<std::size_t>(header_.record_count);
     if (record_count > body.size()) return Error(Errc::corrupt, "batch has fewer bytes than records");
     std::vector<std::size_t> header_counts(record_count);
-    decoded.records_.reserve(record_count);
+    records_.reserve(record_count);
+    auto at_least = header_.base_offset;
     for (std::size_t i = 0; i < record_count; ++i) {
-        auto record = take_record(body, *header, decoded.headers_, header_counts[i]);
-        if (!record) return Error(Errc::corrupt, "record " + std::to_string(i) + " of the batch is malformed");
-        decoded.records_.push_back(*record);
+        auto record = take_record(body, header_, headers_, header_counts[i]);
+        if (!record || record->offset < at_least) {
+            return Error(Errc::corrupt, "record " + std::to_string(i) + " of the batch is malformed");
+        }
+        at_least = record->offset + 1;
+        records_.push_back(*record);
     }
     if (!body.empty()) return Error(Errc::corrupt, "batch has bytes after its last record");
     std::size_t first_header = 0;
     for (std::size_t i = 0; i < record_count; ++i) {
-        decoded.records_[i].headers = std::span(decoded.headers_).subspan(first_header, header_counts[i]);
+        records_[i].headers = std::span(headers_).subspan(first_header, header_counts[i]);
         first_header += header_counts[i];
     }
-    return decoded;
+    return {};
 }
 
 void DecodedBatch::drop_before(Offset offset) {
-    const auto keep = std::find_if(records_.begin(), records_.end(),
-                                   [&](const RecordView& record) { return record.offset >= offset; });
-    records_.erase(records_.begin(), keep);
+    while (dropped_ < records_.size() && records_[dropped_].offset < offset) ++dropped_;
 }
 
 }  // namespace sluice::storage

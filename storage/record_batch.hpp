@@ -9,6 +9,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -16,7 +18,8 @@
 
 namespace sluice::storage {
 
-enum class Compression : std::uint8_t { none = 0, lz4 = 3, zstd = 4 };  // the codec ids of the batch attributes
+/// The codec ids of the batch attributes. gzip and snappy are only read: other programs write them.
+enum class Compression : std::uint8_t { none = 0, gzip = 1, snappy = 2, lz4 = 3, zstd = 4 };
 
 [[nodiscard]] std::string_view to_string(Compression compression);
 
@@ -25,6 +28,9 @@ inline constexpr std::size_t kBatchHeaderBytes = 61;
 inline constexpr std::size_t kBatchBytesMax = 64U << 20U;
 /// A record larger than this is refused before it is queued. Leaves room for a batch of one with headers.
 inline constexpr std::size_t kRecordBytesMax = 32U << 20U;
+
+/// The base timestamp is the delete horizon (KIP-534).
+inline constexpr std::uint16_t kDeleteHorizonAttribute = 0x40;
 
 /// The fixed fields at the start of a batch that reading and recovery decide by.
 struct BatchHeader {
@@ -39,14 +45,19 @@ struct BatchHeader {
 
     [[nodiscard]] Offset last_offset() const { return base_offset + last_offset_delta; }
     [[nodiscard]] Offset next_offset() const { return base_offset + last_offset_delta + 1; }
+    [[nodiscard]] bool is_transactional() const { return (attributes & 0x10U) != 0; }
     [[nodiscard]] bool is_control() const { return (attributes & 0x20U) != 0; }
+    /// When the tombstones of the batch may go, once the cleaner has met them.
+    [[nodiscard]] std::optional<Timestamp> delete_horizon() const {
+        if ((attributes & kDeleteHorizonAttribute) == 0) return std::nullopt;
+        return base_timestamp;
+    }
 };
 
-/// Encodes `records` (at least one, at most 2^31-1 offsets) as one batch that starts at `base_offset`. Where
-/// compressing doesn't make the batch smaller it is left uncompressed.
-/// @return Errc::invalid where the batch would be larger than kBatchBytesMax.
-[[nodiscard]] Result<std::vector<std::byte>> encode_batch(Offset base_offset, std::span<const Record> records,
-                                                          Compression compression);
+/// Writes `header` to the front of `batch`, which is exactly one batch of header.size_bytes; checksum 0.
+void store_batch_header(std::span<std::byte> batch, const BatchHeader& header);
+/// Puts the checksum on, and returns it.
+std::uint32_t seal_batch(std::span<std::byte> batch);
 
 /// Reads and checks the fixed fields: magic, length bounds, counts. Does not look at the CRC.
 /// @param bytes  at least kBatchHeaderBytes, else Errc::corrupt
@@ -58,10 +69,15 @@ struct BatchHeader {
 /// A verified batch, decompressed, with its records. Moving it keeps the views valid; it can't be copied.
 class DecodedBatch {
  public:
-    /// Verifies the CRC, decompresses, and parses every record.
+    /// Verifies the CRC, decompresses or copies, and parses every record.
     /// @return Errc::corrupt with what is wrong; control batches decode to no records.
-    [[nodiscard]] static Result<DecodedBatch> decode(std::vector<std::byte> batch);
+    /// @param memory  a batch that is no longer needed: what it has allocated is used again
+    [[nodiscard]] static Result<DecodedBatch> decode(std::span<const std::byte> batch, DecodedBatch memory);
+    [[nodiscard]] static Result<DecodedBatch> decode(std::span<const std::byte> batch) { return decode(batch, {}); }
+    /// Views a batch of our own that is still in memory: uncompressed, and its checksum not looked at.
+    [[nodiscard]] static Result<DecodedBatch> view(std::shared_ptr<const std::vector<std::byte>> batch);
 
+    DecodedBatch() = default;  ///< without records
     DecodedBatch(DecodedBatch&&) noexcept = default;
     DecodedBatch& operator=(DecodedBatch&&) noexcept = default;
     DecodedBatch(const DecodedBatch&) = delete;
@@ -69,18 +85,19 @@ class DecodedBatch {
     ~DecodedBatch() = default;
 
     [[nodiscard]] const BatchHeader& header() const { return header_; }
-    [[nodiscard]] const std::vector<RecordView>& records() const { return records_; }
+    [[nodiscard]] std::span<const RecordView> records() const { return std::span(records_).subspan(dropped_); }
     /// Drops the records before `offset`.
     void drop_before(Offset offset);
 
  private:
-    DecodedBatch() = default;
+    [[nodiscard]] Result<void> parse(std::span<const std::byte> body);
 
     BatchHeader header_;
-    std::vector<std::byte> batch_;         // the bytes as on disk
-    std::vector<std::byte> decompressed_;  // empty for an uncompressed batch
-    std::vector<HeaderView> headers_;      // of all records, in order
-    std::vector<RecordView> records_;      // views into the three above
+    std::vector<std::byte> bytes_;                          // what the views below point into …
+    std::shared_ptr<const std::vector<std::byte>> viewed_;  // … or that
+    std::vector<HeaderView> headers_;                       // of all records, in order
+    std::vector<RecordView> records_;
+    std::size_t dropped_ = 0;  // records before it are not shown
 };
 
 }  // namespace sluice::storage

@@ -11,7 +11,8 @@ namespace sluice::storage {
 
 namespace {
 
-constexpr std::string_view kCleanedSuffix = ".log.cleaned";
+constexpr std::string_view kSwapSuffix = ".swap";
+constexpr std::string_view kAsideSuffix = ".new";
 constexpr std::size_t kCopyBytes = 256U << 10U;
 
 Result<void> copy_range(const File& from, FilePosition begin, FilePosition end, File& to, FilePosition at) {
@@ -54,37 +55,123 @@ Result<void> rewrite_without(FileSystem& files, const std::string& directory, co
         begin = damage.to;
     }
     if (auto done = copy_up_to(scan.end); !done) return done;
+    if (const auto status = files.status(path)) {
+        if (auto done = (*cleaned)->set_modified(status->modified); !done) return done;
+    }
     if (auto done = (*cleaned)->sync_data(); !done) return done;
     if (auto done = files.rename(cleaned_path, path); !done) return done;
     return files.sync_directory(directory);
 }
 
+/// Where scanning can start: after the batch of the last index entry that holds.
+SegmentScan recovery_point(FileSystem& files, const std::string& directory, Offset base_offset, const File& file) {
+    constexpr std::size_t kEntriesTried = 8;
+    SegmentScan scan(base_offset);
+    const auto size = file.size();
+    if (!size) return scan;
+    auto index = load_indexes(files, directory, base_offset, *size);
+    if (!index) return scan;
+    std::vector<std::byte> bytes;
+    const auto& entries = index->offsets.entries();
+    for (std::size_t i = 0; i < std::min(entries.size(), kEntriesTried); ++i) {
+        const auto entry = entries[entries.size() - 1 - i];
+        const FilePosition at(static_cast<std::uint64_t>(entry.position));
+        const auto header = read_intact_batch(file, at, FilePosition(*size), base_offset, bytes);
+        if (!header || !*header || (*header)->last_offset() - base_offset != entry.relative_last_offset) continue;
+        auto times = index->times;
+        times.truncate_after((*header)->last_offset());
+        // A time index that is behind would hide records from a search by time.
+        if (!times.max_timestamp() || *times.max_timestamp() < (*header)->max_timestamp) continue;
+        index->offsets.truncate(entries.size() - i, **header);
+        index->times = std::move(times);
+        scan.index = std::move(*index);
+        scan.end = at + (*header)->size_bytes;
+        scan.next_offset = (*header)->next_offset();
+        return scan;
+    }
+    return scan;
+}
+
 }  // namespace
 
-Result<void> remove_leftovers(FileSystem& files, const std::string& directory) {
+std::string swap_file_name(Offset base_offset, Offset next_base) {
+    return segment_file_name(base_offset, "-") + segment_file_name(next_base, kSwapSuffix);
+}
+
+std::optional<SwapRange> parse_swap_file_name(std::string_view name) {
+    const auto dash = name.find('-');
+    if (dash == std::string_view::npos) return std::nullopt;
+    const auto base = parse_segment_file_name(name.substr(0, dash + 1), "-");
+    const auto next = parse_segment_file_name(name.substr(dash + 1), kSwapSuffix);
+    if (!base || !next) return std::nullopt;
+    return SwapRange{*base, *next};
+}
+
+Result<void> swap_in(FileSystem& files, const std::string& directory, Offset base_offset, Offset next_base) {
     auto names = files.list(directory);
     if (!names) return names.error();
     for (const auto& name : *names) {
-        if (!name.ends_with(kCleanedSuffix)) continue;
+        const auto base = parse_segment_file_name(name, kLogSuffix);
+        if (!base || *base < base_offset || *base >= next_base) continue;
+        if (auto done = remove_indexes(files, directory, *base); !done) return done;
+        if (*base == base_offset) continue;  // replaced by the rename
         if (auto done = files.remove(directory + "/" + name); !done) return done;
+    }
+    // The old ones are gone for good before the new one has its name: after that nothing tells them apart.
+    if (auto done = files.sync_directory(directory); !done) return done;
+    auto done = files.rename(directory + "/" + swap_file_name(base_offset, next_base),
+                             directory + "/" + segment_file_name(base_offset, kLogSuffix));
+    if (!done) return done;
+    return files.sync_directory(directory);
+}
+
+bool is_leftover(std::string_view name) {
+    return name.ends_with(kSwapSuffix) || name.ends_with(kCleanedSuffix) || name.ends_with(kAsideSuffix);
+}
+
+Result<void> finish_swaps(FileSystem& files, const std::string& directory) {
+    auto names = files.list(directory);
+    if (!names) return names.error();
+    for (const auto& name : *names) {
+        if (name.ends_with(kSwapSuffix)) {
+            const auto range = parse_swap_file_name(name);
+            if (!range) continue;  // not ours
+            if (auto done = swap_in(files, directory, range->base, range->next); !done) return done;
+        } else if (is_leftover(name)) {
+            if (auto done = files.remove(directory + "/" + name); !done) return done;
+        }
     }
     return {};
 }
 
+Result<void> set_damage_aside(FileSystem& files, const std::string& directory, Offset base_offset, const File& segment,
+                              const SegmentScan& scan) {
+    const auto path = directory + "/" + segment_file_name(base_offset, kLogSuffix);
+    for (const auto& damage : scan.damages) {
+        if (auto done = keep_damaged_bytes(files, segment, path, damage); !done) return done;
+    }
+    const auto cleaned = directory + "/" + segment_file_name(base_offset, kCleanedSuffix);
+    // The positions change: an index that is left would point into the middle of batches.
+    if (auto done = remove_indexes(files, directory, base_offset); !done) return done;
+    if (auto done = files.sync_directory(directory); !done) return done;
+    return rewrite_without(files, directory, segment, path, cleaned, scan);
+}
+
 Result<SegmentScan> recover_segment(FileSystem& files, const std::string& directory, Offset base_offset,
-                                    const std::function<void(const Damage&)>& on_damage) {
+                                    Offset durable_end, const std::function<void(const Damage&)>& on_damage) {
     const auto path = directory + "/" + segment_file_name(base_offset, kLogSuffix);
     auto file = files.open(path, OpenMode::read);
     if (!file) return file.error();
-    auto scan = scan_segment(**file, base_offset);
-    if (!scan || scan->damages.empty()) return scan;
-
-    for (const auto& damage : scan->damages) {
-        if (auto done = keep_damaged_bytes(files, **file, path, damage); !done) return done.error();
+    auto scan = recovery_point(files, directory, base_offset, **file);
+    if (auto done = scan_on(**file, scan); !done) return done.error();
+    if (scan.tail == Tail::torn && scan.next_offset < durable_end) {
+        const auto size = (*file)->size();
+        if (!size) return size.error();
+        scan.damages.push_back({scan.end, FilePosition(*size), scan.next_offset, durable_end});
     }
-    const auto cleaned = directory + "/" + segment_file_name(base_offset, kCleanedSuffix);
-    if (auto done = rewrite_without(files, directory, **file, path, cleaned, *scan); !done) return done.error();
-    for (const auto& damage : scan->damages) on_damage(damage);
+    if (scan.damages.empty()) return scan;
+    if (auto done = set_damage_aside(files, directory, base_offset, **file, scan); !done) return done.error();
+    for (const auto& damage : scan.damages) on_damage(damage);
     auto rewritten = files.open(path, OpenMode::read);
     if (!rewritten) return rewritten.error();
     return scan_segment(**rewritten, base_offset);

@@ -1,9 +1,11 @@
 // recovery.hpp: brings the last segment of a log back to a state that can be appended to.
 //
-// Only the last segment is looked at: a segment is synced before the next one is made, so everything before it was
-// durable then. That makes opening take the time of one segment, whatever the size of the log.
-// A torn tail (an unfinished write) is cut. Damage with intact batches after it is not a tail: its bytes are kept in
-// a file of their own, the segment is rewritten without them, and the missing offsets are reported as a gap.
+// Only the end of the last segment is looked at: a segment is synced before the next one is made, so everything before
+// it was durable then; and its index files name only what was synced, so their last entry is the recovery point. That
+// makes opening take the same time whatever the size of the log and of its segments.
+// A torn tail (an unfinished write) is cut, unless the recovery point says that it was there. Damage with intact
+// batches after it is not a tail: its bytes are kept in a file of their own, the segment is rewritten without them, and
+// the missing offsets are reported as a gap.
 #pragma once
 
 #include "storage/batch_scan.hpp"
@@ -12,16 +14,41 @@
 #include "storage/types.hpp"
 
 #include <functional>
+#include <optional>
 #include <string>
+#include <string_view>
 
 namespace sluice::storage {
 
-/// Removes what a killed process left half done in a stream's directory.
-[[nodiscard]] Result<void> remove_leftovers(FileSystem& files, const std::string& directory);
+/// The cleaner's result for the segments from `base_offset` up to `next_base`, complete and durable: from the moment
+/// that a file of this name is there, it stands for them all.
+[[nodiscard]] std::string swap_file_name(Offset base_offset, Offset next_base);
+struct SwapRange {
+    Offset base;
+    Offset next;
+};
+[[nodiscard]] std::optional<SwapRange> parse_swap_file_name(std::string_view name);
+inline constexpr std::string_view kCleanedSuffix = ".log.cleaned";  ///< … and what it is called before
+
+/// Puts the swap file in the place of the segments that it stands for. May be cut short and called again.
+[[nodiscard]] Result<void> swap_in(FileSystem& files, const std::string& directory, Offset base_offset,
+                                   Offset next_base);
+
+/// Whether a file of this name is left by a cleaner that was killed.
+[[nodiscard]] bool is_leftover(std::string_view name);
+/// Completes what a killed process left half done in a stream's directory, or removes it.
+[[nodiscard]] Result<void> finish_swaps(FileSystem& files, const std::string& directory);
+
+/// Keeps the bytes of the scan's damages in files of their own, and puts a copy of the segment without them in its
+/// place. Its indexes are gone then. A reader that has the old file open goes on with it.
+[[nodiscard]] Result<void> set_damage_aside(FileSystem& files, const std::string& directory, Offset base_offset,
+                                            const File& segment, const SegmentScan& scan);
 
 /// Scans the segment and takes damage out of it. On return the file up to scan.end is intact batches.
-/// @param on_damage  called for each damaged range, after its bytes are safe
+/// @param durable_end  the recovery point: what ends before it is damaged, and not an unfinished write
+/// @param on_damage    called for each damaged range, after its bytes are safe
 [[nodiscard]] Result<SegmentScan> recover_segment(FileSystem& files, const std::string& directory, Offset base_offset,
+                                                  Offset durable_end,
                                                   const std::function<void(const Damage&)>& on_damage);
 
 }  // namespace sluice::storage

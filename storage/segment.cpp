@@ -1,19 +1,18 @@
 #include "storage/segment.hpp"
 
-#include <algorithm>
+#include "storage/key_index.hpp"
+
 #include <array>
 #include <charconv>
-#include <cstdio>
 #include <utility>
+#include <vector>
 
 namespace sluice::storage {
 
 namespace {
 
-// Space is reserved in steps, so that a sync writes data and no file size, and a stream that is hardly used stays
-// small.
-constexpr std::uint64_t kAllocateBytes = 1U << 20U;
 constexpr std::size_t kOffsetDigits = 20;
+constexpr std::int64_t kActive = -1;
 
 }  // namespace
 
@@ -32,119 +31,149 @@ std::optional<Offset> parse_segment_file_name(std::string_view name, std::string
     return Offset(value);
 }
 
-Segment::Segment(FileSystem& files, std::string directory, Offset base_offset, std::unique_ptr<File> file)
+Result<void> write_indexes(FileSystem& files, const std::string& directory, Offset base_offset, SegmentIndex& index) {
+    const auto offsets = directory + "/" + segment_file_name(base_offset, kIndexSuffix);
+    const auto times = directory + "/" + segment_file_name(base_offset, kTimeIndexSuffix);
+    index.times.finish();
+    if (auto done = write_aside_and_rename(files, times, index.times.encode()); !done) return done;
+    return write_aside_and_rename(files, offsets, index.offsets.encode());
+}
+
+Result<void> write_aside_and_rename(FileSystem& files, const std::string& path, std::span<const std::byte> bytes) {
+    const auto aside = path + ".new";
+    {
+        auto file = files.open(aside, OpenMode::create);
+        if (!file) return file.error();
+        if (auto done = (*file)->truncate(0); !done) return done;
+        if (auto done = (*file)->write_at(FilePosition(0), bytes); !done) return done;
+        if (auto done = (*file)->sync_data(); !done) return done;
+    }
+    return files.rename(aside, path);
+}
+
+Result<void> remove_indexes(FileSystem& files, const std::string& directory, Offset base_offset) {
+    for (const auto suffix : {kIndexSuffix, kTimeIndexSuffix, kKeyIndexSuffix}) {
+        if (auto done = files.remove(directory + "/" + segment_file_name(base_offset, suffix)); !done) return done;
+    }
+    return {};
+}
+
+Result<SegmentIndex> load_indexes(FileSystem& files, const std::string& directory, Offset base_offset,
+                                  std::uint64_t segment_bytes) {
+    const auto offset_file = files.open(directory + "/" + segment_file_name(base_offset, kIndexSuffix), OpenMode::read);
+    if (!offset_file) return offset_file.error();
+    const auto time_file =
+        files.open(directory + "/" + segment_file_name(base_offset, kTimeIndexSuffix), OpenMode::read);
+    if (!time_file) return time_file.error();
+    SegmentIndex index(base_offset);
+    auto offsets = OffsetIndex::load(**offset_file, base_offset, segment_bytes);
+    if (!offsets) return offsets.error();
+    index.offsets = std::move(*offsets);
+    auto times = TimeIndex::load(**time_file, base_offset, segment_bytes);
+    if (!times) return times.error();
+    index.times = std::move(*times);
+    return index;
+}
+
+Segment::Segment(FileSystem& files, std::shared_ptr<const std::string> directory, Offset base_offset, Offset next_base,
+                 const FileStatus& status)
     : files_(files),
       directory_(std::move(directory)),
-      path_(directory_ + "/" + segment_file_name(base_offset, kLogSuffix)),
       base_offset_(base_offset),
-      file_(std::move(file)) {}
+      next_base_(next_base.value()),
+      end_(status.size_bytes),
+      modified_ms_(status.modified.time_since_epoch().count()) {}
 
-Result<std::shared_ptr<Segment>> Segment::create(FileSystem& files, const std::string& directory, Offset base_offset) {
-    auto file = files.open(directory + "/" + segment_file_name(base_offset, kLogSuffix), OpenMode::create);
-    if (!file) return file.error();
-    // The file may be there: a roll that was cut short by a crash, or that found no space for its first batch.
-    if (auto done = (*file)->truncate(0); !done) return done.error();
-    if (auto done = files.sync_directory(directory); !done) return done.error();
-    std::shared_ptr<Segment> segment(new Segment(files, directory, base_offset, std::move(*file)));
-    segment->index_.emplace(base_offset);
-    return segment;
+Segment::Segment(FileSystem& files, std::shared_ptr<const std::string> directory, SegmentIndex index,
+                 Offset base_offset, FilePosition end, Timestamp modified)
+    : files_(files),
+      directory_(std::move(directory)),
+      base_offset_(base_offset),
+      next_base_(kActive),
+      end_(end.value()),
+      modified_ms_(modified.time_since_epoch().count()),
+      index_(std::make_unique<SegmentIndex>(std::move(index))) {}
+
+std::optional<Offset> Segment::next_base() const {
+    const auto next = next_base_.load(std::memory_order_acquire);
+    return next == kActive ? std::nullopt : std::optional(Offset(next));
 }
 
-Result<std::shared_ptr<Segment>> Segment::reopen(FileSystem& files, const std::string& directory, Offset base_offset,
-                                                 SegmentScan scan) {
-    auto file = files.open(directory + "/" + segment_file_name(base_offset, kLogSuffix), OpenMode::read_write);
-    if (!file) return file.error();
-    if (auto done = (*file)->truncate(scan.end.value()); !done) return done.error();
-    // What a killed process left in the page cache is about to be readable: it has to be durable first.
-    if (auto done = (*file)->sync_data(); !done) return done.error();
-    std::shared_ptr<Segment> segment(new Segment(files, directory, base_offset, std::move(*file)));
-    segment->end_ = segment->allocated_ = scan.end.value();
-    segment->index_ = std::move(scan.index);
-    return segment;
+std::string Segment::path(std::string_view suffix) const {
+    return *directory_ + "/" + segment_file_name(base_offset_, suffix);
 }
 
-Result<std::shared_ptr<Segment>> Segment::open_closed(FileSystem& files, const std::string& directory,
-                                                      Offset base_offset) {
-    auto file = files.open(directory + "/" + segment_file_name(base_offset, kLogSuffix), OpenMode::read);
-    if (!file) return file.error();
-    const auto size = (*file)->size();
-    if (!size) return size.error();
-    std::shared_ptr<Segment> segment(new Segment(files, directory, base_offset, std::move(*file)));
-    segment->end_ = segment->allocated_ = *size;
-    return segment;
+Result<std::unique_ptr<File>> Segment::open() const {
+    return files_.open(path(), OpenMode::read);
 }
 
-Result<void> Segment::append(const BatchHeader& header, std::span<const std::byte> batch) {
-    const auto position = end_position();
-    const auto new_end = position.value() + batch.size();
-    if (new_end > allocated_) {
-        const auto wanted = (new_end + kAllocateBytes - 1) / kAllocateBytes * kAllocateBytes;
-        if (auto done = file_->allocate(wanted); !done) return done;
-        allocated_ = wanted;
-    }
-    if (auto done = file_->write_at(position, batch); !done) {
-        // Part of the batch may be there; nothing after end_position() may look like data.
-        if (auto trimmed = file_->truncate(position.value()); !trimmed) return trimmed;
-        allocated_ = position.value();
-        return done;
-    }
+Result<SegmentIndex> Segment::load_or_rebuild() const {
+    auto index = load_indexes(files_, *directory_, base_offset_, end_position().value());
+    if (index || index.error().kind() == Errc::io) return index;
+    const auto file = open();
+    if (!file) return file.error();
+    return build_index(**file);
+}
+
+Result<SegmentIndex> Segment::build_index(const File& file) const {
+    auto scan = scan_segment(file, base_offset_);
+    if (!scan) return scan.error();
+    scan->index.times.finish();
+    return std::move(scan->index);
+}
+
+Result<FilePosition> Segment::look_up(Offset offset, const File& file) const {
+    FilePosition position;
     {
-        const std::lock_guard lock(index_mutex_);
-        index_->note(header, position);
+        std::unique_lock lock(index_mutex_);
+        if (index_) {
+            position = index_->offsets.look_up(offset);
+        } else {
+            lock.unlock();
+            auto index = load_indexes(files_, *directory_, base_offset_, end_position().value());
+            if (!index) index = build_index(file);
+            if (!index) return index.error();
+            position = index->offsets.look_up(offset);
+        }
     }
-    end_.store(new_end, std::memory_order_release);
-    return {};
-}
-
-Result<void> Segment::close() {
-    if (auto done = file_->truncate(end_.load()); !done) return done;
-    allocated_ = end_.load();
-    if (auto done = file_->sync_data(); !done) return done;
-    write_index();
-    return {};
-}
-
-void Segment::write_index() {
-    std::vector<std::byte> encoded;
-    {
-        const std::lock_guard lock(index_mutex_);
-        if (!index_) return;
-        encoded = index_->encode();
-    }
-    // Not synced, and a failure is none of the log's: an index that is missing or short is rebuilt.
-    auto file = files_.open(directory_ + "/" + segment_file_name(base_offset_, kIndexSuffix), OpenMode::create);
-    if (file && (*file)->truncate(0)) static_cast<void>((*file)->write_at(FilePosition(0), encoded));
-}
-
-void Segment::drop_index() {
-    const std::lock_guard lock(index_mutex_);
-    index_.reset();
-}
-
-Result<void> Segment::remove() {
-    // The log first: an index without a log is litter, a log without an index is rebuilt.
-    if (auto done = files_.remove(path_); !done) return done;
-    return files_.remove(directory_ + "/" + segment_file_name(base_offset_, kIndexSuffix));
-}
-
-OffsetIndex Segment::load_or_rebuild_index() const {
-    const auto file = files_.open(directory_ + "/" + segment_file_name(base_offset_, kIndexSuffix), OpenMode::read);
-    if (file) {
-        if (auto index = OffsetIndex::load(**file, base_offset_, end_position().value())) return std::move(*index);
-    }
-    if (auto scan = scan_segment(*file_, base_offset_)) return std::move(scan->index);
-    return OffsetIndex(base_offset_);
-}
-
-FilePosition Segment::look_up(Offset offset) const {
-    const std::lock_guard lock(index_mutex_);
-    if (!index_) index_ = load_or_rebuild_index();
-    const auto position = index_->look_up(offset);
     std::array<std::byte, kBatchHeaderBytes> head{};
-    const auto got = file_->read_at(position, head);
-    const auto header = got ? decode_batch_header(std::span(head).first(*got)) : Result<BatchHeader>(got.error());
+    const auto got = file.read_at(position, head);
+    if (!got) return got.error();
+    const auto header = decode_batch_header(std::span(head).first(*got));
     const bool plausible = header && header->base_offset <= offset && header->base_offset >= base_offset_;
     return plausible ? position : FilePosition(0);
+}
+
+Result<std::optional<Offset>> Segment::look_up(Timestamp timestamp) const {
+    const auto in = [&](const SegmentIndex& index) {
+        const auto greatest = index.times.max_timestamp();
+        return greatest && *greatest >= timestamp ? std::optional(index.times.look_up(timestamp)) : std::nullopt;
+    };
+    {
+        const std::lock_guard lock(index_mutex_);
+        if (index_) return in(*index_);
+    }
+    const auto index = load_or_rebuild();
+    if (!index) return index.error();
+    return in(*index);
+}
+
+Result<void> Segment::repair_indexes() {
+    if (indexes_checked_) return {};
+    if (!load_indexes(files_, *directory_, base_offset_, end_position().value())) {
+        auto index = load_or_rebuild();
+        if (!index) return index.error();
+        if (auto done = write_indexes(files_, *directory_, base_offset_, *index); !done) return done;
+    }
+    if (!KeyIndex::load(files_, *this)) {
+        const auto keys = KeyIndex::build(*this);
+        if (!keys) return keys.error();
+        if (*keys) {
+            if (auto done = (*keys)->store(files_, *this); !done) return done;
+        }
+    }
+    indexes_checked_ = true;
+    return {};
 }
 
 }  // namespace sluice::storage

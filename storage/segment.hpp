@@ -1,18 +1,20 @@
-// segment.hpp: one append-only file of record batches, the unit of rolling, retention and cleaning.
+// segment.hpp: one file of record batches, the unit of rolling, retention and cleaning, as its readers know it.
 //
 // Why a file of its own: deleting a whole file is the only cheap way to give flash back.
+// A segment costs a few hundred bytes: its file is open, and its indexes are in memory, only while someone uses them.
 // Invariants
 //   - batches are contiguous and offsets rise; only the cleaner leaves holes in the offsets.
-//   - bytes after end_position() are zero (preallocated) until close(), which trims them.
-//   - one thread appends; any thread reads below the log's high watermark.
+//   - up to end_position() the file holds batches; the active one may be longer (preallocated).
+//   - the indexes of a closed segment are complete, or missing, or they are refused.
+// Thread-safe: one thread appends (segment_writer.hpp), any thread reads.
 // Format: docs/log-format.md, section 3.
 #pragma once
 
 #include "storage/batch_scan.hpp"
 #include "storage/file_system.hpp"
-#include "storage/offset_index.hpp"
 #include "storage/record_batch.hpp"
 #include "storage/result.hpp"
+#include "storage/segment_index.hpp"
 #include "storage/types.hpp"
 
 #include <atomic>
@@ -27,60 +29,72 @@
 
 namespace sluice::storage {
 
+inline constexpr std::string_view kLogSuffix = ".log";
+inline constexpr std::string_view kIndexSuffix = ".index";
+inline constexpr std::string_view kTimeIndexSuffix = ".timeindex";
+inline constexpr std::string_view kKeyIndexSuffix = ".keyindex";
+
 /// "00000000000000004711.log"
 [[nodiscard]] std::string segment_file_name(Offset base_offset, std::string_view suffix);
 /// The base offset in a name like the above, where it is one.
 [[nodiscard]] std::optional<Offset> parse_segment_file_name(std::string_view name, std::string_view suffix);
 
-inline constexpr std::string_view kLogSuffix = ".log";
-inline constexpr std::string_view kIndexSuffix = ".index";
+/// Writes both indexes of a closed segment aside, and puts them in place. Durable but for the directory entries.
+[[nodiscard]] Result<void> write_indexes(FileSystem& files, const std::string& directory, Offset base_offset,
+                                         SegmentIndex& index);
+/// Writes a file aside, syncs it, and renames it to `path`, replacing what was there.
+[[nodiscard]] Result<void> write_aside_and_rename(FileSystem& files, const std::string& path,
+                                                  std::span<const std::byte> bytes);
+/// Removes all indexes; fine where there are none.
+[[nodiscard]] Result<void> remove_indexes(FileSystem& files, const std::string& directory, Offset base_offset);
+/// Reads them, as far as both are plausible for a segment of `segment_bytes`.
+[[nodiscard]] Result<SegmentIndex> load_indexes(FileSystem& files, const std::string& directory, Offset base_offset,
+                                                std::uint64_t segment_bytes);
 
 class Segment {
  public:
-    /// A new, empty segment to append to. The directory is synced, so what is appended can be acknowledged.
-    [[nodiscard]] static Result<std::shared_ptr<Segment>> create(FileSystem& files, const std::string& directory,
-                                                                 Offset base_offset);
-    /// The segment to append to, after recovery: trimmed to `scan.end`, and synced.
-    [[nodiscard]] static Result<std::shared_ptr<Segment>> reopen(FileSystem& files, const std::string& directory,
-                                                                 Offset base_offset, SegmentScan scan);
-    /// A closed segment, read only. Its index is looked at when it is first needed.
-    [[nodiscard]] static Result<std::shared_ptr<Segment>> open_closed(FileSystem& files, const std::string& directory,
-                                                                      Offset base_offset);
+    /// A closed segment that is on disk. @param next_base  the base offset of the one after it
+    Segment(FileSystem& files, std::shared_ptr<const std::string> directory, Offset base_offset, Offset next_base,
+            const FileStatus& status);
+    /// The active one.
+    Segment(FileSystem& files, std::shared_ptr<const std::string> directory, SegmentIndex index, Offset base_offset,
+            FilePosition end, Timestamp modified);
 
     [[nodiscard]] Offset base_offset() const { return base_offset_; }
     [[nodiscard]] FilePosition end_position() const { return FilePosition(end_.load(std::memory_order_acquire)); }
-    [[nodiscard]] const File& file() const { return *file_; }
-    [[nodiscard]] const std::string& path() const { return path_; }
+    /// The offset at which the next segment starts; nullopt while this is the active one.
+    [[nodiscard]] std::optional<Offset> next_base() const;
+    /// When it was last appended to, by the gateway's clock.
+    [[nodiscard]] Timestamp modified() const { return Timestamp(std::chrono::milliseconds(modified_ms_.load())); }
+    [[nodiscard]] const std::string& directory() const { return *directory_; }
+    [[nodiscard]] std::string path(std::string_view suffix = kLogSuffix) const;
+    /// Opens the file to read. @return Errc::not_found where the segment was deleted or replaced meanwhile.
+    [[nodiscard]] Result<std::unique_ptr<File>> open() const;
 
-    /// Appends an encoded batch. On an error nothing is appended, and the file is as before.
-    [[nodiscard]] Result<void> append(const BatchHeader& header, std::span<const std::byte> batch);
-    [[nodiscard]] Result<void> sync() { return file_->sync_data(); }
-    /// Trims the preallocated space, syncs, and writes the index.
-    [[nodiscard]] Result<void> close();
-    /// Gives the index's memory back, which would grow with the backlog; it is loaded again when it is needed. No
-    /// append may follow.
-    void drop_index();
-    /// Removes the files. Readers that hold the segment can go on reading.
-    [[nodiscard]] Result<void> remove();
-
-    /// A position to scan from for `offset`: that of a batch not after the one that holds it. Thread-safe.
-    [[nodiscard]] FilePosition look_up(Offset offset) const;
+    /// A position to scan from for `offset`: that of a batch not after the one that holds it.
+    /// @param file  the segment's
+    [[nodiscard]] Result<FilePosition> look_up(Offset offset, const File& file) const;
+    /// An offset so that no record of the segment before it has a timestamp of at least `timestamp`; nullopt where no
+    /// record has.
+    [[nodiscard]] Result<std::optional<Offset>> look_up(Timestamp timestamp) const;
+    /// Writes the indexes of a closed segment anew where they are missing or wrong, and its key index. Looks only once.
+    [[nodiscard]] Result<void> repair_indexes();
 
  private:
-    Segment(FileSystem& files, std::string directory, Offset base_offset, std::unique_ptr<File> file);
+    friend class SegmentWriter;
 
-    [[nodiscard]] OffsetIndex load_or_rebuild_index() const;
-    void write_index();
+    [[nodiscard]] Result<SegmentIndex> load_or_rebuild() const;
+    [[nodiscard]] Result<SegmentIndex> build_index(const File& file) const;
 
     FileSystem& files_;
-    std::string directory_;
-    std::string path_;
-    Offset base_offset_;
-    std::unique_ptr<File> file_;
-    std::atomic<std::uint64_t> end_{0};
-    std::uint64_t allocated_ = 0;
+    const std::shared_ptr<const std::string> directory_;  // shared by all segments of a log
+    const Offset base_offset_;
+    std::atomic<std::int64_t> next_base_;
+    std::atomic<std::uint64_t> end_;
+    std::atomic<std::int64_t> modified_ms_;
+    std::atomic<bool> indexes_checked_{false};
     mutable std::mutex index_mutex_;
-    mutable std::optional<OffsetIndex> index_;  // nullopt: a closed segment whose index was not needed yet
+    std::unique_ptr<SegmentIndex> index_;  // of the active segment
 };
 
 }  // namespace sluice::storage

@@ -14,6 +14,11 @@ constexpr bool dash_before(std::size_t byte) {
 
 }  // namespace
 
+std::int64_t timestamp_difference(Timestamp a, Timestamp b) {
+    const auto bits = [](Timestamp t) { return static_cast<std::uint64_t>(t.time_since_epoch().count()); };
+    return static_cast<std::int64_t>(bits(a) - bits(b));
+}
+
 LogId LogId::random() {
     LogId id;
     std::random_device device;

@@ -42,6 +42,9 @@ class FilePosition {
 /// Milliseconds since 1970-01-01T00:00:00Z, Kafka's record timestamp.
 using Timestamp = std::chrono::sys_time<std::chrono::milliseconds>;
 
+/// a - b in milliseconds, wrapping instead of overflowing: a device may claim any time.
+[[nodiscard]] std::int64_t timestamp_difference(Timestamp a, Timestamp b);
+
 /// Names one life of a stream's log: made when the log is created, never reused. An offset means something only
 /// together with it.
 class LogId {

@@ -73,6 +73,21 @@ void add_demo(CLI::App& app, Run& run) {
     command->callback([&run, arguments] { run = [arguments] { return demo_command(*arguments); }; });
 }
 
+void add_bench(CLI::App& app, Run& run) {
+    auto arguments = std::make_shared<BenchArguments>();
+    auto* command = add_command(app, "bench", "Measure this box", "sluice bench --flash --dir /var/lib/sluice");
+    command
+        ->add_flag("--flash", arguments->flash,
+                   "bytes written to the device for each byte of payload, by rate and commit interval")
+        ->required();
+    command->add_option("--dir", arguments->directory, "a directory on the disk to measure [.]")->type_name("DIR");
+    command->add_option("--seconds", arguments->seconds, "for each of the 12 combinations [5]")
+        ->check(CLI::Range(1, 3600))
+        ->type_name("N");
+    command->add_flag("--json", arguments->json, "one JSON object a line");
+    command->callback([&run, arguments] { run = [arguments] { return bench_command(*arguments); }; });
+}
+
 void add_log_ls(CLI::App& log, Run& run) {
     auto arguments = std::make_shared<LogLsArguments>();
     auto* command =
@@ -88,10 +103,14 @@ void add_log_cat(CLI::App& log, Run& run) {
                                 "sluice log cat telemetry --from 1000 --limit 10 --json");
     command->add_option("stream", arguments->stream, "the stream's name")->type_name("STREAM")->required();
     add_log_options(command, arguments->log);
-    command->add_option("--from", arguments->from, "first offset [0]")->type_name("OFFSET");
-    command->add_option("--to", arguments->to, "last offset")->type_name("OFFSET");
+    command
+        ->add_option("--from", arguments->from,
+                     "from this offset, or from this time (2026-01-31T23:59:00Z, or 2026-01-31)")
+        ->type_name("OFFSET|TIME");
+    command->add_option("--to", arguments->to, "up to this offset, or this time")->type_name("OFFSET|TIME");
     command->add_option("--key", arguments->key, "only records with this key")->type_name("KEY");
     command->add_option("--limit", arguments->limit, "at most so many records")->type_name("N");
+    command->add_flag("--headers", arguments->headers, "print the headers too (JSON has them always)");
     command->add_flag("--json", arguments->json, "one JSON object a line; what is not UTF-8 is base64");
     command->callback([&run, arguments] { run = [arguments] { return log_cat_command(*arguments); }; });
 }
@@ -102,7 +121,36 @@ void add_log_verify(CLI::App& log, Run& run) {
                                 "sluice log verify telemetry --data-dir /var/lib/sluice");
     command->add_option("stream", arguments->stream, "only this stream")->type_name("STREAM");
     add_log_options(command, arguments->log);
+    command->add_flag("--repair", arguments->repair,
+                      "put right what can be: damaged bytes are set aside, indexes made anew (stop the agent first)");
     command->callback([&run, arguments] { run = [arguments] { return log_verify_command(*arguments); }; });
+}
+
+void add_log_clean(CLI::App& log, Run& run) {
+    auto arguments = std::make_shared<LogCleanArguments>();
+    auto* command =
+        add_command(log, "clean", "Delete and compact now what the configuration lets go (stop the agent first)",
+                    "sluice log clean -c /etc/sluice/sluice.toml");
+    command->add_option("stream", arguments->stream, "only this stream")->type_name("STREAM");
+    add_config_options(command, arguments->config);
+    command->callback([&run, arguments] { run = [arguments] { return log_clean_command(*arguments); }; });
+}
+
+void add_passwd(CLI::App& app, Run& run) {
+    auto arguments = std::make_shared<PasswdArguments>();
+    auto* command =
+        add_command(app, "passwd", "Add or delete a user of the agent's own MQTT listener, or set a password",
+                    "sluice passwd /etc/sluice/users alice");
+    command->add_option("file", arguments->file, "the password file; made where it is missing")
+        ->type_name("FILE")
+        ->required();
+    command->add_option("user", arguments->user, "the user's name")->type_name("USER")->required();
+    auto* remove = command->add_flag("--delete", arguments->remove, "delete the user");
+    command
+        ->add_flag("--password-stdin", arguments->password_stdin,
+                   "read one line of stdin as the password, instead of asking twice on the terminal")
+        ->excludes(remove);
+    command->callback([&run, arguments] { run = [arguments] { return passwd_command(*arguments); }; });
 }
 
 /// Prints help or what is wrong with the command line.
@@ -125,12 +173,15 @@ int run_command_line(int argc, char** argv) {
     add_run(app, run);
     add_check(app, run);
     add_demo(app, run);
-    auto* log = add_command(app, "log", "Look into the local log, whether an agent runs or not; changes nothing",
+    auto* log = add_command(app, "log", "Look into the local log, whether an agent runs or not",
                             "sluice log ls --data-dir /var/lib/sluice");
     log->require_subcommand(1);
     add_log_ls(*log, run);
     add_log_cat(*log, run);
     add_log_verify(*log, run);
+    add_log_clean(*log, run);
+    add_passwd(app, run);
+    add_bench(app, run);
     auto* version = add_command(app, "version", "Print the version", "sluice version");
     version->callback([&run] { run = version_command; });
     try {

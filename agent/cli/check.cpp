@@ -19,7 +19,16 @@ std::string joined(const Range& texts) {
     return all;
 }
 
+void print_listener(std::ostream& out, const Config& config) {
+    if (!config.listener) return;
+    const auto& listener = *config.listener;
+    out << "listener\n  MQTT 3.1, 3.1.1 and 5 on " << joined(listener.bind) << ", at most " << listener.connections_max
+        << " connections\n";
+    if (!listener.broker.local_only.empty()) out << "    not kept: " << joined(listener.broker.local_only) << '\n';
+}
+
 void print_sources(std::ostream& out, const Config& config) {
+    if (config.sources.empty()) return;
     out << "sources\n";
     for (const auto& source : config.sources) {
         const bool v5 = source.version == bridge::mqtt::ProtocolVersion::v5;
@@ -42,17 +51,57 @@ void print_routes(std::ostream& out, const Config& config) {
     out << "  anything else -> " << kDeadLetterStream << '\n';
 }
 
+const char* name_of(storage::Durability durability) {
+    switch (durability) {
+        case storage::Durability::fsync:
+            return "fsync";
+        case storage::Durability::flush:
+            return "flush";
+        case storage::Durability::memory:
+            return "memory";
+    }
+    return "?";
+}
+
+const char* name_of(storage::Cleanup cleanup) {
+    switch (cleanup) {
+        case storage::Cleanup::remove:
+            return "old segments are deleted";
+        case storage::Cleanup::compact:
+            return "compacted: the latest record of each key stays";
+        case storage::Cleanup::compact_and_remove:
+            return "compacted, and old segments are deleted";
+    }
+    return "?";
+}
+
+const char* name_of(storage::OnFull policy) {
+    switch (policy) {
+        case storage::OnFull::block:
+            return "devices wait";
+        case storage::OnFull::drop_oldest:
+            return "the oldest is dropped";
+        case storage::OnFull::drop_newest:
+            return "the newest is dropped";
+        case storage::OnFull::compact:
+            return "it is compacted, then devices wait";
+        case storage::OnFull::thin:
+            return "it is thinned, then the oldest is dropped";
+    }
+    return "?";
+}
+
 void print_stream(std::ostream& out, const std::string& name, const StreamConfig& stream, bool forwards) {
     const auto& log = stream.log;
     const bool sent = forwards && stream.forward;
     out << "  " << name << (sent ? " -> Kafka topic " + stream.kafka_topic.value_or(name) : " stays here");
-    out << "\n    " << (log.durability == storage::Durability::fsync ? "fsync" : "flush") << ", compression "
-        << storage::to_string(log.compression) << ", segments of " << format_size(log.segment_bytes) << " or "
-        << format_duration(log.segment_age) << ", kept "
+    out << "\n    " << name_of(log.durability) << ", compression " << storage::to_string(log.compression)
+        << ", segments of " << format_size(log.segment_bytes) << " or " << format_duration(log.segment_age) << ", kept "
         << (log.retention ? format_duration(*log.retention) : std::string("for ever"));
     if (log.retention_bytes) out << " and up to " << format_size(*log.retention_bytes);
     if (sent) out << (log.hold_until_forwarded ? ", and until forwarded" : ", forwarded or not");
-    out << '\n';
+    out << "\n    " << name_of(log.cleanup) << "; on a full disk " << name_of(log.on_full) << ", priority "
+        << log.priority << '\n';
 }
 
 void print_kafka(std::ostream& out, const Config& config) {
@@ -79,6 +128,7 @@ std::string description(const Config& config) {
     std::ostringstream out;
     out << "agent " << config.id << ", data in " << config.data_dir << ", stops within "
         << format_duration(config.shutdown_timeout) << '\n';
+    print_listener(out, config);
     print_sources(out, config);
     print_routes(out, config);
     out << "streams\n";
@@ -87,7 +137,10 @@ std::string description(const Config& config) {
         << (config.commit.commit_interval.count() == 0 ? std::string("as fast as the disk syncs")
                                                        : "every " + format_duration(config.commit.commit_interval))
         << ", queue of up to " << config.commit.queue_records_max << " records and "
-        << format_size(config.commit.queue_bytes_max) << '\n';
+        << format_size(config.commit.queue_bytes_max) << " a stream\n  "
+        << (config.quota_bytes == storage::DiskBudget::kUnlimited ? std::string("no quota: the logs may fill the disk")
+                                                                  : "quota " + format_size(config.quota_bytes))
+        << '\n';
     print_kafka(out, config);
     return out.str();
 }

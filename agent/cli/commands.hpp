@@ -42,6 +42,15 @@ struct DemoArguments {
 };
 int demo_command(const DemoArguments& arguments);
 
+/// Measures this box: bytes that reach the medium for each byte of payload.
+struct BenchArguments {
+    bool flash = false;           ///< the one that there is
+    std::string directory = ".";  ///< on the disk that is to be measured
+    int seconds = 5;              ///< for each combination of rate and interval
+    bool json = false;
+};
+int bench_command(const BenchArguments& arguments);
+
 /// Where the log is: named, or found in the configuration.
 struct LogArguments {
     std::string config_file;              ///< empty: none
@@ -57,19 +66,37 @@ int log_ls_command(const LogLsArguments& arguments);
 struct LogCatArguments {
     LogArguments log;
     std::string stream;
-    std::int64_t from = 0;           ///< first offset
-    std::optional<std::int64_t> to;  ///< last offset
+    std::string from;                ///< first offset, or a time (RFC 3339); empty: the beginning
+    std::string to;                  ///< last offset, or a time; empty: the end
     std::optional<std::string> key;  ///< only records with this very key
     std::optional<std::uint64_t> limit;
     bool json = false;
+    bool headers = false;  ///< for people too; JSON has them always
 };
 int log_cat_command(const LogCatArguments& arguments);
 
 struct LogVerifyArguments {
     LogArguments log;
-    std::string stream;  ///< empty: all
+    std::string stream;   ///< empty: all
+    bool repair = false;  ///< with no agent running
 };
 int log_verify_command(const LogVerifyArguments& arguments);
+
+/// What the agent's cleaner does, once and at full speed, with no agent running.
+struct LogCleanArguments {
+    ConfigArguments config;
+    std::string stream;  ///< empty: all
+};
+int log_clean_command(const LogCleanArguments& arguments);
+
+/// The users of the agent's own MQTT listener.
+struct PasswdArguments {
+    std::string file;
+    std::string user;
+    bool remove = false;
+    bool password_stdin = false;  ///< one line of it, instead of asking on the terminal
+};
+int passwd_command(const PasswdArguments& arguments);
 
 /// Reads the command line and runs the command it names.
 /// @return the exit code

@@ -77,7 +77,7 @@ storage::Result<Broker> start_mosquitto(const std::string& directory) {
 
 std::string configuration(const std::string& directory, int broker_port, const std::string& brokers) {
     return "[agent]\nid = \"demo\"\ndata_dir = \"" + directory +
-           "/data\"\nlog_level = \"error\"\nshutdown_timeout = \"1s\"\n\n" +  //
+           "/data\"\nlog_level = \"error\"\nshutdown_timeout = \"3s\"\n\n" +  //
            "[[source.mqtt]]\nurl = \"mqtt://127.0.0.1:" + std::to_string(broker_port) +
            "\"\ntopics = [\"plant/#\"]\nqos = 1\n\n" +  //
            "[[route]]\ntopic = \"plant/{device}/telemetry\"\nstream = \"" + kTopic +

@@ -1,9 +1,11 @@
 // `sluice log cat`: the records of a stream, for people or one JSON object a line.
 #include "agent/cli/log_files.hpp"
 #include "agent/text.hpp"
+#include "bridge/payload/timestamp.hpp"
 
 #include <nlohmann/json.hpp>
 
+#include <charconv>
 #include <iostream>
 #include <limits>
 
@@ -20,12 +22,34 @@ std::string shown(const std::optional<std::string_view>& bytes) {
     return is_utf8(*bytes) ? one_line(*bytes) : "base64:" + base64(*bytes);
 }
 
-/// OFFSET  TIME  KEY  VALUE  HEADER=VALUE …
-std::string text_line(const RecordView& record) {
+/// OFFSET  TIME  KEY  VALUE  [HEADER=VALUE …]
+std::string text_line(const RecordView& record, bool headers) {
     std::string line = std::to_string(record.offset.value()) + "  " + format_time(record.timestamp) + "  " +
-                       shown(record.key) + "  " + shown(record.value) + " ";
-    for (const auto& header : record.headers) line += " " + shown(header.key) + "=" + shown(header.value);
+                       shown(record.key) + "  " + shown(record.value);
+    if (headers && !record.headers.empty()) line += " ";
+    for (const auto& header : record.headers) {
+        if (headers) line += " " + shown(header.key) + "=" + shown(header.value);
+    }
     return line + "\n";
+}
+
+/// One end of what is asked for: an offset or a time.
+struct Bound {
+    std::optional<Offset> offset;
+    std::optional<storage::Timestamp> time;
+};
+
+/// @return nullopt for what is neither
+std::optional<Bound> parse_bound(const std::string& text) {
+    if (text.empty()) return Bound{};
+    std::int64_t offset = 0;
+    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), offset);
+    if (parsed.ec == std::errc() && parsed.ptr == text.data() + text.size() && offset >= 0)
+        return Bound{Offset(offset), {}};
+    constexpr std::size_t kDateChars = 10;
+    const auto time = bridge::parse_rfc3339(text.size() == kDateChars ? text + "T00:00:00Z" : text);
+    if (!time) return std::nullopt;
+    return Bound{{}, *time};
 }
 
 /// Under `name` as a string where it is UTF-8, under `name`_base64 where it is not.
@@ -56,15 +80,16 @@ std::string json_line(const RecordView& record) {
 
 class Printer {
  public:
-    explicit Printer(const LogCatArguments& arguments)
+    Printer(const LogCatArguments& arguments, const Bound& from, const Bound& to)
         : arguments_(arguments),
-          to_(arguments.to.value_or(std::numeric_limits<std::int64_t>::max())),
+          from_(from),
+          to_(to),
           left_(arguments.limit.value_or(std::numeric_limits<std::uint64_t>::max())) {}
 
     /// @return false where no later batch is wanted
     bool take(const storage::BatchHeader& header, const std::vector<std::byte>& bytes) {
-        if (header.last_offset() < Offset(arguments_.from)) return true;
-        if (header.base_offset > to_ || left_ == 0) return false;
+        if (from_.offset && header.last_offset() < *from_.offset) return true;
+        if ((to_.offset && header.base_offset > *to_.offset) || left_ == 0) return false;
         const auto batch = DecodedBatch::decode(bytes);
         if (!batch) {
             complain("the batch at offset " + std::to_string(header.base_offset.value()), batch.error().message());
@@ -73,7 +98,7 @@ class Printer {
         for (const auto& record : batch->records()) {
             if (!is_wanted(record) || left_ == 0) continue;
             --left_;
-            std::cout << (arguments_.json ? json_line(record) : text_line(record));
+            std::cout << (arguments_.json ? json_line(record) : text_line(record, arguments_.headers));
         }
         return left_ > 0 && std::cout.good();
     }
@@ -86,12 +111,15 @@ class Printer {
 
  private:
     [[nodiscard]] bool is_wanted(const RecordView& record) const {
-        return record.offset >= Offset(arguments_.from) && record.offset <= to_ &&
-               (!arguments_.key || record.key == std::string_view(*arguments_.key));
+        const bool from =
+            (!from_.offset || record.offset >= *from_.offset) && (!from_.time || record.timestamp >= *from_.time);
+        const bool to = (!to_.offset || record.offset <= *to_.offset) && (!to_.time || record.timestamp <= *to_.time);
+        return from && to && (!arguments_.key || record.key == std::string_view(*arguments_.key));
     }
 
     const LogCatArguments& arguments_;
-    const Offset to_;
+    const Bound from_;
+    const Bound to_;
     std::uint64_t left_;
     bool damaged_ = false;
 };
@@ -99,20 +127,36 @@ class Printer {
 }  // namespace
 
 int log_cat_command(const LogCatArguments& arguments) {
+    const auto from = parse_bound(arguments.from);
+    const auto to = parse_bound(arguments.to);
+    if (!from || !to) {
+        std::cerr << (from ? "--to " + arguments.to : "--from " + arguments.from)
+                  << " is neither an offset nor a time (write 4711, 2026-01-31T23:59:00Z or 2026-01-31)\n";
+        return kExitUsage;
+    }
+    if ((from->offset && to->offset && *to->offset < *from->offset) ||
+        (from->time && to->time && *to->time < *from->time)) {
+        std::cerr << "--to " << arguments.to << " is before --from " << arguments.from << " (both ends are included)\n";
+        return kExitUsage;
+    }
     const auto data_dir = data_dir_of(arguments.log);
     if (!data_dir) return kExitBadConfig;
     storage::PosixFileSystem files;
     const auto streams = find_streams(files, *data_dir, arguments.stream);
     if (!streams) return report_failure(streams.error());
-    Printer printer(arguments);
+    const auto& stream = streams->front();
+    const auto start = from->time ? first_offset_since(files, stream, *from->time)
+                                  : storage::Result<Offset>(from->offset.value_or(Offset(0)));
+    if (!start) return report_failure(start.error());
+    Printer printer(arguments, *from, *to);
     const auto done = walk_batches(
-        files, streams->front(), Offset(arguments.from),
+        files, stream, *start, arguments.key,
         [&](const storage::BatchHeader& header, const std::vector<std::byte>& bytes) {
             return printer.take(header, bytes);
         },
-        [&](const std::string& path, storage::FilePosition from, storage::FilePosition to) {
-            printer.complain(path + ":" + std::to_string(from.value()),
-                             std::to_string(to - from) + " bytes are damaged");
+        [&](const std::string& path, storage::FilePosition damaged_from, storage::FilePosition damaged_to) {
+            printer.complain(path + ":" + std::to_string(damaged_from.value()),
+                             std::to_string(damaged_to - damaged_from) + " bytes are damaged");
         });
     std::cout.flush();
     if (!done) return report_failure(done.error());

@@ -1,7 +1,10 @@
 #include "agent/cli/log_files.hpp"
 
+#include "storage/key_index.hpp"
 #include "storage/log_dir.hpp"
+#include "storage/log_id_file.hpp"
 #include "storage/offset_index.hpp"
+#include "storage/recovery.hpp"
 #include "storage/segment.hpp"
 
 #include <algorithm>
@@ -20,9 +23,8 @@ namespace {
 constexpr std::string_view kPartition = "-0";
 constexpr std::string_view kSetAside = ".log.damaged-";
 
-Result<StreamFiles> look_into(storage::FileSystem& files, const std::string& data_dir, std::string stream) {
-    StreamFiles found{std::move(stream), {}, {}, {}, {}};
-    found.directory = storage::stream_directory(data_dir, found.stream);
+Result<StreamFiles> look_into(storage::FileSystem& files, std::string directory, std::string stream) {
+    StreamFiles found{std::move(stream), std::move(directory), {}, {}, {}, {}};
     const auto names = files.list(found.directory);
     if (!names) return names.error();
     for (const auto& name : *names) {
@@ -32,11 +34,15 @@ Result<StreamFiles> look_into(storage::FileSystem& files, const std::string& dat
             found.set_aside.push_back(name);
         }
     }
-    std::sort(found.segments.begin(), found.segments.end());
-    if (auto text = storage::read_file(files, found.directory + "/log-id")) {
-        while (text->ends_with('\n')) text->pop_back();
-        found.log_id = storage::LogId::parse(*text);
+    for (const auto& name : *names) {
+        const auto swap = storage::parse_swap_file_name(name);
+        if (!swap) continue;
+        std::erase_if(found.segments, [&](Offset base) { return base >= swap->base && base < swap->next; });
+        found.segments.push_back(swap->base);
+        found.swaps[swap->base] = name;
     }
+    std::sort(found.segments.begin(), found.segments.end());
+    if (const auto id = storage::load_log_id(files, found.directory)) found.log_id = *id;
     return found;
 }
 
@@ -57,8 +63,9 @@ FilePosition start_of(storage::FileSystem& files, const StreamFiles& stream, con
 
 /// @return false where `on_batch` has ended the walk
 Result<bool> walk_segment(const storage::File& segment, const std::string& path, FilePosition at, FilePosition end,
-                          Offset at_least, const OnBatch& on_batch, const OnDamage& on_damage) {
+                          Offset base_offset, bool closed, const OnBatch& on_batch, const OnDamage& on_damage) {
     std::vector<std::byte> bytes;
+    auto at_least = base_offset;
     while (at < end) {
         const auto batch = storage::read_intact_batch(segment, at, end, at_least, bytes);
         if (!batch) return batch.error();
@@ -70,11 +77,22 @@ Result<bool> walk_segment(const storage::File& segment, const std::string& path,
         }
         const auto next = storage::find_intact_batch(segment, at + 1, end, at_least);
         if (!next) return next.error();
+        if (!*next && closed) on_damage(path, at, end);
         if (!*next) break;
         on_damage(path, at, **next);
         at = **next;
     }
     return true;
+}
+
+/// Whether a closed segment's key index says so.
+bool lacks_key(storage::FileSystem& files, const StreamFiles& stream, std::vector<Offset>::const_iterator base,
+               const std::string& key) {
+    if (std::next(base) == stream.segments.end() || stream.swaps.contains(*base)) return false;
+    const auto directory = std::make_shared<const std::string>(stream.directory);
+    const storage::Segment segment(files, directory, *base, *std::next(base), storage::FileStatus{});
+    const auto index = storage::KeyIndex::load(files, segment);
+    return index && !index->last_of(key);
 }
 
 }  // namespace
@@ -94,7 +112,9 @@ int report_failure(const Error& error) {
 }
 
 std::string StreamFiles::segment_path(Offset base_offset) const {
-    return directory + "/" + storage::segment_file_name(base_offset, storage::kLogSuffix);
+    const auto swap = swaps.find(base_offset);
+    return directory + "/" +
+           (swap == swaps.end() ? storage::segment_file_name(base_offset, storage::kLogSuffix) : swap->second);
 }
 
 Result<std::vector<StreamFiles>> find_streams(storage::FileSystem& files, const std::string& data_dir,
@@ -108,7 +128,7 @@ Result<std::vector<StreamFiles>> find_streams(storage::FileSystem& files, const 
         auto stream = name.substr(0, name.size() - kPartition.size());
         all += (all.empty() ? "" : ", ") + stream;
         if (!only.empty() && stream != only) continue;
-        auto found = look_into(files, data_dir, std::move(stream));
+        auto found = look_into(files, storage::stream_directory(data_dir, stream), stream);
         if (found)
             streams.push_back(std::move(*found));
         else if (found.error().kind() != Errc::not_found)
@@ -120,22 +140,57 @@ Result<std::vector<StreamFiles>> find_streams(storage::FileSystem& files, const 
     return streams;
 }
 
-Result<void> walk_batches(storage::FileSystem& files, const StreamFiles& stream, Offset from, const OnBatch& on_batch,
-                          const OnDamage& on_damage) {
-    auto base = std::upper_bound(stream.segments.begin(), stream.segments.end(), from);
-    if (base != stream.segments.begin()) --base;
-    for (; base != stream.segments.end(); ++base) {
-        const auto path = stream.segment_path(*base);
-        const auto segment = files.open(path, storage::OpenMode::read);
-        if (!segment && segment.error().kind() == Errc::not_found) continue;
-        if (!segment) return segment.error();
-        const auto size = (*segment)->size();
-        if (!size) return size.error();
-        const FilePosition end(*size);
-        const auto start = start_of(files, stream, **segment, *base, end, from);
-        const auto goes_on = walk_segment(**segment, path, start, end, *base, on_batch, on_damage);
-        if (!goes_on) return goes_on.error();
-        if (!*goes_on) break;
+Result<Offset> first_offset_since(storage::FileSystem& files, const StreamFiles& stream, storage::Timestamp timestamp) {
+    const auto directory = std::make_shared<const std::string>(stream.directory);
+    for (std::size_t i = 0; i + 1 < stream.segments.size(); ++i) {
+        const auto status = files.status(stream.segment_path(stream.segments[i]));
+        if (!status && status.error().kind() == Errc::not_found) continue;
+        if (!status) return status.error();
+        const storage::Segment segment(files, directory, stream.segments[i], stream.segments[i + 1], *status);
+        const auto found = segment.look_up(timestamp);
+        if (!found && found.error().kind() == Errc::not_found) continue;
+        if (!found) return found.error();
+        if (*found) return **found;
+    }
+    return stream.segments.empty() ? Offset(0) : stream.segments.back();
+}
+
+Result<void> walk_batches(storage::FileSystem& files, const StreamFiles& stream, Offset from,
+                          const std::optional<std::string>& key, const OnBatch& on_batch, const OnDamage& on_damage) {
+    auto now = stream;  // as it is now: a running agent deletes segments and makes one of several
+    auto position = from;
+    const auto noting = [&](const storage::BatchHeader& header, const std::vector<std::byte>& bytes) {
+        if (header.next_offset() <= position) return true;
+        position = header.next_offset();
+        return on_batch(header, bytes);
+    };
+    const auto holding_position = [&] {
+        const auto after = std::upper_bound(now.segments.begin(), now.segments.end(), position);
+        return after == now.segments.begin() ? after : std::prev(after);
+    };
+    for (auto base = holding_position(); base != now.segments.end();) {
+        const bool closed = std::next(base) != now.segments.end();
+        if (!key || !lacks_key(files, now, base, *key)) {
+            const auto path = now.segment_path(*base);
+            const auto segment = files.open(path, storage::OpenMode::read);
+            if (!segment && segment.error().kind() == Errc::not_found) {
+                auto found = look_into(files, stream.directory, stream.stream);
+                if (!found) return found.error();
+                now = std::move(*found);
+                base = holding_position();
+                continue;
+            }
+            if (!segment) return segment.error();
+            const auto size = (*segment)->size();
+            if (!size) return size.error();
+            const FilePosition end(*size);
+            const auto start = start_of(files, now, **segment, *base, end, position);
+            const auto goes_on = walk_segment(**segment, path, start, end, *base, closed, noting, on_damage);
+            if (!goes_on) return goes_on.error();
+            if (!*goes_on) break;
+        }
+        ++base;
+        if (closed) position = std::max(position, *base);
     }
     return {};
 }

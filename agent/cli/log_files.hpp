@@ -13,6 +13,7 @@
 #include "storage/types.hpp"
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -29,8 +30,10 @@ struct StreamFiles {
     std::string stream;
     std::string directory;
     std::vector<storage::Offset> segments;  ///< base offsets, rising
-    std::vector<std::string> set_aside;     ///< files with damaged bytes that recovery took out of a segment
-    std::optional<storage::LogId> log_id;   ///< nullopt: missing or damaged
+    /// The cleaner's results that have not taken the place of the segments that they stand for: file names
+    std::map<storage::Offset, std::string> swaps;
+    std::vector<std::string> set_aside;    ///< files with damaged bytes that recovery took out of a segment
+    std::optional<storage::LogId> log_id;  ///< nullopt: missing or damaged
 
     [[nodiscard]] std::string segment_path(storage::Offset base_offset) const;
 };
@@ -41,14 +44,19 @@ struct StreamFiles {
                                                                      const std::string& data_dir,
                                                                      const std::string& only = {});
 
+/// Where to walk a stream from for records with a timestamp of at least `timestamp`, as far as its time indexes know.
+[[nodiscard]] storage::Result<storage::Offset> first_offset_since(storage::FileSystem& files, const StreamFiles& stream,
+                                                                  storage::Timestamp timestamp);
+
 /// Told of each intact batch; false ends the walk.
 using OnBatch = std::function<bool(const storage::BatchHeader&, const std::vector<std::byte>&)>;
 /// Told of bytes that are no batch, with batches after them.
 using OnDamage = std::function<void(const std::string& path, storage::FilePosition from, storage::FilePosition to)>;
 
-/// Walks the batches of a stream, in order, from the one that holds `from`; one or more before it may come too.
+/// Walks the batches of a stream, in order, from the one that holds `from`.
+/// @param key  segments that are known not to have it may be passed over
 [[nodiscard]] storage::Result<void> walk_batches(storage::FileSystem& files, const StreamFiles& stream,
-                                                 storage::Offset from, const OnBatch& on_batch,
-                                                 const OnDamage& on_damage);
+                                                 storage::Offset from, const std::optional<std::string>& key,
+                                                 const OnBatch& on_batch, const OnDamage& on_damage);
 
 }  // namespace sluice::agent

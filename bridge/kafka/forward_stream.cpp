@@ -75,7 +75,10 @@ void ForwardStream::release(TimePoint now) {
 
 bool ForwardStream::have_record(TimePoint now) {
     if (batch_ && next_record_ < batch_->records().size()) return true;
-    auto batch = reader_.next();
+    storage::DecodedBatch spent;
+    if (batch_) spent = std::move(*batch_);
+    batch_.reset();
+    auto batch = reader_.next(std::move(spent));
     if (!batch) {
         hold("the local log can't be read: " + batch.error().message(), now);
         return false;

@@ -89,10 +89,15 @@ storage::Result<void> Forwarder::Impl::add(StreamTarget target) {
     const auto stored = parts_.catalog.cursor(kForwardReader, target.stream, log->id());
     if (!stored) return stored.error();
     auto cursor = std::max(stored->value_or(storage::Offset(0)), log->log_start_offset());
-    if (cursor > log->log_end_offset()) {  // only a stream that is not synced can lose its end
+    if (cursor > log->log_end_offset()) {
         parts_.report(Severity::warning, "stream " + target.stream,
-                      "the log ends before what was forwarded (power lost with durability \"flush\"?)");
+                      "the log ends before what was forwarded (power lost with durability \"flush\", or damage at its "
+                      "end)");
         cursor = log->log_end_offset();
+        // At once: the offsets up to the old cursor are about to be given to other records.
+        auto done = parts_.catalog.store_cursors({{std::string(kForwardReader), target.stream, log->id(), cursor}});
+        if (!done) return done;
+        log->set_finished(cursor);
     }
     const auto index = static_cast<std::uint32_t>(streams_.size());
     streams_.push_back(std::make_unique<ForwardStream>(

@@ -3,6 +3,7 @@
 #include "bridge/dead_letter.hpp"
 #include "storage/assert.hpp"
 
+#include <future>
 #include <thread>
 #include <utility>
 
@@ -46,6 +47,15 @@ Ingest::Ingest(TopicMap routes, storage::LogDir& logs, storage::GroupCommit& com
       clock_(clock),
       report_(std::move(report)) {}
 
+Ingest::Prepared Ingest::prepare(Message message) const {
+    message.arrived = clock_.now();
+    const auto topic = message.topic;
+    auto routed = routes_.route(std::move(message));
+    if (routed.stream != nullptr) return {&must_find(logs_, *routed.stream), std::move(routed.record), false};
+    auto letter = make_dead_letter(std::move(routed.record), kReasonNoRoute, "no route matches " + topic, "");
+    return {&dead_letters_, std::move(letter), true};
+}
+
 void Ingest::accept(const std::string& source, Message message, std::optional<std::uint16_t> packet_id) {
     const Inside inside(waiting_);
     if (packet_id && qos2_.is_accepted(source, *packet_id)) {
@@ -53,38 +63,67 @@ void Ingest::accept(const std::string& source, Message message, std::optional<st
         return;
     }
     ++received_;
-    message.arrived = clock_.now();
     const auto topic = message.topic;
-    auto routed = routes_.route(std::move(message));
-    auto* log = &dead_letters_;
-    if (routed.stream != nullptr) {
-        log = &must_find(logs_, *routed.stream);
-    } else {
-        routed.record = make_dead_letter(std::move(routed.record), kReasonNoRoute, "no route matches " + topic, "");
-        ++dead_lettered_;
+    auto prepared = prepare(std::move(message));
+    if (prepared.is_dead_letter) ++dead_lettered_;
+    std::optional<std::uint64_t> sequence;
+    if (packet_id) {
+        auto accept = qos2_.begin_accept(source, *packet_id, *prepared.log);
+        sequence = accept.sequence;
+        prepared.record.headers.push_back(std::move(accept.header));
     }
-    const auto bytes = routed.record.size_bytes();
-    const auto result = append(*log, std::move(routed.record), source, packet_id);
+    const auto bytes = prepared.record.size_bytes();
+    const auto result = commit_.append(*prepared.log, prepared.record).get();
+    if (!result && result.error().kind() != storage::Errc::invalid) never_return();
+    if (sequence) {
+        qos2_.finish_accept(source, *sequence);
+        warn_of_flood(source);
+    }
+    qos2_.note_accepted_bytes(bytes);
+    finish(source, topic, result);
+}
+
+void Ingest::finish(const std::string& source, const std::string& topic,
+                    const storage::Result<storage::Offset>& result) {
     if (result) {
         ++accepted_;
-        qos2_.note_accepted_bytes(bytes);
         return;
     }
-    if (result.error().kind() != storage::Errc::invalid) never_return();
     // No log can take it, so no waiting helps, and to refuse the acknowledgement would stop the source for ever.
     ++refused_;
     report_(Severity::error, "mqtt " + source, "message on " + topic + " is lost: " + result.error().message());
 }
 
-storage::Result<storage::Offset> Ingest::append(storage::Log& log, storage::Record record, const std::string& source,
-                                                std::optional<std::uint16_t> packet_id) {
-    if (!packet_id) return commit_.append(log, std::move(record)).get();
-    record.headers.push_back(qos2_.begin_accept(source, *packet_id, log));
-    auto result = commit_.append(log, std::move(record)).get();
-    // A message that no log can take is as good as accepted: it must not come again.
-    if (result || result.error().kind() == storage::Errc::invalid) qos2_.finish_accept(source);
-    warn_of_flood(source);
-    return result;
+Acceptor::Taken Ingest::try_accept(const std::string& source, const Message& message,
+                                   std::optional<std::uint16_t> packet_id, storage::Completion done) {
+    if (packet_id && qos2_.join_accept(source, *packet_id, done)) {
+        ++duplicates_;
+        return Taken::duplicate;
+    }
+    auto prepared = prepare(message);
+    if (!commit_.has_room(*prepared.log)) return Taken::full;
+    ++received_;
+    if (prepared.is_dead_letter) ++dead_lettered_;
+    qos2_.note_accepted_bytes(prepared.record.size_bytes());
+    if (packet_id) {
+        auto accept = qos2_.begin_accept(source, *packet_id, *prepared.log);
+        prepared.record.headers.push_back(std::move(accept.header));
+        done = [this, source, sequence = accept.sequence, done = std::move(done)](const auto& result) {
+            // A message that no log can take is as good as accepted: it must not come again.
+            if (result || result.error().kind() == storage::Errc::invalid) qos2_.finish_accept(source, sequence);
+            done(result);
+        };
+    }
+    commit_.append_without_wait(*prepared.log, prepared.record, std::move(done));
+    return Taken::fresh;
+}
+
+bool Ingest::release(const std::string& source, std::uint16_t packet_id, storage::Completion done) {
+    return qos2_.release(source, packet_id, std::move(done));
+}
+
+void Ingest::release_all(const std::string& source, storage::Completion done) {
+    qos2_.release_all(source, std::move(done));
 }
 
 /// Paho searches a list for each QoS 2 packet, and so do brokers: harmless for a window of 100, slow for tens of
@@ -102,12 +141,17 @@ void Ingest::warn_of_flood(const std::string& source) {
 
 void Ingest::release(const std::string& source, std::uint16_t packet_id) {
     const Inside inside(waiting_);
-    if (auto done = qos2_.release(source, packet_id); !done) never_return();
+    std::promise<bool> durable;
+    qos2_.release(source, packet_id, [&](const auto& result) { durable.set_value(result.has_value()); });
+    if (!durable.get_future().get()) never_return();
 }
 
 void Ingest::release_all(const std::string& source) {
     const Inside inside(waiting_);
-    if (auto done = qos2_.release_all(source); !done) never_return();
+    if (qos2_.unreleased_count(source) == 0) return;
+    std::promise<bool> durable;
+    qos2_.release_all(source, [&](const auto& result) { durable.set_value(result.has_value()); });
+    if (!durable.get_future().get()) never_return();
 }
 
 bool Ingest::is_accepted(const std::string& source, std::uint16_t packet_id) const {

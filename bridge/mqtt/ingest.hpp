@@ -1,11 +1,13 @@
 // ingest.hpp: from a message to an accepted record. All sources share one.
 //
-// Delivery contract 1: accept() returns when the record is in the log and durable as its stream says. Where it can't
-// be (the log failed, or is closed), accept() never returns: the caller would acknowledge what is not kept. The agent
-// is about to end then.
+// Delivery contract 1: a message is accepted when its record is in the log and durable as its stream says. Two ways:
+//   - accept() is for a source with a thread of its own: it returns then. Where it can't be (the log failed, or is
+//     closed), it never returns: the caller would acknowledge what is not kept. The agent is about to end then.
+//   - try_accept() (acceptor.hpp) is for a thread that serves many: it blocks never, and says so later.
 #pragma once
 
 #include "bridge/message.hpp"
+#include "bridge/mqtt/acceptor.hpp"
 #include "bridge/mqtt/qos2_state.hpp"
 #include "bridge/report.hpp"
 #include "bridge/route/topic_map.hpp"
@@ -23,7 +25,7 @@
 namespace sluice::bridge::mqtt {
 
 /// Thread-safe.
-class Ingest {
+class Ingest final : public Acceptor {
  public:
     struct Counters {
         std::uint64_t received = 0;       ///< messages that arrived, duplicates of QoS 2 not counted
@@ -45,14 +47,24 @@ class Ingest {
     [[nodiscard]] bool is_accepted(const std::string& source, std::uint16_t packet_id) const;
     [[nodiscard]] std::vector<std::uint16_t> unreleased(const std::string& source) const;
 
+    Taken try_accept(const std::string& source, const Message& message, std::optional<std::uint16_t> packet_id,
+                     storage::Completion done) override;
+    bool release(const std::string& source, std::uint16_t packet_id, storage::Completion done) override;
+    void release_all(const std::string& source, storage::Completion done) override;
+
     [[nodiscard]] Counters counters() const;
     /// How many callers are inside of accept() or release() now.
     [[nodiscard]] int waiting() const { return waiting_; }
 
  private:
-    [[nodiscard]] storage::Result<storage::Offset> append(storage::Log& log, storage::Record record,
-                                                          const std::string& source,
-                                                          std::optional<std::uint16_t> packet_id);
+    struct Prepared {
+        storage::Log* log;
+        storage::Record record;
+        bool is_dead_letter;
+    };
+    [[nodiscard]] Prepared prepare(Message message) const;
+    /// What is to be done when the record is durable or refused, for the message's source.
+    void finish(const std::string& source, const std::string& topic, const storage::Result<storage::Offset>& result);
     void warn_of_flood(const std::string& source);
 
     const TopicMap routes_;

@@ -58,7 +58,7 @@ void PahoPersistence::put(const std::string& key, const std::vector<::mqtt::stri
     if (!inbound_id(key)) return;  // what Paho sends, or queues for later: of no use after a restart
     std::string packet;
     for (const auto& buffer : buffers) packet.append(buffer.data(), buffer.size());
-    auto publish = decode_publish(packet, version_);
+    auto publish = message_of_packet(packet, version_);
     if (!publish) throw ::mqtt::persistence_exception();
     ingest_.accept(source_, std::move(publish->message), publish->packet_id);
 }

@@ -16,36 +16,38 @@ using storage::Error;
 using storage::Offset;
 using storage::Result;
 
-constexpr std::uint64_t kCheckpointBytes = 16U << 20U;
+constexpr std::uint64_t kCheckpointBytes = 4U << 20U;
+// Releases are small, and recovery reads them all: they count for more than their bytes.
+constexpr std::uint64_t kReleaseWeight = 16;
+constexpr std::string_view kReleased = "released ";
+constexpr std::string_view kReleasedAll = "released-all ";
 const std::string kAcceptHeader = std::string(storage::kInternalHeaderPrefix) + "qos2";
 
 Error bad_state(const std::string& line) {
     return {Errc::corrupt, std::string(kInboundStream) + ": state record has a line that can't be read: " + line};
 }
 
-using Ids = std::set<std::uint16_t>;
-
-/// "COUNT FIRST LAST FIRST LAST …": a broker numbers in order, so that a flood of messages is few runs.
-std::string to_text(const Ids& ids) {
+/// "COUNT FIRST LAST FIRST LAST …": numbers are given in order, so that a flood of messages is few runs.
+template <class Numbers>
+std::string to_text(const Numbers& numbers) {
     std::size_t runs = 0;
     std::ostringstream text;
-    for (auto id = ids.begin(); id != ids.end(); ++runs) {
-        const auto first = *id;
+    for (auto number = numbers.begin(); number != numbers.end(); ++runs) {
+        const auto first = *number;
         auto last = first;
-        for (++id; id != ids.end() && *id == last + 1; ++id) last = *id;
+        for (++number; number != numbers.end() && *number == last + 1; ++number) last = *number;
         text << ' ' << first << ' ' << last;
     }
     return std::to_string(runs) + text.str();
 }
 
-Ids read_ids(std::istringstream& words) {
-    Ids ids;
+template <class Take>
+void read_runs(std::istringstream& words, const Take& take) {
     std::size_t runs = 0;
     words >> runs;
-    for (std::uint32_t first = 0, last = 0; runs > 0 && words >> first >> last; --runs) {
-        for (; first <= last; ++first) ids.insert(ids.end(), static_cast<std::uint16_t>(first));
+    for (std::uint64_t first = 0, last = 0; runs > 0 && words >> first >> last; --runs) {
+        for (; first <= last; ++first) take(first);
     }
-    return ids;
 }
 
 /// The rest of the line after one space: names may hold spaces.
@@ -65,79 +67,113 @@ Result<std::unique_ptr<Qos2State>> Qos2State::recover(const storage::LogDir& log
     auto* inbound = logs.find(kInboundStream);
     SLUICE_ASSERT(inbound != nullptr);
     std::unique_ptr<Qos2State> state(new Qos2State(logs, commit, *inbound));
-    auto starts = state->read_last_state();
-    if (!starts) return starts.error();
-    // Streams are read one after the other, so sequence numbers come out of order: raised only when all are read.
-    std::map<std::string, std::uint64_t> newest;
+    auto recovered = state->read_inbound();
+    if (!recovered) return recovered.error();
+    auto newest = state->sequence_;
     for (const auto* log : logs.streams()) {
         if (log == inbound) continue;
-        const auto start = starts->find(log->name() + ' ' + log->id().to_string());
-        if (auto done = state->scan(*log, start == starts->end() ? Offset(0) : start->second, newest); !done) {
-            return done.error();
-        }
+        const auto start = recovered->starts.find(log->name() + ' ' + log->id().to_string());
+        const auto last = state->scan(*log, start == recovered->starts.end() ? Offset(0) : start->second, *recovered);
+        if (!last) return last.error();
+        newest = std::max(newest, *last);
     }
-    for (const auto& [source, sequence] : newest) state->sources_[source].sequence = sequence;
+    state->sequence_ = newest;
+    for (const auto& release : recovered->releases) state->apply_release(release);
     if (auto done = state->checkpoint(); !done) return done.error();
     return state;
 }
 
-/// Takes sources_ from the last state record, and gives the offset to scan from by "stream log-id".
-Result<std::map<std::string, Offset>> Qos2State::read_last_state() {
-    std::map<std::string, Offset> starts;
-    std::string text;
+Result<Qos2State::Recovered> Qos2State::read_inbound() {
+    std::string state;
+    Recovered recovered;
     storage::LogReader reader(inbound_, Offset(0));
     for (;;) {
         auto batch = reader.next();
         if (!batch) return batch.error();
         if (!*batch) break;
-        text = std::string((*batch)->records().back().value.value_or(""));
+        for (const auto& record : (*batch)->records()) {
+            std::string text(record.value.value_or(""));
+            if (text.starts_with(kReleased) || text.starts_with(kReleasedAll)) {
+                recovered.releases.push_back(std::move(text));
+            } else {
+                state = std::move(text);
+                recovered.releases.clear();  // it knows of them
+            }
+        }
     }
+    if (auto done = read_state(state, recovered); !done) return done.error();
+    return recovered;
+}
+
+Result<void> Qos2State::read_state(const std::string& text, Recovered& into) {
     std::istringstream lines(text);
     for (std::string line; std::getline(lines, line);) {
         std::istringstream words(line);
         std::string kind;
         words >> kind;
-        if (kind == "source") {
+        if (kind == "sequence") {
+            words >> sequence_;
+            read_runs(words, [&](std::uint64_t sequence) { into.pending.insert(sequence); });
+        } else if (kind == "source") {
             Source source;
-            words >> source.sequence;
-            source.unreleased = read_ids(words);
-            if (!words) return bad_state(line);
-            sources_[rest_of(words)] = std::move(source);
+            read_runs(words, [&](std::uint64_t id) { source.unreleased.emplace(static_cast<std::uint16_t>(id), 0); });
+            if (words) sources_[rest_of(words)] = std::move(source);
         } else if (kind == "stream") {
             std::int64_t offset = 0;
             std::string id;
             words >> offset >> id;
-            if (!words) return bad_state(line);
-            starts.emplace(rest_of(words) + ' ' + id, Offset(offset));
+            if (words) into.starts.emplace(rest_of(words) + ' ' + id, Offset(offset));
         } else {
             return bad_state(line);
         }
+        if (words.fail()) return bad_state(line);
     }
-    return starts;
+    return {};
 }
 
-Result<void> Qos2State::scan(const storage::Log& log, Offset from, std::map<std::string, std::uint64_t>& newest) {
+/// @return the greatest sequence number that was found
+Result<std::uint64_t> Qos2State::scan(const storage::Log& log, Offset from, const Recovered& recovered) {
+    std::uint64_t newest = 0;
     storage::LogReader reader(log, from);
     for (;;) {
         auto batch = reader.next();
         if (!batch) return batch.error();
-        if (!*batch) return {};
+        if (!*batch) return newest;
         for (const auto& record : (*batch)->records()) {
-            if (const auto header = find_header(record, kAcceptHeader)) apply(*header, newest);
+            if (const auto header = find_header(record, kAcceptHeader))
+                newest = std::max(newest, apply(*header, recovered));
         }
     }
 }
 
-void Qos2State::apply(std::string_view accept_header, std::map<std::string, std::uint64_t>& newest) {
+std::uint64_t Qos2State::apply(std::string_view accept_header, const Recovered& recovered) {
     std::istringstream words{std::string(accept_header)};
     std::uint64_t sequence = 0;
     std::uint16_t packet_id = 0;
-    if (!(words >> sequence >> packet_id)) return;  // not ours: nothing else writes internal headers
+    if (!(words >> sequence >> packet_id)) return 0;  // not ours: nothing else writes internal headers
+    // The state record knows what became of the others.
+    if (sequence <= sequence_ && !recovered.pending.contains(sequence)) return 0;
+    auto& last = sources_[rest_of(words)].unreleased[packet_id];
+    last = std::max(last, sequence);
+    return sequence;
+}
+
+/// A release is of what was accepted before it: the identifier may be in use again.
+void Qos2State::apply_release(const std::string& text) {
+    std::istringstream words(text);
+    std::string kind;
+    std::uint64_t sequence = 0;
+    std::uint16_t packet_id = 0;
+    words >> kind >> sequence;
+    const bool all = text.starts_with(kReleasedAll);
+    if (!all) words >> packet_id;
     const auto name = rest_of(words);
-    auto& source = sources_[name];
-    if (sequence <= source.sequence) return;  // the state record knows what became of it
-    source.unreleased.insert(packet_id);
-    newest[name] = std::max(newest[name], sequence);
+    const auto source = sources_.find(name);
+    if (source == sources_.end()) return;
+    std::erase_if(source->second.unreleased, [&](const auto& accepted) {
+        return (all || accepted.first == packet_id) && accepted.second <= sequence;
+    });
+    forget_if_idle(name);
 }
 
 bool Qos2State::is_accepted(const std::string& source, std::uint16_t packet_id) const {
@@ -148,9 +184,11 @@ bool Qos2State::is_accepted(const std::string& source, std::uint16_t packet_id) 
 
 std::vector<std::uint16_t> Qos2State::unreleased(const std::string& source) const {
     const std::lock_guard lock(mutex_);
+    std::vector<std::uint16_t> ids;
     const auto found = sources_.find(source);
-    if (found == sources_.end()) return {};
-    return {found->second.unreleased.begin(), found->second.unreleased.end()};
+    if (found == sources_.end()) return ids;
+    for (const auto& [id, sequence] : found->second.unreleased) ids.push_back(id);
+    return ids;
 }
 
 std::size_t Qos2State::unreleased_count(const std::string& source) const {
@@ -159,40 +197,112 @@ std::size_t Qos2State::unreleased_count(const std::string& source) const {
     return found == sources_.end() ? 0 : found->second.unreleased.size();
 }
 
-storage::Header Qos2State::begin_accept(const std::string& source, std::uint16_t packet_id, const storage::Log& log) {
-    const std::lock_guard lock(mutex_);
-    const auto sequence = sources_[source].sequence + 1;
-    const bool alone = pending_.emplace(source, Pending{sequence, packet_id, log.name(), log.high_watermark()}).second;
-    SLUICE_ASSERT(alone);
-    return {kAcceptHeader, std::to_string(sequence) + ' ' + std::to_string(packet_id) + ' ' + source};
-}
-
-void Qos2State::finish_accept(const std::string& source) {
-    const std::lock_guard lock(mutex_);
-    const auto pending = pending_.find(source);
-    SLUICE_ASSERT(pending != pending_.end());
-    auto& state = sources_[source];
-    state.sequence = pending->second.sequence;
-    state.unreleased.insert(pending->second.packet_id);
-    pending_.erase(pending);
-}
-
-Result<void> Qos2State::release(const std::string& source, std::uint16_t packet_id) {
+bool Qos2State::join_accept(const std::string& source, std::uint16_t packet_id, storage::Completion done) {
     {
         const std::lock_guard lock(mutex_);
-        if (sources_[source].unreleased.erase(packet_id) == 0) return {};
+        const auto found = sources_.find(source);
+        if (found == sources_.end()) return false;
+        if (!found->second.unreleased.contains(packet_id)) {
+            auto& pending = found->second.pending;
+            const auto same = std::find_if(pending.begin(), pending.end(), [&](const auto& each) {
+                return each.second.packet_id == packet_id && !each.second.abandoned;
+            });
+            if (same == pending.end()) return false;
+            same->second.waiting.push_back(std::move(done));
+            return true;
+        }
     }
-    return checkpoint();
+    done(Offset(0));
+    return true;
 }
 
-Result<void> Qos2State::release_all(const std::string& source) {
+Qos2State::Accept Qos2State::begin_accept(const std::string& source, std::uint16_t packet_id, storage::Log& log) {
+    const std::lock_guard lock(mutex_);
+    const auto sequence = ++sequence_;
+    sources_[source].pending.emplace(sequence, Pending{packet_id, &log, log.high_watermark(), {}});
+    return {sequence, {kAcceptHeader, std::to_string(sequence) + ' ' + std::to_string(packet_id) + ' ' + source}};
+}
+
+void Qos2State::finish_accept(const std::string& source, std::uint64_t sequence) {
+    std::vector<storage::Completion> waiting;
     {
         const std::lock_guard lock(mutex_);
-        auto& unreleased = sources_[source].unreleased;
-        if (unreleased.empty()) return {};
-        unreleased.clear();
+        auto& state = sources_[source];
+        const auto pending = state.pending.find(sequence);
+        SLUICE_ASSERT(pending != state.pending.end());
+        if (!pending->second.abandoned) state.unreleased[pending->second.packet_id] = sequence;
+        waiting.swap(pending->second.waiting);
+        state.pending.erase(pending);
+        forget_if_idle(source);
     }
-    return checkpoint();
+    for (const auto& done : waiting) done(Offset(0));
+}
+
+void Qos2State::forget_if_idle(const std::string& source) {
+    const auto found = sources_.find(source);
+    if (found == sources_.end()) return;
+    const auto& state = found->second;
+    if (state.unreleased.empty() && state.pending.empty() && state.releasing == 0) sources_.erase(found);
+}
+
+bool Qos2State::release(const std::string& source, std::uint16_t packet_id, storage::Completion done) {
+    const std::lock_guard write_lock(write_mutex_);
+    std::uint64_t sequence = 0;
+    bool known = false;
+    {
+        const std::lock_guard lock(mutex_);
+        sequence = sequence_;
+        const auto found = sources_.find(source);
+        if (found != sources_.end()) {
+            known = found->second.unreleased.erase(packet_id) > 0;
+            ++found->second.releasing;
+        }
+        if (found == sources_.end()) packet_id = 0;
+    }
+    if (packet_id == 0) {  // nothing of this source is on the disk, nor on its way
+        done(Offset(0));
+        return false;
+    }
+    // Written even where it is not known: an earlier release of it may be on its way to the disk.
+    write_release(source,
+                  std::string(kReleased) + std::to_string(sequence) + ' ' + std::to_string(packet_id) + ' ' + source,
+                  std::move(done));
+    return known;
+}
+
+void Qos2State::release_all(const std::string& source, storage::Completion done) {
+    const std::lock_guard write_lock(write_mutex_);
+    std::optional<std::uint64_t> sequence;
+    {
+        const std::lock_guard lock(mutex_);
+        const auto found = sources_.find(source);
+        if (found != sources_.end()) {
+            sequence = sequence_;
+            found->second.unreleased.clear();
+            for (auto& [number, pending] : found->second.pending) pending.abandoned = true;
+            ++found->second.releasing;
+        }
+    }
+    if (!sequence) return done(Offset(0));  // nothing of it is on the disk, nor on its way
+    write_release(source, std::string(kReleasedAll) + std::to_string(*sequence) + ' ' + source, std::move(done));
+}
+
+void Qos2State::write_release(const std::string& source, std::string text, storage::Completion done) {
+    storage::Record record;
+    record.timestamp = storage::SystemClock().now();
+    record.value = std::move(text);
+    {
+        const std::lock_guard lock(mutex_);
+        bytes_since_checkpoint_ += record.size_bytes() * kReleaseWeight;
+    }
+    commit_.append_without_wait(inbound_, record, [this, source, done = std::move(done)](const auto& result) {
+        {
+            const std::lock_guard lock(mutex_);
+            --sources_[source].releasing;
+            forget_if_idle(source);
+        }
+        done(result);
+    });
 }
 
 void Qos2State::note_accepted_bytes(std::uint64_t bytes) {
@@ -201,38 +311,71 @@ void Qos2State::note_accepted_bytes(std::uint64_t bytes) {
         bytes_since_checkpoint_ += bytes;
         if (bytes_since_checkpoint_ < kCheckpointBytes) return;
     }
-    static_cast<void>(checkpoint());  // a failure ends the agent by way of the log; recovery then reads a little more
+    checkpoint_soon();
 }
 
 Result<void> Qos2State::checkpoint() {
-    std::future<Result<Offset>> durable;
-    {
-        const std::lock_guard write_lock(write_mutex_);
-        storage::Record record;
-        {
-            const std::lock_guard lock(mutex_);
-            record.value = state_text();
-            bytes_since_checkpoint_ = 0;
-        }
-        record.timestamp = storage::SystemClock().now();
-        durable = commit_.append(inbound_, std::move(record));
-    }
-    auto result = durable.get();
-    if (!result) return result.error();
-    return {};
+    std::promise<Result<void>> durable;
+    begin_checkpoint([&](Result<void> result) { durable.set_value(std::move(result)); });
+    return durable.get_future().get();
 }
 
-std::string Qos2State::state_text() const {
-    std::ostringstream text;
-    for (const auto& [name, source] : sources_) {
-        text << "source " << source.sequence << ' ' << to_text(source.unreleased) << ' ' << name << '\n';
+void Qos2State::checkpoint_soon() {
+    {
+        const std::lock_guard lock(mutex_);
+        if (bytes_since_checkpoint_ == 0) return;
     }
-    for (const auto* log : logs_.streams()) {
+    begin_checkpoint([](const Result<void>&) {});
+}
+
+void Qos2State::begin_checkpoint(std::function<void(Result<void>)> done) {
+    const std::lock_guard write_lock(write_mutex_);
+    storage::Record record;
+    auto starts = std::make_shared<Starts>();
+    {
+        const std::lock_guard lock(mutex_);
+        *starts = scan_starts();
+        record.value = state_text(*starts);
+        bytes_since_checkpoint_ = 0;
+    }
+    record.timestamp = storage::SystemClock().now();
+    commit_.append_without_wait(inbound_, record, [starts, done = std::move(done)](const Result<Offset>& result) {
+        if (!result) return done(result.error());
+        for (const auto& [log, start] : *starts) log->hold_from(start);
+        done({});
+    });
+}
+
+Qos2State::Starts Qos2State::scan_starts() const {
+    Starts starts;
+    for (auto* log : logs_.streams()) {
         // An accept that is not finished is not in `unreleased`: recovery has to find its record.
-        auto start = log->high_watermark();
-        for (const auto& [source, pending] : pending_) {
-            if (pending.stream == log->name()) start = std::min(start, pending.not_before);
+        starts.emplace_back(log, log->high_watermark());
+    }
+    for (const auto& [name, source] : sources_) {
+        for (const auto& [sequence, pending] : source.pending) {
+            for (auto& [log, start] : starts) {
+                if (log == pending.log) start = std::min(start, pending.not_before);
+            }
         }
+    }
+    return starts;
+}
+
+std::string Qos2State::state_text(const Starts& starts) const {
+    std::ostringstream text;
+    std::set<std::uint64_t> all_pending;
+    for (const auto& [name, source] : sources_) {
+        for (const auto& [sequence, pending] : source.pending) all_pending.insert(sequence);
+    }
+    text << "sequence " << sequence_ << ' ' << to_text(all_pending) << '\n';
+    for (const auto& [name, source] : sources_) {
+        if (source.unreleased.empty()) continue;
+        std::vector<std::uint16_t> ids;
+        for (const auto& [id, sequence] : source.unreleased) ids.push_back(id);
+        text << "source " << to_text(ids) << ' ' << name << '\n';
+    }
+    for (const auto& [log, start] : starts) {
         text << "stream " << start.value() << ' ' << log->id().to_string() << ' ' << log->name() << '\n';
     }
     return text.str();

@@ -3,12 +3,13 @@
 // Method B of MQTT 4.3.3: the packet identifier is remembered from PUBLISH to PUBREL, and a PUBLISH with a remembered
 // one is not accepted again. Where it is kept:
 //   - accepting: as an internal header of the record, so that both become durable in one batch;
-//   - releasing: as a state record in the local stream sluice.inbound, durable before PUBCOMP goes out. Otherwise the
-//     sender could use the identifier again, and its new message would be taken for the old one.
-// A state record holds, for each source, the sequence number of its last durable accept and the identifiers that are
-// not released; and for each stream the offset from which on newer accepts are found.
-// Recovery: the last state record, and the headers from those offsets on whose sequence number is higher.
-// Thread-safe. One accept at a time for each source.
+//   - releasing: as a record in the local stream sluice.inbound, durable before PUBCOMP goes out. Otherwise the sender
+//     could use the identifier again, and its new message would be taken for the old one.
+// Accepts are numbered, over all sources. Now and then a state record in sluice.inbound says all at once: the last
+// number that was given, which of them are not durable yet, the identifiers that are not released, and for each stream
+// the offset from which on newer accepts are found.
+// Recovery: the last state record, the headers from those offsets on that it does not cover, the releases after it.
+// Thread-safe.
 #pragma once
 
 #include "storage/group_commit.hpp"
@@ -17,12 +18,13 @@
 #include "storage/result.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <mutex>
-#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace sluice::bridge::mqtt {
@@ -40,49 +42,72 @@ class Qos2State {
     [[nodiscard]] std::vector<std::uint16_t> unreleased(const std::string& source) const;
     [[nodiscard]] std::size_t unreleased_count(const std::string& source) const;
 
-    /// Starts an accept: the returned header goes on the record that is then appended to `log`.
-    [[nodiscard]] storage::Header begin_accept(const std::string& source, std::uint16_t packet_id,
-                                               const storage::Log& log);
-    /// The record is durable.
-    void finish_accept(const std::string& source);
+    /// Where there is an accept of this message, `done` is called: at once, or when it is durable.
+    /// @return whether there is one
+    [[nodiscard]] bool join_accept(const std::string& source, std::uint16_t packet_id, storage::Completion done);
+    struct Accept {
+        std::uint64_t sequence;
+        storage::Header header;  ///< goes on the record that is then appended to the log
+    };
+    [[nodiscard]] Accept begin_accept(const std::string& source, std::uint16_t packet_id, storage::Log& log);
+    /// The record is durable, or was refused for good.
+    void finish_accept(const std::string& source, std::uint64_t sequence);
 
-    /// PUBREL: on return the identifier is free, durably.
-    [[nodiscard]] storage::Result<void> release(const std::string& source, std::uint16_t packet_id);
+    /// PUBREL: when `done` is called the identifier is free, durably. @return whether it was in use
+    bool release(const std::string& source, std::uint16_t packet_id, storage::Completion done);
     /// The session is gone: all identifiers of the source are free, durably.
-    [[nodiscard]] storage::Result<void> release_all(const std::string& source);
+    void release_all(const std::string& source, storage::Completion done);
 
     /// Tells of records accepted by any source, so that the part of the logs that recovery reads stays short.
     void note_accepted_bytes(std::uint64_t bytes);
     /// Writes a state record and waits until it is durable.
     [[nodiscard]] storage::Result<void> checkpoint();
+    /// Writes one, if anything was accepted since the last; waits for nothing.
+    void checkpoint_soon();
 
  private:
-    struct Source {
-        std::uint64_t sequence = 0;  // of the last durable accept
-        std::set<std::uint16_t> unreleased;
-    };
     struct Pending {
-        std::uint64_t sequence;
         std::uint16_t packet_id;
-        std::string stream;
-        storage::Offset not_before;  // the record will be at this offset of the stream or later
+        storage::Log* log;
+        storage::Offset not_before;                // the record will be at this offset of the log or later
+        std::vector<storage::Completion> waiting;  // the same message came again
+        bool abandoned = false;                    // the session ended meanwhile
+    };
+    struct Source {
+        std::map<std::uint16_t, std::uint64_t> unreleased;  // durable accepts: identifier to sequence number
+        std::map<std::uint64_t, Pending> pending;           // by sequence number
+        int releasing = 0;                                  // releases that are not durable yet
     };
 
     Qos2State(const storage::LogDir& logs, storage::GroupCommit& commit, storage::Log& inbound);
 
-    [[nodiscard]] storage::Result<std::map<std::string, storage::Offset>> read_last_state();
-    [[nodiscard]] storage::Result<void> scan(const storage::Log& log, storage::Offset from,
-                                             std::map<std::string, std::uint64_t>& newest);
-    void apply(std::string_view accept_header, std::map<std::string, std::uint64_t>& newest);
-    [[nodiscard]] std::string state_text() const;
+    /// What the stream sluice.inbound says.
+    struct Recovered {
+        std::set<std::uint64_t> pending;                // below sequence_, and not durable at the state record
+        std::map<std::string, storage::Offset> starts;  // by "stream log-id"
+        std::vector<std::string> releases;              // after the state record
+    };
+    [[nodiscard]] storage::Result<Recovered> read_inbound();
+    [[nodiscard]] storage::Result<void> read_state(const std::string& text, Recovered& into);
+    [[nodiscard]] storage::Result<std::uint64_t> scan(const storage::Log& log, storage::Offset from,
+                                                      const Recovered& recovered);
+    [[nodiscard]] std::uint64_t apply(std::string_view accept_header, const Recovered& recovered);
+    void apply_release(const std::string& text);
+    /// Where recovery has to scan each log from.
+    using Starts = std::vector<std::pair<storage::Log*, storage::Offset>>;
+    [[nodiscard]] Starts scan_starts() const;
+    [[nodiscard]] std::string state_text(const Starts& starts) const;
+    void begin_checkpoint(std::function<void(storage::Result<void>)> done);
+    void write_release(const std::string& source, std::string text, storage::Completion done);
+    void forget_if_idle(const std::string& source);
 
     const storage::LogDir& logs_;
     storage::GroupCommit& commit_;
     storage::Log& inbound_;
-    std::mutex write_mutex_;  // state records are queued in the order in which they were made
+    std::mutex write_mutex_;  // records are queued in the order in which they were made
     mutable std::mutex mutex_;
     std::map<std::string, Source> sources_;
-    std::map<std::string, Pending> pending_;
+    std::uint64_t sequence_ = 0;  // the last that was given
     std::uint64_t bytes_since_checkpoint_ = 0;
 };
 

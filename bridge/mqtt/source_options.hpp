@@ -1,6 +1,8 @@
 // source_options.hpp: an MQTT broker that we subscribe to, as configured.
 #pragma once
 
+#include "bridge/mqtt/protocol.hpp"
+
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -8,8 +10,6 @@
 #include <vector>
 
 namespace sluice::bridge::mqtt {
-
-enum class ProtocolVersion : std::uint8_t { v3_1_1 = 4, v5 = 5 };  // the protocol level byte of CONNECT
 
 struct TlsOptions {
     std::optional<std::string> ca_file;    ///< PEM; nullopt: the system's trust store

@@ -2,6 +2,10 @@
 """./dev bench NAME [--json]: measures the agent on this machine, each figure beside a baseline of the same run.
 
   first-light   MQTT to Kafka through Paho: rate, acknowledgements, memory, drain
+  log           the local log: appends, reads, opening 10 GiB after a kill, compaction, memory
+  sync          ways to make an append durable: fdatasync, RWF_DSYNC, io_uring
+  mqtt          the MQTT listener beside mosquitto: rate, acknowledgements, CPU, memory of idle connections
+                --seconds N of each measurement [10]; --only mosquitto measures mosquitto alone
 
 --json prints one object a line: bench, figure, value, unit, baseline, ratio, goal, holds. Exits 1 where a goal, which
 is always about a ratio or a bound and never about this machine's speed, does not hold.
@@ -19,6 +23,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
+import bench_mqtt  # noqa: E402
 from support.agent import Agent, configuration  # noqa: E402
 from support.audit import wait_for_ledger  # noqa: E402
 from support.devices import Fleet  # noqa: E402
@@ -155,7 +160,27 @@ def first_light(figures):
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-BENCHES = {"first-light": first_light}
+def from_program(figures, program):
+    """It prints a line a figure: figure, value, unit, baseline, ratio, goal, whether it holds."""
+    scratch = tempfile.mkdtemp(prefix="sluice-bench-", dir=os.environ.get("SLUICE_BENCH_DIR"))
+    number = lambda text: float(text) if text else None  # noqa: E731
+    try:
+        with subprocess.Popen([str(pathlib.Path(TOOL).with_name(program)), scratch], stdout=subprocess.PIPE,
+                              text=True) as bench:
+            for line in bench.stdout:
+                name, value, unit, baseline, ratio, goal, holds = line.rstrip("\n").split("\t")
+                figures.say(name, float(value), unit, number(baseline), number(ratio), goal or None,
+                            {"yes": True, "no": False, "": None}[holds])
+        if bench.returncode != 0:
+            raise SystemExit(f"{program} failed")
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+BENCHES = {"first-light": lambda figures, _: first_light(figures),
+           "log": lambda figures, _: from_program(figures, "log_bench"),
+           "sync": lambda figures, _: from_program(figures, "sync_bench"),
+           "mqtt": lambda figures, arguments: bench_mqtt.run(figures, tool, arguments.seconds, arguments.only)}
 
 
 def main():
@@ -163,12 +188,14 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name", nargs="?", choices=BENCHES)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--seconds", type=float, default=10, help="mqtt: of each measurement [%(default)g]")
+    parser.add_argument("--only", choices=["mosquitto"], help="mqtt: without the agent")
     arguments = parser.parse_args()
     if arguments.name is None:
         parser.print_help()
         return 0
     figures = Figures(arguments.name, arguments.json)
-    BENCHES[arguments.name](figures)
+    BENCHES[arguments.name](figures, arguments)
     return 0 if figures.all_hold else 1
 
 

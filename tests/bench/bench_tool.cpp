@@ -63,10 +63,12 @@ int fill(const std::string& data_dir, std::uint64_t count, std::size_t batch) {
     if (!dir) return fail(dir.error().message());
     auto log = (*dir)->open_stream("telemetry", {});
     if (!log) return fail(log.error().message());
-    std::vector<Record> records;
+    sluice::storage::BatchBuilder records;
     for (std::uint64_t number = 0; number < count;) {
         records.clear();
-        while (records.size() < batch && number < count) records.push_back(reading(number++));
+        while (static_cast<std::size_t>(records.record_count()) < batch && number < count) {
+            records.add(reading(number++));
+        }
         if (auto done = (*log)->append(records); !done) return fail(done.error().message());
     }
     if (auto done = (*log)->commit(); !done) return fail(done.error().message());

@@ -45,6 +45,28 @@ kafka_topic = "{topic}"
 """
 
 
+def listener_configuration(port, *, listener="", topic="bench/{device}/telemetry"):
+    """Devices publish to the agent itself, into the stream `telemetry`; nothing goes to Kafka."""
+    return f"""
+[agent]
+id = "gateway"
+data_dir = "data"
+
+[listener.mqtt]
+bind = ["127.0.0.1:{port}"]
+anonymous = true
+max_connections = 20000
+{listener}
+
+[[route]]
+topic = "{topic}"
+stream = "telemetry"
+
+[stream.telemetry]
+durability = "fsync"
+"""
+
+
 def sluice(*arguments, timeout=60, environment=None):
     """Runs one command to its end."""
     return subprocess.run([SLUICE, *map(str, arguments)], stdin=subprocess.DEVNULL, capture_output=True, text=True,
@@ -100,6 +122,12 @@ class Agent:
         result = sluice("log", "cat", stream, "--data-dir", self.data, "--json", *options, timeout=120)
         assert result.returncode == 0, result.stderr
         return [json.loads(line) for line in result.stdout.splitlines()]
+
+    def describe(self):
+        """Prints what the agent has and what it said, for whoever looks into a failure."""
+        print(sluice("log", "ls", "--data-dir", self.data).stdout)
+        for run in range(1, self.runs + 1):
+            print(f"--- run {run}\n" + (self.directory / f"agent-{run}.log").read_text(errors="replace")[-4000:])
 
     def segments(self):
         return sorted((self.data / "log").glob("*/*.log"))

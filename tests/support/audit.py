@@ -49,6 +49,7 @@ class TopicTail:
                                   "auto.offset.reset": "earliest", "fetch.wait.max.ms": 50})
         self.topic = topic
         self.assigned = 0
+        self.next = {}  # by partition: the offset to go on from
 
     def _assign(self):
         metadata = self.consumer.list_topics(self.topic, timeout=10).topics[self.topic]
@@ -61,9 +62,7 @@ class TopicTail:
         """The records up to the end of every partition as it is now, in partition order only."""
         if not self._assign():
             return []
-        self.consumer.assign([TopicPartition(self.topic, p.partition, p.offset if p.offset >= 0 else 0)
-                              for p in self.consumer.position([TopicPartition(self.topic, p)
-                                                               for p in range(self.assigned)])])
+        self.consumer.assign([TopicPartition(self.topic, p, self.next.get(p, 0)) for p in range(self.assigned)])
         records, ended = [], set()
         deadline = time.monotonic() + timeout
         while len(ended) < self.assigned:
@@ -71,6 +70,7 @@ class TopicTail:
             for record in self.consumer.consume(1000, 0.05):  # waits for all of them, or that long
                 if record.error() is None:
                     records.append(record)
+                    self.next[record.partition()] = record.offset() + 1
                 elif record.error().code() == KafkaError._PARTITION_EOF:
                     ended.add(record.partition())
         return records
@@ -88,7 +88,7 @@ def read_topic(brokers, topic):
 
 
 def wait_for_ledger(brokers, topic, ledger, timeout, size=0):
-    """Reads the topic until all that was acknowledged has arrived, or time is up; returns what arrived."""
+    """Reads the topic until all that was acknowledged has arrived, or nothing came for `timeout`; returns what came."""
     arrived = Arrived()
     tail = TopicTail(brokers, topic)
     deadline = time.monotonic() + timeout
@@ -96,6 +96,7 @@ def wait_for_ledger(brokers, topic, ledger, timeout, size=0):
         while True:
             for record in tail.read():
                 arrived.add(record.value().decode(), size)
+                deadline = time.monotonic() + timeout
             if arrived.missing(ledger) == 0 or time.monotonic() > deadline:
                 return arrived
             time.sleep(0.2)

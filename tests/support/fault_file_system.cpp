@@ -18,14 +18,6 @@ class FaultFile final : public storage::File {
  public:
     FaultFile(std::unique_ptr<storage::File> real, Faults& faults) : real_(std::move(real)), faults_(faults) {}
 
-    Result<std::size_t> read_at(FilePosition from, std::span<std::byte> into) const override {
-        return real_->read_at(from, into);
-    }
-    Result<void> write_at(FilePosition to, std::span<const std::byte> bytes) override {
-        if (!faults_.strike()) return real_->write_at(to, bytes);
-        static_cast<void>(real_->write_at(to, bytes.first(bytes.size() / 2)));
-        return injected(faults_, "write");
-    }
     Result<void> sync_data() override {
         ++faults_.syncs;
         if (faults_.strike() || faults_.fail_syncs) return Error::from_errno(EIO, "sync", "(injected)");
@@ -40,9 +32,23 @@ class FaultFile final : public storage::File {
         return real_->truncate(size);
     }
     Result<std::uint64_t> size() const override { return real_->size(); }
-    Result<storage::Timestamp> modified() const override { return real_->modified(); }
+    Result<void> set_modified(storage::Timestamp time) override { return real_->set_modified(time); }
+    bool is_open_only_here() override { return real_->is_open_only_here(); }
 
  private:
+    Result<std::size_t> read_some(FilePosition from, std::span<std::byte> into) const override {
+        const bool readable =
+            from.value() >= faults_.unreadable_to || from.value() + into.size() <= faults_.unreadable_from;
+        return readable ? real_->read_at(from, into) : Error::from_errno(EIO, "read", "(injected)");
+    }
+    Result<std::size_t> write_some(FilePosition to, std::span<const std::byte> bytes) override {
+        const bool whole = !faults_.strike();
+        const auto part = whole ? bytes : bytes.first(bytes.size() / 2);
+        if (auto done = real_->write_at(to, part); !done) return done.error();
+        if (whole) return part.size();
+        return injected(faults_, "write");
+    }
+
     std::unique_ptr<storage::File> real_;
     Faults& faults_;
 };

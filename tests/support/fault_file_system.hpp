@@ -19,6 +19,9 @@ struct Faults {
     std::atomic<int> error_number{EIO};
     std::atomic<bool> lasting{false};  ///< and all after it
     std::atomic<bool> fail_syncs{false};
+    /// Of every file: what can't be read.
+    std::atomic<std::uint64_t> unreadable_from{0};
+    std::atomic<std::uint64_t> unreadable_to{0};
     std::atomic<int> changes{0};
     std::atomic<int> syncs{0};
 
@@ -35,6 +38,8 @@ class FaultFileSystem final : public storage::FileSystem {
     explicit FaultFileSystem(Faults& faults) : faults_(faults) {}
 
     storage::Result<std::unique_ptr<storage::File>> open(const std::string& path, storage::OpenMode mode) override;
+    storage::Result<storage::FileStatus> status(const std::string& path) override { return real_.status(path); }
+    storage::Result<std::uint64_t> free_bytes(const std::string& path) override { return real_.free_bytes(path); }
     storage::Result<std::vector<std::string>> list(const std::string& directory) override {
         return real_.list(directory);
     }

@@ -100,6 +100,7 @@ class Kafka:
             "transaction.state.log.min.isr": "1",
             "group.initial.rebalance.delay.ms": "0",
             "log.cleaner.dedupe.buffer.size": "16777216",
+            "log.cleaner.backoff.ms": "200",
             "num.network.threads": "2",
             "num.io.threads": "2",
         }

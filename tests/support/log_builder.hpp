@@ -10,6 +10,7 @@
 #include <fstream>
 #include <iterator>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -54,8 +55,10 @@ class TestLog {
 
     [[nodiscard]] storage::Result<void> try_open() {
         log_.reset();
-        auto opened = storage::Log::open(*files_, clock, directory(), "s", options,
-                                         [this](const storage::Gap& gap) { gaps.push_back(gap); });
+        budget_.emplace(quota_bytes);
+        auto opened =
+            storage::Log::open({*files_, clock, *budget_, [this](const storage::Gap& gap) { gaps.push_back(gap); }},
+                               directory(), "s", options, cursor_of);
         if (!opened) return opened.error();
         log_ = std::move(*opened);
         return {};
@@ -64,14 +67,19 @@ class TestLog {
     void kill() { log_.reset(); }
 
     void append(const std::string& value) {
-        const std::vector<storage::Record> records{record(value)};
-        must(log_->append(records));
+        must(append_only({record(value)}));
         must(log_->commit());
+    }
+    /// As one batch, without a commit.
+    [[nodiscard]] storage::Result<storage::Offset> append_only(const std::vector<storage::Record>& records) {
+        storage::BatchBuilder batch;
+        for (const auto& each : records) batch.add(each);
+        return log_->append(batch);
     }
     void append_batch(const std::vector<std::string>& values) {
         std::vector<storage::Record> records;
         for (const auto& value : values) records.push_back(record(value));
-        must(log_->append(records));
+        must(append_only(records));
         must(log_->commit());
     }
 
@@ -95,10 +103,13 @@ class TestLog {
     TestClock clock;
     storage::LogOptions options;
     std::vector<storage::Gap> gaps;
+    std::uint64_t quota_bytes = storage::DiskBudget::kUnlimited;
+    storage::CursorOf cursor_of;
 
  private:
     storage::PosixFileSystem posix_;
     storage::FileSystem* files_;
+    std::optional<storage::DiskBudget> budget_;
     std::unique_ptr<storage::Log> log_;
 };
 

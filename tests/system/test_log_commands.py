@@ -4,6 +4,7 @@ import json
 import pytest
 
 from support.agent import configuration, sluice
+from support.processes import wait_until
 from test_broker import publish_one, wait_for_records
 
 
@@ -80,3 +81,64 @@ def test_what_is_not_there_is_said(filled, tmp_path):
     assert missing.returncode == 1 and "telemetri" in missing.stderr and len(missing.stderr.splitlines()) == 1
     nowhere = sluice("log", "ls", "--data-dir", tmp_path / "nowhere")
     assert nowhere.returncode == 1 and "nowhere" in nowhere.stderr
+
+
+def test_log_cat_selects_by_time_and_shows_headers_on_demand(filled):
+    records = filled.records("telemetry")
+    middle = records[15]["time"]
+    chosen = filled.records("telemetry", "--from", middle)
+    assert [record["offset"] for record in chosen] == [r["offset"] for r in records if r["time"] >= middle]
+    chosen = filled.records("telemetry", "--to", middle)
+    assert [record["offset"] for record in chosen] == [r["offset"] for r in records if r["time"] <= middle]
+    assert "mqtt.topic" not in log("cat", filled, "telemetry", "--limit", "1").stdout
+    assert "mqtt.topic=plant/device-0/telemetry" in log("cat", filled, "telemetry", "--limit", "1", "--headers").stdout
+    wrong = log("cat", filled, "telemetry", "--from", "yesterday")
+    assert wrong.returncode == 2 and "yesterday" in wrong.stderr
+
+
+def test_log_verify_repairs_a_damaged_log_at_rest_and_refuses_beside_an_agent(filled):
+    refused = log("verify", filled, "--repair")
+    assert refused.returncode == 1 and "another sluice" in refused.stderr
+    filled.stop()
+    segment = next(path for path in filled.segments() if path.parent.name == "telemetry-0")
+    content = bytearray(segment.read_bytes())
+    content[100] ^= 1
+    segment.write_bytes(content)
+    segment.with_suffix(".index").write_bytes(b"nonsense")
+    assert log("verify", filled).returncode == 1
+    repaired = log("verify", filled, "--repair")
+    assert repaired.returncode == 0 and "are lost" in repaired.stdout, repaired.stdout
+    assert log("verify", filled).returncode == 0
+    assert len(filled.records("telemetry")) == 29
+    assert list(segment.parent.glob("*.damaged-*"))
+
+
+def test_log_clean_compacts_a_log_at_rest_and_refuses_beside_an_agent(new_agent, mosquitto):
+    agent = new_agent(configuration(mosquitto.port, None, "-", stream='segment_bytes = "1KiB"\ncleanup = "compact"'))
+    agent.start("connected")
+    for number in range(30):
+        publish_one(mosquitto.port, device=f"device-{number % 3}", payload=f'{{"n":{number}}}')
+    wait_for_records(agent, "telemetry", 30)
+    refused = sluice("log", "clean", "-c", agent.config)
+    assert refused.returncode == 1 and "another sluice" in refused.stderr
+    agent.stop()
+    cleaned = sluice("log", "clean", "-c", agent.config)
+    assert cleaned.returncode == 0 and "compacted away" in cleaned.stdout, cleaned.stderr
+    left = agent.records("telemetry")
+    assert 3 <= len(left) < 12 and [r["value"] for r in left][-3:] == ['{"n":27}', '{"n":28}', '{"n":29}']
+    assert log("verify", agent).returncode == 0
+
+
+def test_a_quota_is_kept_by_giving_up_the_oldest_and_told_as_an_event(new_agent, mosquitto):
+    agent = new_agent(configuration(
+        mosquitto.port, None, "-", more='[storage]\nquota = "1MiB"',
+        stream='segment_bytes = "64KiB"\ncompression = "none"\non_full = "drop_oldest"')).start("connected")
+    for number in range(60):
+        publish_one(mosquitto.port, payload=f"{number:04}" + "x" * 40_000)
+    wait_until(lambda: agent.records("telemetry")[-1]["value"].startswith("0059"), 20, "the last message")
+    event = json.loads(wait_for_records(agent, "sluice.events", 1)[0]["value"])
+    assert event["event"] == "gap" and event["stream"] == "telemetry" and event["count"] > 0
+    assert "drop_oldest" in event["reason"]
+    assert agent.records("telemetry")[0]["offset"] > 0
+    used = sum(path.stat().st_size for path in (agent.data / "log" / "telemetry-0").glob("*.log"))
+    assert used <= 1 << 20

@@ -49,7 +49,7 @@ TEST_CASE("config: what is not given has the documented default") {
         const auto& stream = config.streams.at(name);
         CHECK(stream.forward);
         CHECK(stream.log.retention == 7 * 24h);
-        CHECK_FALSE(stream.log.retention_bytes.has_value());
+        CHECK(stream.log.retention_bytes.has_value() == (std::string(name) == kEventsStream));
         CHECK(stream.log.hold_until_forwarded);
         CHECK(stream.log.durability == sluice::storage::Durability::fsync);
     }

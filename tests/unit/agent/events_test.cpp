@@ -15,7 +15,7 @@ TEST_CASE("events: a gap is counted, said in the log, and becomes a record that 
     Events events("gateway-1", log.clock, [&](bridge::Severity severity, auto&&...) {
         if (severity == bridge::Severity::error) ++said;
     });
-    events.gap({"telemetry", Offset(10), Offset(15), "corruption \xff"});
+    events.gap({"telemetry", Offset(10), Offset(15), 5, "corruption \xff"});
     CHECK(events.gaps() == 1);
     CHECK(said == 1);
     {

@@ -65,3 +65,15 @@ TEST_CASE("catalog: for tools it must exist") {
     const TempDir dir;
     CHECK_FALSE(Catalog::open(dir / "catalog.db", CatalogMode::read_only).has_value());
 }
+
+TEST_CASE("catalog: notes") {
+    const TempDir dir;
+    const auto path = dir / "catalog.db";
+    {
+        auto catalog = must(Catalog::open(path));
+        CHECK_FALSE(must(catalog->note("flash vda")).has_value());
+        must(catalog->store_note("flash vda", "one"));
+        must(catalog->store_note("flash vda", "two"));
+    }
+    CHECK(must(must(Catalog::open(path))->note("flash vda")) == "two");
+}

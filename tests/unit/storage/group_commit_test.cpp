@@ -128,11 +128,13 @@ TEST_CASE("group commit: a full disk holds the acknowledgements; when there is s
     std::atomic<int> full{0};
     std::atomic<int> again{0};
     GroupCommit::Observer observer;
-    observer.on_no_space = [&](const Error& error) {
+    observer.on_no_space = [&](const Log& log, const Error& error, bool again_and_again) {
+        if (again_and_again) return;
+        CHECK(log.name() == "a");
         CHECK(error.kind() == Errc::no_space);
         ++full;
     };
-    observer.on_space_again = [&] { ++again; };
+    observer.on_space_again = [&](const Log&) { ++again; };
     Rig rig({.retry_interval = 20ms}, observer);
     must(rig.commit.append(*rig.a, record("0")).get());
     rig.faults.error_number = ENOSPC;
@@ -149,6 +151,27 @@ TEST_CASE("group commit: a full disk holds the acknowledgements; when there is s
     CHECK(full == 1);
     CHECK(again == 1);
     CHECK(Rig::values(*rig.a) == std::vector<std::string>{"0", "1", "2"});
+}
+
+TEST_CASE("group commit: a log that finds no space waits alone, and the others go on") {
+    const TempDir dir;
+    const SystemClock clock;
+    PosixFileSystem files;
+    auto logs = must(LogDir::open(files, clock, dir / "data", {}, 100'000));
+    LogOptions options;
+    options.compression = Compression::none;
+    auto* full = must(logs->open_stream("full", options));
+    options.counts_to_quota = false;
+    auto* other = must(logs->open_stream("other", options));
+    GroupCommit commit({.retry_interval = 20ms}, {});
+    const auto big = record(std::string(90'000, 'x'));
+    must(commit.append(*full, big).get());
+    auto waiting = commit.append(*full, big);
+    CHECK(wait_for([&] { return commit.counters().blocked_by_space; }));
+    for (int i = 0; i < 20; ++i) must(commit.append(*other, big).get());
+    CHECK(waiting.wait_for(0ms) == std::future_status::timeout);
+    commit.stop();
+    CHECK(waiting.get().error().kind() == Errc::no_space);
 }
 
 TEST_CASE("group commit: a full queue pushes back to its callers and loses nothing") {

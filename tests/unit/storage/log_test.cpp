@@ -1,5 +1,6 @@
 #include "storage/log.hpp"
 
+#include "storage/retention.hpp"
 #include "tests/support/fault_file_system.hpp"
 #include "tests/support/log_builder.hpp"
 
@@ -19,6 +20,7 @@ LogOptions small_segments() {
     LogOptions options;
     options.segment_bytes = 300;  // about three batches of one record
     options.compression = Compression::none;
+    options.tail_cache_bytes = 0;  // readers go to the files
     return options;
 }
 
@@ -68,8 +70,7 @@ TEST_CASE("log: a reader sees nothing that is not committed, and goes on when it
     log.append("a");
     LogReader reader(*log, Offset(0));
     CHECK(must(reader.next())->records().size() == 1);
-    const std::vector<Record> records{record("b")};
-    must(log->append(records));
+    must(log.append_only({record("b")}));
     CHECK_FALSE(must(reader.next()).has_value());
     must(log->commit());
     CHECK(must(reader.next())->records()[0].value == "b");
@@ -237,8 +238,7 @@ TEST_CASE("log: segments roll by size and by age, by receive time and not by the
     TestLog log(options);
     auto odd = record("from the future");
     odd.timestamp = Timestamp(std::chrono::milliseconds(9'000'000'000'000));
-    const std::vector<Record> records{odd};
-    must(log->append(records));
+    must(log.append_only({odd}));
     must(log->commit());
     log.append("a");
     CHECK(segment_count(log) == 1);
@@ -272,21 +272,26 @@ TEST_CASE("log: without its id or its segments it is another log") {
 TEST_CASE("retention: closed segments go by age and by size, but not before they are forwarded") {
     auto options = small_segments();
     options.retention = std::chrono::hours(1);
+    PosixFileSystem files;
     TestLog log(options);
     log.clock.set(std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now()));
     append_numbered(log, 0, 20);
-    must(log->delete_expired(Offset(20)));
+    const auto clean = [&](std::int64_t finished) {
+        log->set_finished(Offset(finished));
+        must(delete_expired(files, *log, log.clock));
+    };
+    clean(20);
     CHECK(log->log_start_offset() == Offset(0));
     log.clock.advance(std::chrono::hours(2));
-    must(log->delete_expired(Offset(0)));
+    clean(0);
     CHECK(log->log_start_offset() == Offset(0));
-    must(log->delete_expired(Offset(10)));
+    clean(10);
     CHECK(log->log_start_offset() > Offset(3));
     CHECK(log->log_start_offset() <= Offset(10));
     CHECK(log.gaps.empty());
     const auto start = static_cast<int>(log->log_start_offset().value());
     CHECK(log.values() == numbered(start, 20));
-    must(log->delete_expired(std::nullopt));
+    clean(20);
     CHECK(segment_count(log) == 1);
 }
 
@@ -296,7 +301,9 @@ TEST_CASE("retention: what is given up before it was forwarded is reported as a 
     options.hold_until_forwarded = false;
     TestLog log(options);
     append_numbered(log, 0, 20);
-    must(log->delete_expired(Offset(4)));
+    PosixFileSystem files;
+    log->set_finished(Offset(4));
+    must(delete_expired(files, *log, log.clock));
     const auto start = log->log_start_offset();
     CHECK(log->size_bytes() <= 400);
     std::int64_t next = 4;
@@ -312,7 +319,9 @@ TEST_CASE("log: a reader in a segment that is deleted reads on") {
     append_numbered(log, 0, 20);
     LogReader reader(*log, Offset(0));
     CHECK(must(reader.next())->records()[0].value == "value-0");
-    must(log->delete_finished(Offset(20)));
+    PosixFileSystem files;
+    log->set_finished(Offset(20));
+    CHECK(must(delete_finished(files, *log)));
     CHECK(must(reader.next())->records()[0].value == "value-1");
     int seen = 2;
     while (must(reader.next())) ++seen;
@@ -326,15 +335,14 @@ TEST_CASE("log: a failed sync closes it for writing") {
     TestLog log({}, &files);
     log.append("a");
     faults.fail_syncs = true;
-    const std::vector<Record> records{record("b")};
-    must(log->append(records));
+    must(log.append_only({record("b")}));
     const auto failed = log->commit();
     REQUIRE_FALSE(failed.has_value());
     CHECK(failed.error().kind() == Errc::sync_failed);
     CHECK(log->high_watermark() == Offset(1));
     faults.fail_syncs = false;
     CHECK(log->commit().error().kind() == Errc::sync_failed);
-    CHECK(log->append(records).error().kind() == Errc::sync_failed);
+    CHECK(log.append_only({record("c")}).error().kind() == Errc::sync_failed);
     CHECK(log.values() == Values{"a"});
 }
 
@@ -352,8 +360,7 @@ TEST_CASE("log: whichever change finds the disk full, nothing is lost and append
         bool full = false;
         bool closed = false;
         for (int tries = 0; tries < 12 && !full && !closed; ++tries) {
-            const std::vector<Record> records{record("value-" + std::to_string(accepted))};
-            const auto appended = log->append(records);
+            const auto appended = log.append_only({record("value-" + std::to_string(accepted))});
             if (!appended) {
                 full = appended.error().kind() == Errc::no_space;
                 closed = !full;
@@ -384,9 +391,57 @@ TEST_CASE("log: an error at any change of opening is an error, and the next star
         Faults faults;
         faults.fail_at = n;
         FaultFileSystem files(faults);
-        static_cast<void>(Log::open(files, log.clock, log.directory(), "s", log.options, {}));
+        DiskBudget budget;
+        static_cast<void>(Log::open({files, log.clock, budget, {}}, log.directory(), "s", log.options));
         log.open();
         CHECK(log.values() == numbered(0, 7));
         log.kill();
     }
+}
+
+TEST_CASE("recovery: a batch that is the payload of a damaged one hides nothing, whatever its offset") {
+    auto options = small_segments();
+    options.segment_bytes = 1U << 20U;
+    TestLog log(options);
+    append_numbered(log, 0, 5);
+    must(log->roll());
+    BatchBuilder inner;
+    inner.add(record("inside"));
+    const auto image = must(inner.finish(Offset(0), Compression::none)).bytes;
+    const auto base = log->log_end_offset().value();
+    append_numbered(log, 5, 8);
+    log.append("before" + std::string(reinterpret_cast<const char*>(image.data()), image.size()));
+    append_numbered(log, 8, 12);
+    log.kill();
+    auto bytes = read_bytes(log.segment(base));
+    const auto damaged = bytes.find("before");
+    REQUIRE(damaged != std::string::npos);
+    bytes[damaged] = static_cast<char>(bytes[damaged] ^ 1);
+    write_bytes(log.segment(base), bytes);
+    log.open();
+    CHECK(log->log_end_offset() == Offset(base + 8));
+    CHECK(log.gaps.size() == 1);
+    CHECK(log.values(base + 4) == numbered(8, 12));
+}
+
+TEST_CASE("log: a clean stop after a roll that found no space for the next segment") {
+    bool met = false;
+    for (int at = 0; at < 60 && !met; ++at) {
+        Faults faults;
+        FaultFileSystem files(faults);
+        TestLog log(small_segments(), &files);
+        append_numbered(log, 0, 2);
+        faults.error_number = ENOSPC;
+        faults.lasting = true;
+        faults.fail_at = faults.changes + at;
+        const auto rolled = log->roll();
+        faults.fail_at = -1;
+        met = !rolled && rolled.error().kind() == Errc::no_space && log->segments().all().back()->next_base();
+        if (!met) continue;
+        must(log->close());
+        log.kill();
+        log.open();
+        CHECK(log.values() == numbered(0, 2));
+    }
+    CHECK(met);
 }

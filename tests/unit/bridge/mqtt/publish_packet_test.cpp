@@ -3,7 +3,7 @@
 #include <doctest/doctest.h>
 
 using namespace std::string_literals;
-using sluice::bridge::mqtt::decode_publish;
+using sluice::bridge::mqtt::message_of_packet;
 using sluice::bridge::mqtt::ProtocolVersion;
 
 namespace {
@@ -17,7 +17,7 @@ std::string packet(char first, const std::string& rest) {
 }  // namespace
 
 TEST_CASE("publish packet: 3.1.1, QoS 2 with a packet identifier") {
-    const auto decoded = decode_publish(packet('\x34', "\0\3a/b\x12\x34payload"s), ProtocolVersion::v3_1_1);
+    const auto decoded = message_of_packet(packet('\x34', "\0\3a/b\x12\x34payload"s), ProtocolVersion::v3_1_1);
     REQUIRE(decoded);
     CHECK(decoded->message.topic == "a/b");
     CHECK(decoded->message.payload == "payload");
@@ -27,7 +27,7 @@ TEST_CASE("publish packet: 3.1.1, QoS 2 with a packet identifier") {
 }
 
 TEST_CASE("publish packet: QoS 0 has no packet identifier, and a payload may be empty") {
-    const auto decoded = decode_publish(packet('\x31', "\0\1t"s), ProtocolVersion::v3_1_1);
+    const auto decoded = message_of_packet(packet('\x31', "\0\1t"s), ProtocolVersion::v3_1_1);
     REQUIRE(decoded);
     CHECK(decoded->message.retain);
     CHECK(decoded->message.payload.empty());
@@ -44,7 +44,7 @@ TEST_CASE("publish packet: MQTT 5 properties are read, and those that are of no 
         "\x0b\x81\x01"s         // subscription identifier, two bytes
         "\x26\0\x01k\0\x02v1"s  // user property
         "\x26\0\x01k\0\x02v2"s;
-    const auto decoded = decode_publish(
+    const auto decoded = message_of_packet(
         packet('\x34', "\0\1t\0\7"s + static_cast<char>(properties.size()) + properties + "x"), ProtocolVersion::v5);
     REQUIRE(decoded);
     CHECK(decoded->message.payload == "x");
@@ -60,24 +60,24 @@ TEST_CASE("publish packet: a remaining length of several bytes") {
     const std::string rest = "\0\1t\0\7"s + payload;
     const std::string bytes =
         "\x34"s + static_cast<char>(rest.size() % 128 | 0x80) + static_cast<char>(rest.size() / 128) + rest;
-    const auto decoded = decode_publish(bytes, ProtocolVersion::v3_1_1);
+    const auto decoded = message_of_packet(bytes, ProtocolVersion::v3_1_1);
     REQUIRE(decoded);
     CHECK(decoded->message.payload == payload);
 }
 
 TEST_CASE("publish packet: every cut of a good packet is malformed, and none reads beyond it") {
     const std::string good = packet('\x34', "\0\3a/b\0\7"s + "\x0b"s + "\x26\0\1k\0\1v\x03\0\1j"s + "payload");
-    REQUIRE(decode_publish(good, ProtocolVersion::v5));
+    REQUIRE(message_of_packet(good, ProtocolVersion::v5));
     for (std::size_t size = 0; size < good.size(); ++size) {
-        CHECK_FALSE(decode_publish(std::string(good.data(), size), ProtocolVersion::v5));
+        CHECK_FALSE(message_of_packet(std::string(good.data(), size), ProtocolVersion::v5));
     }
 }
 
 TEST_CASE("publish packet: malformed ones") {
-    CHECK_FALSE(decode_publish(packet('\x40', "\0\1t\0\7"s), ProtocolVersion::v3_1_1));        // a PUBACK
-    CHECK_FALSE(decode_publish(packet('\x36', "\0\1t\0\7"s), ProtocolVersion::v3_1_1));        // QoS 3
-    CHECK_FALSE(decode_publish("\x34\xff\xff\xff\xff\x01"s, ProtocolVersion::v3_1_1));         // length of five bytes
-    CHECK_FALSE(decode_publish(packet('\x34', "\0\x09t"s), ProtocolVersion::v3_1_1));          // topic beyond the end
-    CHECK_FALSE(decode_publish(packet('\x34', "\0\1t\0\7\x02\x26\0"s), ProtocolVersion::v5));  // property cut
-    CHECK_FALSE(decode_publish(packet('\x34', "\0\1t\0\7\x02\x7f\0"s), ProtocolVersion::v5));  // unknown property
+    CHECK_FALSE(message_of_packet(packet('\x40', "\0\1t\0\7"s), ProtocolVersion::v3_1_1));  // a PUBACK
+    CHECK_FALSE(message_of_packet(packet('\x36', "\0\1t\0\7"s), ProtocolVersion::v3_1_1));  // QoS 3
+    CHECK_FALSE(message_of_packet("\x34\xff\xff\xff\xff\x01"s, ProtocolVersion::v3_1_1));   // length of five bytes
+    CHECK_FALSE(message_of_packet(packet('\x34', "\0\x09t"s), ProtocolVersion::v3_1_1));    // topic beyond the end
+    CHECK_FALSE(message_of_packet(packet('\x34', "\0\1t\0\7\x02\x26\0"s), ProtocolVersion::v5));  // property cut
+    CHECK_FALSE(message_of_packet(packet('\x34', "\0\1t\0\7\x02\x7f\0"s), ProtocolVersion::v5));  // unknown property
 }

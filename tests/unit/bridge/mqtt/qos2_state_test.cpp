@@ -8,6 +8,7 @@
 #include <doctest/doctest.h>
 
 #include <filesystem>
+#include <future>
 #include <random>
 #include <set>
 
@@ -233,4 +234,72 @@ TEST_CASE("ingest: a message that no log can take is reported and lost, not retr
     CHECK(receiver.values("a") == Values{"after"});
     CHECK(receiver.ingest->counters().refused == 1);
     CHECK(reports == 1);
+}
+
+// A server's clients have many messages on the way at a time: each is accepted when its log is durable, in any order.
+TEST_CASE("qos 2: many accepts and releases at a time, and kills between them: exactly once into the log") {
+    for (unsigned seed = 0; seed < 10; ++seed) {
+        CAPTURE(seed);
+        const test::TempDir dir;
+        std::mt19937 random(seed);
+        auto data = dir / "data";
+        auto receiver = std::make_unique<Receiver>(data);
+        struct Outgoing {
+            std::string client;
+            std::uint16_t id;
+            int number;
+            bool received;
+        };
+        std::vector<Outgoing> window;
+        int next = 0;
+        for (int copies = 0; next < 200 || !window.empty();) {
+            while (next < 200 && window.size() < 12) {
+                const std::string client = "client " + std::to_string(next % 3);
+                std::uint16_t id = 1;
+                while (std::any_of(window.begin(), window.end(),
+                                   [&](const auto& m) { return m.client == client && m.id == id; })) {
+                    ++id;
+                }
+                window.push_back({client, id, next++, false});
+            }
+            std::vector<std::pair<std::size_t, std::future<bool>>> answers;
+            for (std::size_t i = 0; i < window.size(); ++i) {
+                if (random() % 3 == 0) continue;
+                auto answer = std::make_shared<std::promise<bool>>();
+                answers.emplace_back(i, answer->get_future());
+                const auto done = [answer](const auto& result) { answer->set_value(result.has_value()); };
+                const auto& m = window[i];
+                if (m.received) {
+                    receiver->ingest->release(m.client, m.id, done);
+                    continue;
+                }
+                bridge::Message message;
+                message.topic = m.number % 2 == 0 ? "a" : "b";
+                message.payload = std::to_string(m.number);
+                message.qos = 2;
+                CHECK(receiver->ingest->try_accept(m.client, message, m.id, done) != Ingest::Taken::full);
+            }
+            std::set<std::size_t> over;
+            for (auto& [i, answer] : answers) {
+                const bool heard = answer.get() && random() % 5 != 0;  // else the connection broke before
+                if (!heard) continue;
+                if (window[i].received) over.insert(i);
+                window[i].received = true;
+            }
+            for (auto i = over.rbegin(); i != over.rend(); ++i)
+                window.erase(window.begin() + static_cast<std::ptrdiff_t>(*i));
+            if (random() % 8 != 0) continue;
+            data = killed_copy(data, dir, copies++);
+            receiver = std::make_unique<Receiver>(data);
+        }
+        std::multiset<std::string> arrived;
+        for (const auto* stream : {"a", "b"}) {
+            for (const auto& value : receiver->values(stream)) arrived.insert(value);
+        }
+        CHECK(arrived.size() == 200);
+        CHECK(std::set<std::string>(arrived.begin(), arrived.end()).size() == 200);
+        for (const auto* client : {"client 0", "client 1", "client 2"}) {
+            CHECK(receiver->ingest->unreleased(client).empty());
+        }
+    }
 }

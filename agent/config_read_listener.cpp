@@ -1,0 +1,79 @@
+#include "agent/config_names.hpp"
+#include "agent/config_read.hpp"
+#include "bridge/mqtt/endpoint.hpp"
+
+#include <algorithm>
+
+namespace sluice::agent {
+
+namespace {
+
+using std::chrono_literals::operator""h;
+using std::chrono_literals::operator""s;
+
+void read_bind(ConfigSection& section, bridge::mqtt::ListenerOptions& listener) {
+    for (const auto* value : section.strings("bind")) {
+        const auto& text = *value->get_if<std::string>();
+        if (bridge::mqtt::parse_endpoint(text)) {
+            listener.bind.push_back(text);
+            continue;
+        }
+        section.context().diagnostics.error(
+            value->place, "listener.mqtt.bind: " + in_quotes(text) + " is not an address to listen on",
+            bridge::mqtt::kEndpointForm);
+    }
+    if (section.is_there() && !section.has("bind")) section.missing("bind", "such as bind = [\"127.0.0.1:1883\"]");
+}
+
+void read_local_only(ConfigSection& section, bridge::mqtt::BrokerOptions& broker) {
+    for (const auto* value : section.strings("local_only")) {
+        const auto& text = *value->get_if<std::string>();
+        if (const auto filter = subscribed_filter(text); !filter) {
+            section.context().diagnostics.error(value->place, "listener.mqtt.local_only: " + filter.error().message());
+            continue;
+        }
+        broker.local_only.push_back(text);
+    }
+}
+
+/// Read here for their faults alone; the agent reads them again when it starts.
+void check_access(ConfigSection& section, const bridge::mqtt::AccessOptions& access) {
+    for (const auto* key : {"password_file", "acl"}) {
+        auto one = access;
+        (*key == 'p' ? one.acl_file : one.password_file).reset();
+        if (!section.has(key)) continue;
+        if (const auto loaded = bridge::mqtt::Access::load(one); !loaded) section.error(key, loaded.error().message());
+    }
+}
+
+}  // namespace
+
+void read_listener(ConfigSection& top, Config& config) {
+    auto kinds = subsection(top, "listener");
+    auto section = subsection(kinds, "mqtt");
+    bridge::mqtt::ListenerOptions listener;
+    auto& broker = listener.broker;
+    read_bind(section, listener);
+    bool anonymous = false;
+    if (section.read("anonymous", anonymous)) listener.anonymous = anonymous;
+    section.read_path("password_file", listener.access.password_file);
+    section.read_path("acl", listener.access.acl_file);
+    check_access(section, listener.access);
+    section.read_integer<std::size_t>("max_connections", listener.connections_max, 1, 100'000);
+    section.read_size("max_packet_size", broker.packet_bytes_max, 1U << 10U, 16U << 20U);
+    section.read("max_keep_alive", broker.keep_alive_max, 1s, 65535s);
+    section.read_integer<std::uint16_t>("receive_maximum", broker.receive_maximum, 1, 65'535);
+    section.read_integer<std::uint16_t>("topic_alias_maximum", broker.topic_alias_maximum, 0, 65'535);
+    std::chrono::seconds expiry(broker.session_expiry_max);
+    section.read("session_expiry_max", expiry, 0s, 365 * 24h);
+    broker.session_expiry_max = static_cast<std::uint32_t>(expiry.count());
+    section.read_integer<std::size_t>("max_queued", broker.queued_max, 1, 1'000'000);
+    section.read_integer<std::size_t>("max_subscriptions", broker.subscriptions_max, 1, 100'000);
+    section.read("retain_available", broker.retain_available);
+    read_local_only(section, broker);
+    section.refuse_unknown();
+    if (section.is_there()) config.listener = std::move(listener);
+    kinds.refuse_unknown();
+}
+
+}  // namespace sluice::agent

@@ -1,0 +1,56 @@
+#include "agent/open_logs.hpp"
+
+#include "bridge/mqtt/qos2_state.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <vector>
+
+namespace sluice::agent {
+
+using storage::Offset;
+
+namespace {
+
+/// The agent's own notes: small, and only the newest state counts.
+storage::LogOptions inbound_options() {
+    storage::LogOptions options;
+    options.segment_bytes = 1U << 20U;
+    options.retention_bytes = 2U << 20U;
+    options.compression = storage::Compression::none;
+    options.counts_to_quota = false;
+    return options;
+}
+
+}  // namespace
+
+storage::Result<OpenLogs> open_logs(const Config& config, storage::FileSystem& files, const storage::Clock& clock,
+                                    const storage::GapReport& on_gap) {
+    OpenLogs open;
+    auto logs = storage::LogDir::open(files, clock, config.data_dir, on_gap, config.quota_bytes);
+    if (!logs) return logs.error();
+    open.logs = std::move(*logs);
+    auto catalog = storage::Catalog::open(config.data_dir + "/catalog.db");
+    if (!catalog) return catalog.error();
+    open.catalog = std::move(*catalog);
+    const auto cursors = open.catalog->cursors();
+    if (!cursors) return cursors.error();
+    auto inbound = open.logs->open_stream(bridge::mqtt::kInboundStream, inbound_options());
+    if (!inbound) return inbound.error();
+    for (const auto& [name, stream] : config.streams) {
+        const bool forwards = stream.forward && config.kafka;
+        const auto cursor_of = [&, &stream_name = name](const storage::LogId& id) -> std::optional<Offset> {
+            if (!forwards) return std::nullopt;
+            const auto found = std::find_if(cursors->begin(), cursors->end(), [&](const storage::Cursor& cursor) {
+                return cursor.stream == stream_name && cursor.log_id == id;
+            });
+            return found == cursors->end() ? Offset(0) : found->offset;
+        };
+        auto log = open.logs->open_stream(name, stream.log, cursor_of);
+        if (!log) return log.error();
+    }
+    for (auto* log : open.logs->streams()) log->hold_from(Offset(0));
+    return open;
+}
+
+}  // namespace sluice::agent

@@ -1,0 +1,148 @@
+// broker.hpp: the server behind all connections: sessions, subscriptions, retained messages, wills.
+//
+// A message of a client goes to the log (acceptor.hpp), unless its topic is local only, and to those who have
+// subscribed to it, whether the log has it durable yet or not. One thread, but for what the mailbox brings. Sources:
+// MQTT 5 sections 3 and 4; MQTT 3.1.1 where it differs.
+#pragma once
+
+#include "bridge/mqtt/acceptor.hpp"
+#include "bridge/mqtt/ack_mailbox.hpp"
+#include "bridge/mqtt/broker_options.hpp"
+#include "bridge/mqtt/connection.hpp"
+#include "bridge/mqtt/gatekeeper.hpp"
+#include "bridge/mqtt/retained.hpp"
+#include "bridge/mqtt/session.hpp"
+#include "bridge/mqtt/subscription_tree.hpp"
+#include "bridge/mqtt/topic_filter.hpp"
+#include "bridge/report.hpp"
+#include "storage/clock.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+namespace sluice::bridge::mqtt {
+
+/// Since the start, but for the first three. Read from any thread.
+struct BrokerCounters {
+    std::atomic<std::uint64_t> connections{0};
+    std::atomic<std::uint64_t> sessions{0};
+    std::atomic<std::uint64_t> subscriptions{0};
+    std::atomic<std::uint64_t> received{0};        ///< messages of clients
+    std::atomic<std::uint64_t> accepted{0};        ///< … kept, or local only
+    std::atomic<std::uint64_t> local_only{0};      ///< … that are passed on and not kept
+    std::atomic<std::uint64_t> sent{0};            ///< messages to subscribers
+    std::atomic<std::uint64_t> dropped{0};         ///< … that found a full queue, a client's limit, or expired
+    std::atomic<std::uint64_t> refused{0};         ///< CONNECTs
+    std::atomic<std::uint64_t> not_authorized{0};  ///< publishes and subscriptions
+    std::atomic<std::uint64_t> faults{0};          ///< connections that broke the protocol
+};
+
+class Broker {
+ public:
+    using TimePoint = Connection::TimePoint;
+
+    /// @param wake  called from any thread: drain() shall be called on this one
+    Broker(BrokerOptions options, Acceptor& acceptor, Gatekeeper& gatekeeper, const storage::Clock& clock,
+           Report report, std::function<void()> wake);
+    ~Broker();
+    Broker(const Broker&) = delete;
+    Broker& operator=(const Broker&) = delete;
+
+    /// Takes what has become durable, and goes on.
+    void drain();
+    /// Keep-alives, expiries, wills. Call it a few times a second.
+    void tick(TimePoint now);
+    /// Says goodbye to all clients.
+    void shut_down();
+    [[nodiscard]] const BrokerCounters& counters() const { return counters_; }
+
+    // For connections.
+    [[nodiscard]] const BrokerOptions& options() const { return options_; }
+    [[nodiscard]] Acceptor& acceptor() { return acceptor_; }
+    [[nodiscard]] Gatekeeper& gatekeeper() { return gatekeeper_; }
+    [[nodiscard]] AckMailbox& mailbox() { return mailbox_; }
+    [[nodiscard]] BrokerCounters& counting() { return counters_; }
+    [[nodiscard]] storage::Timestamp wall_now() const { return clock_.now(); }
+    [[nodiscard]] TimePoint now() const { return now_; }
+    void add(Connection& connection);
+    void remove(Connection& connection);
+    [[nodiscard]] std::string new_client_id();
+
+    struct Attached {
+        Session* session = nullptr;  ///< nullptr: there are too many
+        bool present = false;        ///< it was there before
+    };
+    /// Takes the session of this client identifier over, or makes one.
+    /// @param will  replaces what the session had
+    [[nodiscard]] Attached attach(Connection& connection, bool clean_start, std::uint32_t expiry_interval,
+                                  MessagePtr will, std::uint32_t will_delay);
+    /// The connection of the session has ended.
+    void detach(Session& session, bool with_will);
+    struct Subscribed {
+        ReasonCode reason;  ///< for SUBACK
+        bool is_new = false;
+        [[nodiscard]] bool is_granted() const { return static_cast<unsigned>(reason) <= 2; }
+    };
+    [[nodiscard]] Subscribed subscribe(Session& session, const Identity& identity, const Subscription& subscription,
+                                       std::optional<std::uint32_t> identifier);
+    void send_retained(Session& session, const Subscription& subscription, std::optional<std::uint32_t> identifier);
+    [[nodiscard]] bool unsubscribe(Session& session, std::string_view filter);
+    [[nodiscard]] bool is_local_only(std::string_view topic) const;
+    /// Keeps a retained message and hands the message to those who have subscribed.
+    void publish(const MessagePtr& message, const Session* publisher);
+    /// The connection has messages that wait for room in the log.
+    void wait_for_room(Connection& connection) { waiting_.insert(&connection); }
+    /// A line for people, of which there are not more than a few a second.
+    void tell(const Connection& connection, std::string_view what);
+
+ private:
+    struct Live {
+        std::unique_ptr<Session> session;
+        Connection* connection = nullptr;
+        Identity identity;
+        std::optional<TimePoint> ends_at;  // without a connection
+        MessagePtr will;
+        std::uint32_t will_delay = 0;
+        std::optional<TimePoint> will_at;
+    };
+    void end_session(const std::string& client_id);
+    void send_will(Live& live);
+    void deliver(Live& live, Outgoing outgoing);
+    void publish_statistics();
+
+    const BrokerOptions options_;
+    Acceptor& acceptor_;
+    Gatekeeper& gatekeeper_;
+    const storage::Clock& clock_;
+    const Report report_;
+    AckMailbox mailbox_;
+    std::vector<PendingAck*> arrived_;
+    std::vector<TopicFilter> local_only_;
+    std::unordered_map<std::string, Live> sessions_;
+    std::unordered_map<SubscriberId, Live*> by_id_;
+    std::unordered_set<Connection*> connections_;
+    std::unordered_set<Connection*> waiting_;  // for room
+    SubscriptionTree tree_;
+    RetainedMessages retained_;
+    BrokerCounters counters_;
+    TimePoint now_;
+    const TimePoint started_;
+    TimePoint next_statistics_;
+    SubscriberId last_id_ = 0;
+    std::uint64_t last_name_ = 0;
+    int lines_left_ = 0;
+    std::uint64_t lines_left_out_ = 0;
+    TimePoint next_lines_;
+};
+
+}  // namespace sluice::bridge::mqtt

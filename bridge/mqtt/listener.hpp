@@ -1,0 +1,66 @@
+// listener.hpp: the agent's own MQTT server on the network: sockets, TLS, and the `net` thread that serves them all.
+//
+// Why: a device's PUBACK means that its message is on the gateway's disk. Thousands of messages of many connections
+// share a sync (storage/group_commit.hpp); the broker behind it is bridge/mqtt/broker.hpp.
+#pragma once
+
+#include "bridge/mqtt/acceptor.hpp"
+#include "bridge/mqtt/access.hpp"
+#include "bridge/mqtt/broker_options.hpp"
+#include "bridge/mqtt/gatekeeper.hpp"
+#include "bridge/report.hpp"
+#include "storage/clock.hpp"
+#include "storage/result.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace sluice::bridge::mqtt {
+
+struct ListenerOptions {
+    std::vector<std::string> bind{};  ///< "ADDRESS:PORT", "[ADDRESS]:PORT", "unix:PATH"
+    std::optional<bool> anonymous{};  ///< nullopt: from this machine only
+    AccessOptions access{};
+    std::size_t connections_max = 1000;  ///< more are closed at once
+    BrokerOptions broker{};
+};
+
+class Listener {
+ public:
+    struct Status {
+        std::uint64_t connections = 0;
+        std::uint64_t received = 0;  ///< messages of clients, since the start
+        std::uint64_t accepted = 0;  ///< … that are durable, or local only
+        std::uint64_t local_only = 0;
+        std::uint64_t sent = 0;
+        std::uint64_t dropped = 0;
+    };
+
+    /// Binds, and serves from then on.
+    /// @return an error that names the address
+    [[nodiscard]] static storage::Result<std::unique_ptr<Listener>> start(ListenerOptions options, Acceptor& acceptor,
+                                                                          const storage::Clock& clock, Report report);
+    ~Listener();
+    Listener(const Listener&) = delete;
+    Listener& operator=(const Listener&) = delete;
+
+    /// Takes nothing new, says goodbye to all clients, and ends the thread. What is on its way into the log may still
+    /// complete: the object must outlive GroupCommit::stop().
+    void stop(std::chrono::steady_clock::time_point deadline);
+    /// Thread-safe.
+    [[nodiscard]] Status status() const;
+    /// The TCP port of the first address, for tests that bind to port 0.
+    [[nodiscard]] std::uint16_t port() const;
+
+ private:
+    class Impl;
+    explicit Listener(std::unique_ptr<Impl> impl);
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace sluice::bridge::mqtt

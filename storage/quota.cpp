@@ -1,0 +1,114 @@
+#include "storage/quota.hpp"
+
+#include "storage/compaction.hpp"
+#include "storage/retention.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace sluice::storage {
+
+namespace {
+
+constexpr const char* kDropOldest = "no space: the oldest segment was dropped (on_full = \"drop_oldest\")";
+constexpr const char* kThinLast = "no space: thinned to less than one record a day, the oldest segment was dropped";
+
+bool may_give_way(const Log& log) {
+    const auto policy = log.options().on_full;
+    return policy == OnFull::drop_oldest || policy == OnFull::thin || policy == OnFull::compact;
+}
+
+bool has_data_in_active(const Log& log) {
+    const auto segments = log.segments().all();
+    return segments.back()->end_position() > FilePosition(0);
+}
+
+}  // namespace
+
+Quota::Quota(FileSystem& files, const Clock& clock, std::function<void(Log&)> roll)
+    : files_(files), clock_(clock), roll_(std::move(roll)) {}
+
+Result<Quota::Room> Quota::make_room(std::vector<Log*> logs, const Log& wanting, const Pace& pace) {
+    std::stable_sort(logs.begin(), logs.end(), [](const Log* a, const Log* b) {
+        return std::pair(a->options().priority, b->size_bytes()) < std::pair(b->options().priority, a->size_bytes());
+    });
+    const auto spares = drop_spares(logs);
+    if (!spares) return spares.error();
+    if (*spares) return Room::made;
+    auto room = give_up(logs, wanting, pace);
+    if (!room) return room;
+    // What was deleted may be kept as a spare file.
+    if (const auto again = drop_spares(logs); !again) return again.error();
+    return room;
+}
+
+Result<Quota::Room> Quota::give_up(const std::vector<Log*>& logs, const Log& wanting, const Pace& pace) {
+    const auto finished = delete_finished_of(logs);
+    if (!finished) return finished.error();
+    if (*finished) return Room::made;
+    for (auto* log : logs) {
+        if (log->options().priority > wanting.options().priority) break;
+        const auto given = give_way(*log, pace);
+        if (!given) return given.error();
+        if (*given) return Room::made;
+    }
+    return roll_some(logs, wanting) ? Room::rolling : Room::none;
+}
+
+Result<bool> Quota::drop_spares(const std::vector<Log*>& logs) {
+    bool any = false;
+    for (auto* log : logs) {
+        auto dropped = log->drop_spare();
+        if (!dropped) return dropped;
+        any |= *dropped;
+    }
+    return any;
+}
+
+Result<bool> Quota::delete_finished_of(const std::vector<Log*>& logs) {
+    for (auto* log : logs) {
+        auto deleted = delete_finished(files_, *log);
+        if (!deleted || *deleted) return deleted;
+    }
+    return false;
+}
+
+Result<bool> Quota::give_way(Log& log, const Pace& pace) {
+    switch (log.options().on_full) {
+        case OnFull::block:
+        case OnFull::drop_newest:
+            return false;
+        case OnFull::drop_oldest:
+            return delete_oldest(files_, log, kDropOldest);
+        case OnFull::compact: {
+            const auto compacted = compact(files_, log, clock_, {.room_is_needed = true}, pace);
+            if (!compacted) return compacted.error();
+            return compacted->bytes_freed > 0;
+        }
+        case OnFull::thin: {
+            auto freed = thin(files_, log, thinning_[&log], pace);
+            // A disk that is full to the last byte has no room for the thinned copy either.
+            if (!freed && freed.error().kind() == Errc::no_space) return delete_oldest(files_, log, kDropOldest);
+            if (!freed) return freed.error();
+            if (*freed > 0) return true;
+            return delete_oldest(files_, log, kThinLast);
+        }
+    }
+    return false;
+}
+
+/// What is in an active segment can't be given up; closed it can.
+bool Quota::roll_some(const std::vector<Log*>& logs, const Log& wanting) {
+    bool any = false;
+    for (auto* log : logs) {
+        const bool finished =
+            log->finished() && *log->finished() >= log->high_watermark() && !log->options().compacts();
+        const bool lower = log->options().priority <= wanting.options().priority;
+        if (!has_data_in_active(*log) || !(finished || (lower && may_give_way(*log)))) continue;
+        roll_(*log);
+        any = true;
+    }
+    return any;
+}
+
+}  // namespace sluice::storage

@@ -1,0 +1,48 @@
+// quota.hpp: makes room on the disk when it is used up, giving up as little as the streams' settings allow.
+//
+// In this order, and only until there is room: spare files go; what was forwarded goes, of any stream; then the streams
+// give way by priority, the lowest first, each as its on_full says. No stream gives way to one of a lower priority.
+// On the clean thread.
+#pragma once
+
+#include "storage/clock.hpp"
+#include "storage/log.hpp"
+#include "storage/result.hpp"
+#include "storage/segment_rewriter.hpp"
+#include "storage/thinning.hpp"
+
+#include <functional>
+#include <map>
+#include <vector>
+
+namespace sluice::storage {
+
+class Quota {
+ public:
+    enum class Room {
+        made,     ///< try again
+        rolling,  ///< nothing closed was left to give up: segments are being closed, ask again then
+        none,     ///< no stream may give way: acknowledgements have to wait
+    };
+
+    /// @param roll  closes the log's active segment, on the log thread, some time later
+    Quota(FileSystem& files, const Clock& clock, std::function<void(Log&)> roll);
+
+    /// Makes some room, for `wanting` to append.
+    /// @return as rewrite_segments()
+    [[nodiscard]] Result<Room> make_room(std::vector<Log*> logs, const Log& wanting, const Pace& pace);
+
+ private:
+    [[nodiscard]] Result<Room> give_up(const std::vector<Log*>& logs, const Log& wanting, const Pace& pace);
+    [[nodiscard]] static Result<bool> drop_spares(const std::vector<Log*>& logs);
+    [[nodiscard]] Result<bool> delete_finished_of(const std::vector<Log*>& logs);
+    [[nodiscard]] Result<bool> give_way(Log& log, const Pace& pace);
+    [[nodiscard]] bool roll_some(const std::vector<Log*>& logs, const Log& wanting);
+
+    FileSystem& files_;
+    const Clock& clock_;
+    const std::function<void(Log&)> roll_;
+    std::map<const Log*, ThinningState> thinning_;
+};
+
+}  // namespace sluice::storage

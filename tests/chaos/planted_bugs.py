@@ -1,0 +1,192 @@
+#!/usr/bin/env python3
+"""Shows that the simulation finds bugs: builds the log with one bug at a time, and expects log_sim to fail.
+
+    planted_bugs.py BUILD_DIR [--seeds N] [--only NAME]
+
+Each bug is a piece of the source and what takes its place. A piece that is not found fails too: then the source has
+moved on, and the bug has to be planted anew. BUILD_DIR is a configured build; nothing in it or in the source changes.
+"""
+import argparse
+import json
+import pathlib
+import shlex
+import subprocess
+import sys
+import tempfile
+
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
+
+# name: file, piece, what takes its place, what goes wrong
+BUGS = {
+    "skip-the-sync": (
+        "storage/segment_writer.cpp",
+        "    if (auto done = file_->sync_data(); !done) return done;\n    if (segment_->end_position().value() - index",
+        "    if (segment_->end_position().value() - index",
+        "a commit doesn't sync"),
+    "acknowledge-before-the-sync": (
+        "storage/log.cpp",
+        "        if (auto done = writer_->sync(); !done) {",
+        "        high_watermark_.store(end_.load(), std::memory_order_release);\n        static_cast<void>(writer_->sync());\n"
+        "        if (Result<void> done; !done) {",
+        "a commit succeeds whatever its sync says"),
+    "forget-the-new-segment": (
+        "storage/segment_writer.cpp",
+        "    if (auto done = files.sync_directory(*directory); !done) return done.error();\n"
+        "    auto segment = std::make_shared<Segment>(files, std::move(directory), SegmentIndex(base_offset)",
+        "    auto segment = std::make_shared<Segment>(files, std::move(directory), SegmentIndex(base_offset)",
+        "the directory entry of a new segment isn't synced"),
+    "forget-the-reopened-segment": (
+        "storage/segment_writer.cpp",
+        "    if (auto done = files.sync_directory(*directory); !done) return done.error();\n"
+        "    auto segment = std::make_shared<Segment>(files, std::move(directory), std::move(scan.index)",
+        "    auto segment = std::make_shared<Segment>(files, std::move(directory), std::move(scan.index)",
+        "nor that of a segment that a killed process had made"),
+    "forget-the-deletions": (
+        "storage/recovery.cpp",
+        "    if (auto done = files.sync_directory(directory); !done) return done;\n    auto done = files.rename(",
+        "    auto done = files.rename(",
+        "the merged segment gets its name before its sources are gone for good"),
+    "forget-the-swap": (
+        "storage/segment_rewriter.cpp",
+        "        if (auto done = files_.sync_directory(directory); !done) return done;\n        const auto alone",
+        "        const auto alone",
+        "sources are deleted before the swap file is there for good"),
+    "skip-the-sync-of-the-cleaner": (
+        "storage/segment_rewriter.cpp",
+        "        return file_->sync_data();\n    }\n\n private:",
+        "        return {};\n    }\n\n private:",
+        "the rewritten segment isn't synced before it replaces its sources"),
+    "off-by-one-in-compaction": (
+        "storage/compaction.cpp",
+        "base_ + static_cast<std::int64_t>(*relative) > record.offset;",
+        "base_ + static_cast<std::int64_t>(*relative) + 1 > record.offset;",
+        "the latest record of a key counts as superseded by itself"),
+    "off-by-one-at-the-end-of-the-table": (
+        "storage/compaction.cpp",
+        "        if (record.key && !table_.put(*record.key, static_cast<std::uint32_t>(relative))) return false;\n"
+        "        end_ = record.offset + 1;",
+        "        if (record.key && table_.size() > 5 && !table_.find(*record.key)) return false;\n"
+        "        end_ = record.offset + 2;\n"
+        "        if (record.key && !table_.put(*record.key, static_cast<std::uint32_t>(relative))) return false;",
+        "a pass that ends early claims a record that it has not noted"),
+    "compact-what-is-not-accepted": (
+        "storage/log.cpp",
+        "    while (!segments.empty() && segments.back()->next_base().value_or(limit + 1) > limit) segments.pop_back();\n",
+        "    static_cast<void>(limit);\n",
+        "the cleaner works on segments with records that no commit has accepted"),
+    "tombstones-go-at-once": (
+        "storage/compaction.cpp",
+        "        if (!horizon) return Verdict::keep_until_horizon;",
+        "        if (!horizon) return Verdict::leave_out;",
+        "a tombstone is dropped by the first pass that meets it"),
+    "trust-the-torn-tail": (
+        "storage/batch_scan.cpp",
+        "    if (*whole != bytes.size() || !batch_crc_matches(bytes)) return std::optional<BatchHeader>();\n",
+        "    if (*whole != bytes.size()) return std::optional<BatchHeader>();\n",
+        "recovery takes a batch of which a part was never written"),
+    "reuse-offsets": (
+        "storage/log.cpp",
+        "        if (auto done = failing(reserve_.cover(batch->header.next_offset())); !done) return done.error();\n",
+        "",
+        "offsets that were only in memory are handed out again"),
+    "trust-the-base-offset": (
+        "storage/record_batch.cpp",
+        '    if (!offset_is_intact(at, header.base_offset)) return Error(Errc::corrupt, "base offset is damaged");\n',
+        "",
+        "a flipped bit in a base offset moves records"),
+    "write-over-what-is-read": (
+        "storage/spare_segment.cpp",
+        "    if (!file || !(*file)->is_open_only_here()) return remove_file(path_, bytes);\n",
+        "    if (!file) return remove_file(path_, bytes);\n",
+        "a file that somebody still reads becomes the next segment"),
+    "believe-what-a-segment-left": (
+        "storage/batch_scan.cpp",
+        "    if (!header || header->base_offset < at_least || header->size_bytes > end - at) {",
+        "    if (!header || header->size_bytes > end - at) {",
+        "recovery takes the batches of a deleted segment for those of the one that has its file now"),
+    "give-lost-offsets-again": (
+        "storage/log.cpp",
+        "    const auto end = std::max(found_end, *durable_end);",
+        "    const auto end = next_offset;",
+        "what the recovery point says is not believed"),
+    "believe-a-short-read": (
+        "storage/file_system.cpp",
+        "        done += *got;\n    }\n    return done;",
+        "        done += *got;\n        break;\n    }\n    return done;",
+        "a read that the system cut short is taken for the end of the file"),
+    "jump-over-what-was-merged": (
+        "storage/log_reader.cpp",
+        "            position_ = std::max(position_, *next_base);\n            leave_segment();\n            return position_ < limit;",
+        "            const bool merged = log_.segments().find(*next_base)->base_offset() != *next_base;\n"
+        "            const auto after = merged ? log_.segments().first_base_after(*next_base) : next_base;\n"
+        "            position_ = std::max(position_, after.value_or(*next_base));\n            leave_segment();\n"
+        "            return position_ < limit;",
+        "a reader goes on behind a merged segment that it has read only the beginning of"),
+}
+
+
+def commands_of(build, wanted):
+    for entry in json.loads((build / "compile_commands.json").read_text()):
+        if pathlib.Path(entry["file"]) == SOURCE / wanted:
+            return entry
+    raise SystemExit(f"{wanted} is not built in {build}")
+
+
+def link(build, objects, output):
+    """log_sim again, with these objects in front of the libraries that hold the good ones."""
+    parts = [build / "tests/libsluice_test_support.a", build / "libsluice_storage.a"]
+    for source in ("tests/chaos/log_sim.cpp", "tests/chaos/log_model.cpp"):
+        entry = commands_of(build, source)
+        arguments = shlex.split(entry["command"])
+        objects.append(pathlib.Path(entry["directory"]) / arguments[arguments.index("-o") + 1])
+    flags = [a for a in shlex.split(commands_of(build, "storage/log.cpp")["command"]) if a.startswith("-fsanitize")]
+    libraries = ["-lsqlite3", "-lzstd", "-llz4", "-lz", "-lxxhash", "-lsnappy", "-lisal", "-lpthread"]
+    subprocess.run(["c++", *flags, *map(str, objects), *map(str, parts), *libraries, "-o", str(output)], check=True)
+
+
+def first_failure(command):
+    """The first seed that fails, or what ended the program; None where all pass."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
+        line = program.stdout.readline().strip()
+        program.kill()
+        errors = program.stderr.read().strip().replace("\n", ", ")
+    return errors or (line if line.startswith("seed") else None)
+
+
+def finds(build, scratch, name, seeds):
+    file, piece, instead, _ = BUGS[name]
+    text = (SOURCE / file).read_text()
+    if text.count(piece) != 1:
+        print(f"{name}: {file} has the piece {text.count(piece)} times, not once: plant it anew")
+        return False
+    mutant = scratch / pathlib.Path(file).name
+    mutant.write_text(text.replace(piece, instead))
+    entry = commands_of(build, file)
+    arguments = [a for a in shlex.split(entry["command"]) if not a.endswith("ccache")]
+    for option, value in (("-o", scratch / f"{name}.o"), ("-c", mutant), ("-MF", scratch / "d"), ("-MT", "d")):
+        if option in arguments:
+            arguments[arguments.index(option) + 1] = str(value)
+    arguments = [a for a in arguments if a != "-Werror"] + ["-w"]
+    subprocess.run(arguments, cwd=entry["directory"], check=True)
+    program = scratch / name
+    link(build, [scratch / f"{name}.o"], program)
+    said = first_failure([str(program), "--seeds", str(seeds)])
+    print(f"{name}: {'found: ' + said if said else 'NOT FOUND'}", flush=True)
+    return said is not None
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("build", type=pathlib.Path)
+    parser.add_argument("--seeds", type=int, default=8000)
+    parser.add_argument("--only")
+    arguments = parser.parse_args()
+    names = [arguments.only] if arguments.only else list(BUGS)
+    with tempfile.TemporaryDirectory() as scratch:
+        found = [finds(arguments.build.resolve(), pathlib.Path(scratch), name, arguments.seeds) for name in names]
+    print(f"{sum(found)} passed, {len(found) - sum(found)} failed")
+    sys.exit(0 if all(found) else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The cases, one file a topic. A name is a sentence."""

@@ -1,0 +1,191 @@
+// The server without sockets and without a log: what only a slow or full log can show. The rest of MQTT is shown by
+// tests/conformance against the running agent.
+#include "bridge/mqtt/broker.hpp"
+
+#include "tests/support/log_builder.hpp"
+
+#include <doctest/doctest.h>
+
+#include <deque>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+using namespace sluice;
+using namespace sluice::bridge::mqtt;
+
+namespace {
+
+using namespace std::string_literals;
+
+/// Keeps messages when a test says so.
+class SlowLog final : public Acceptor {
+ public:
+    Taken try_accept(const std::string& /*source*/, const bridge::Message& message,
+                     std::optional<std::uint16_t> /*packet_id*/, storage::Completion done) override {
+        if (full) return Taken::full;
+        taken.push_back(message.payload);
+        waiting.push_back(std::move(done));
+        return Taken::fresh;
+    }
+    bool release(const std::string& /*source*/, std::uint16_t /*packet_id*/, storage::Completion done) override {
+        done(storage::Offset(0));
+        return true;
+    }
+    void release_all(const std::string& /*source*/, storage::Completion done) override { done(storage::Offset(0)); }
+
+    void keep(std::size_t number) { std::exchange(waiting[number], {})(storage::Offset(0)); }
+    void fail(std::size_t number) {
+        std::exchange(waiting[number], {})(storage::Error(storage::Errc::sync_failed, "the disk"));
+    }
+    /// Each append is answered once, at the latest when the log is closed.
+    void close() {
+        for (std::size_t i = 0; i < waiting.size(); ++i) {
+            if (waiting[i]) fail(i);
+        }
+    }
+
+    bool full = false;
+    std::vector<std::string> taken;
+    std::vector<storage::Completion> waiting;
+};
+
+class OpenGate final : public Gatekeeper {
+ public:
+    void authenticate(Credentials /*credentials*/, std::function<void(Verdict)> done) override { done({}); }
+    [[nodiscard]] bool may_publish(const Identity& /*who*/, std::string_view /*topic*/) const override { return true; }
+    [[nodiscard]] bool may_subscribe(const Identity& /*who*/, std::string_view /*filter*/) const override {
+        return true;
+    }
+    [[nodiscard]] bool may_read(const Identity& /*who*/, std::string_view /*topic*/) const override { return true; }
+};
+
+std::string text(std::string_view value) {
+    return std::string{static_cast<char>(value.size() >> 8U), static_cast<char>(value.size() & 0xffU)}.append(value);
+}
+
+std::string packet(unsigned kind, const std::string& body) {
+    REQUIRE(body.size() < 128);
+    return std::string{static_cast<char>(kind), static_cast<char>(body.size())} + body;
+}
+
+std::string publish(unsigned qos, unsigned id, const std::string& payload) {
+    const auto packet_id = qos == 0 ? ""s : std::string{'\0', static_cast<char>(id)};
+    return packet(0x30U | qos << 1U, text("t") + packet_id + payload);
+}
+
+const std::string kPing = "\xc0\0"s;
+const std::string kPong = "\xd0\0"s;
+
+/// A client of MQTT 3.1.1 at a broker.
+class Client final : public Transport {
+ public:
+    Client(Broker& broker, const std::string& name) : connection(broker, *this, {"a test", {}, true}) {
+        send(packet(0x10, text("MQTT") + "\4\2\0\x3c"s + text(name)));
+        CHECK(received() == "\x20\2\0\0"s);
+    }
+    void wake() override {}
+    void send(const std::string& bytes) { CHECK(connection.take(bytes) == bytes.size()); }
+    std::string received() { return std::exchange(connection.out(), {}); }
+
+    Connection connection;
+};
+
+struct Fixture {
+    Fixture() = default;
+    Fixture(const Fixture&) = delete;
+    Fixture& operator=(const Fixture&) = delete;
+    ~Fixture() { log.close(); }
+
+    SlowLog log;
+    OpenGate gate;
+    test::TestClock clock;
+    Broker broker{{}, log, gate, clock, [](auto&&...) {}, [] {}};
+};
+
+std::string puback(int id) {
+    return "\x40\2\0"s + static_cast<char>(id);
+}
+
+}  // namespace
+
+TEST_CASE("listener: nothing is acknowledged before it is kept, and then in the order of arrival [MQTT-4.6.0-2]") {
+    Fixture f;
+    Client client(f.broker, "c");
+    client.send(publish(1, 1, "a") + publish(1, 2, "b") + publish(1, 3, "c"));
+    CHECK(client.received().empty());
+    f.log.keep(2);
+    f.log.keep(1);
+    f.broker.drain();
+    CHECK(client.received().empty());
+    f.log.keep(0);
+    f.broker.drain();
+    CHECK(client.received() == puback(1) + puback(2) + puback(3));
+}
+
+TEST_CASE("listener: what the log has not kept is never acknowledged, nor hides what it has") {
+    Fixture f;
+    Client client(f.broker, "c");
+    client.send(publish(1, 1, "a") + publish(1, 2, "b"));
+    f.log.fail(0);
+    f.log.keep(1);
+    f.broker.drain();
+    CHECK(client.received() == puback(2));
+}
+
+TEST_CASE("listener: pings are answered while acknowledgements wait") {
+    Fixture f;
+    Client client(f.broker, "c");
+    client.send(publish(1, 1, "a") + kPing);
+    CHECK(client.received() == kPong);
+}
+
+TEST_CASE("listener: while the log is full, messages wait in order, and beyond a bound nothing more is read") {
+    Fixture f;
+    Client client(f.broker, "c");
+    f.log.full = true;
+    int sent = 0;
+    while (client.connection.wants_input() && sent < 120) {
+        client.send(publish(1, static_cast<unsigned>(sent + 1), std::to_string(sent)));
+        ++sent;
+    }
+    CHECK(sent == 100);
+    CHECK(client.connection.take(kPing) == 0);  // it comes again when there is room
+    CHECK(f.log.taken.empty());
+    f.broker.tick(std::chrono::steady_clock::now() + std::chrono::hours(1));
+    CHECK_FALSE(client.connection.is_closing());  // its silence is our fault
+    f.log.full = false;
+    f.broker.drain();
+    CHECK(client.connection.wants_input());
+    REQUIRE(f.log.taken.size() == 100);
+    for (int i = 0; i < sent; ++i) CHECK(f.log.taken[static_cast<std::size_t>(i)] == std::to_string(i));
+}
+
+TEST_CASE("listener: a connection that ends before its messages are kept harms nobody") {
+    Fixture f;
+    {
+        Client client(f.broker, "c");
+        client.send(publish(1, 1, "a") + publish(2, 2, "b") + publish(0, 0, "c"));
+        f.log.keep(0);
+    }
+    f.log.keep(1);
+    f.log.keep(2);
+    f.broker.drain();
+    CHECK(f.broker.counters().accepted == 3);
+    CHECK(f.broker.counters().connections == 0);
+}
+
+TEST_CASE("listener: a client that trickles its CONNECT is not waited for") {
+    Fixture f;
+    struct Mute final : Transport {
+        void wake() override {}
+    } transport;
+    Connection connection(f.broker, transport, {"a test", {}, true});
+    const auto start = f.broker.now();
+    for (int i = 1; i <= 12; ++i) {
+        CHECK(connection.take("\x10") == 0);
+        f.broker.tick(start + std::chrono::seconds(i));
+    }
+    CHECK(connection.is_closing());
+}

@@ -1,0 +1,83 @@
+#include "storage/key_search.hpp"
+
+#include "storage/key_index.hpp"
+#include "storage/retention.hpp"
+#include "tests/support/log_builder.hpp"
+
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <string>
+
+using namespace sluice::storage;
+using namespace sluice::test;
+
+namespace {
+
+struct Rig {
+    Rig() {
+        LogOptions options;
+        options.segment_bytes = 1000;
+        options.compression = Compression::none;
+        options.tail_cache_bytes = 0;
+        log.options = options;
+        log.open();
+        for (int i = 0; i < 200; ++i) {
+            const auto key = i == 7 ? std::string("rare") : "key-" + std::to_string(i % 10);
+            must(log.append_only({record("value-" + std::to_string(i), key)}));
+            must(log->commit());
+        }
+    }
+    void index_segments() {
+        for (const auto& segment : log->segments().closed()) must(segment->repair_indexes());
+    }
+    std::string latest(const std::string& key) {
+        const auto found = must(find_latest(files, *log, key));
+        return found ? *found->record.value : "";
+    }
+    void check() {
+        CHECK(latest("key-3") == "value-193");
+        CHECK(latest("key-9") == "value-199");
+        CHECK(latest("rare") == "value-7");
+        CHECK(latest("never").empty());
+    }
+
+    TestLog log;
+    PosixFileSystem files;
+};
+
+}  // namespace
+
+TEST_CASE("key search: the latest record of a key, with and without key indexes") {
+    Rig rig;
+    rig.check();
+    rig.index_segments();
+    CHECK(std::filesystem::exists(rig.log.segment(0, kKeyIndexSuffix)));
+    rig.check();
+}
+
+TEST_CASE("key search: a damaged, cut or foreign key index hides nothing") {
+    Rig rig;
+    rig.index_segments();
+    const auto path = rig.log.segment(0, kKeyIndexSuffix);
+    const auto good = read_bytes(path);
+    auto flipped = good;
+    flipped[flipped.size() / 2] = static_cast<char>(flipped[flipped.size() / 2] ^ 4);
+    for (const auto& bad : {flipped, good.substr(0, good.size() - 12), good + std::string(12, '\0'), std::string()}) {
+        write_bytes(path, bad);
+        rig.check();
+    }
+}
+
+TEST_CASE("key index: has every key of its segment, and goes with it") {
+    Rig rig;
+    const auto segment = rig.log->segments().closed().front();
+    const auto index = must(KeyIndex::build(*segment));
+    REQUIRE(index.has_value());
+    CHECK(index->last_of("rare") == Offset(7));
+    CHECK_FALSE(index->last_of("never").has_value());
+    rig.index_segments();
+    rig.log->set_finished(*segment->next_base());
+    CHECK(must(delete_finished(rig.files, *rig.log)));
+    CHECK_FALSE(std::filesystem::exists(rig.log.segment(0, kKeyIndexSuffix)));
+}

@@ -1,0 +1,194 @@
+#include "storage/quota.hpp"
+
+#include "storage/group_commit.hpp"
+#include "storage/log_dir.hpp"
+#include "tests/support/log_builder.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <vector>
+
+using namespace sluice::storage;
+using namespace sluice::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+const auto kNeverGiveUp = [](std::size_t) { return true; };
+
+LogOptions small(OnFull on_full, int priority = 0) {
+    LogOptions options;
+    options.segment_bytes = 2000;
+    options.compression = Compression::none;
+    options.tail_cache_bytes = 0;
+    options.durability = Durability::flush;
+    options.on_full = on_full;
+    options.priority = priority;
+    return options;
+}
+
+/// Streams in one data directory, filled until its quota is used up.
+struct Gateway {
+    explicit Gateway(std::uint64_t quota_bytes)
+        : logs(must(LogDir::open(
+              files, clock, dir / "data", [this](const Gap& gap) { gaps.push_back(gap); }, quota_bytes))) {}
+
+    Log* stream(const std::string& name, const LogOptions& options) {
+        return must(logs->open_stream(name, options, [](const LogId&) { return Offset(0); }));
+    }
+    /// @return false where there was no space
+    bool append(Log& log, const std::string& key, int bytes = 100) {
+        BatchBuilder batch;
+        auto one = record(std::string(static_cast<std::size_t>(bytes), 'v'), key);
+        one.timestamp = clock.now();
+        batch.add(one);
+        const auto done = log.append(batch);
+        if (!done && done.error().kind() == Errc::no_space) return false;
+        must(done);
+        must(log.commit());
+        clock.advance(1s);
+        return true;
+    }
+    void fill(Log& log) {
+        while (append(log, "key-" + std::to_string(log.log_end_offset().value() % 4))) {
+        }
+    }
+    Quota::Room make_room(const Log& wanting) { return must(quota.make_room(logs->streams(), wanting, kNeverGiveUp)); }
+    [[nodiscard]] std::int64_t count(const Log& log) const {
+        std::int64_t found = 0;
+        LogReader reader(log, Offset(0));
+        while (auto batch = must(reader.next())) found += static_cast<std::int64_t>(batch->records().size());
+        return found;
+    }
+
+    TempDir dir;
+    TestClock clock;
+    PosixFileSystem files;
+    std::vector<Gap> gaps;
+    std::unique_ptr<LogDir> logs;
+    Quota quota{files, clock, [](Log& log) { must(log.roll()); }};
+};
+
+}  // namespace
+
+TEST_CASE("quota: what was forwarded goes first, and nothing is lost") {
+    Gateway gateway(400'000);
+    auto* log = gateway.stream("a", small(OnFull::drop_oldest));
+    gateway.fill(*log);
+    const auto end = log->log_end_offset();
+    log->set_finished(end + -5);
+    CHECK(gateway.make_room(*log) == Quota::Room::made);
+    CHECK(gateway.append(*log, "k"));
+    CHECK(log->log_start_offset() > Offset(0));
+    CHECK(gateway.gaps.empty());
+}
+
+TEST_CASE("quota: block gives up nothing; acknowledgements have to wait") {
+    Gateway gateway(400'000);
+    auto* log = gateway.stream("a", small(OnFull::block));
+    gateway.fill(*log);
+    const auto kept = gateway.count(*log);
+    CHECK(gateway.make_room(*log) == Quota::Room::none);
+    CHECK(gateway.count(*log) == kept);
+    CHECK(gateway.gaps.empty());
+}
+
+TEST_CASE("quota: drop_oldest gives up one segment at a time, and reports each") {
+    Gateway gateway(400'000);
+    auto* log = gateway.stream("a", small(OnFull::drop_oldest));
+    gateway.fill(*log);
+    const auto kept = gateway.count(*log);
+    CHECK(gateway.make_room(*log) == Quota::Room::made);
+    CHECK(gateway.append(*log, "k"));
+    REQUIRE(gateway.gaps.size() == 1);
+    CHECK(gateway.gaps[0].first == Offset(0));
+    CHECK(gateway.gaps[0].next == log->log_start_offset());
+    CHECK(gateway.gaps[0].count == kept + 1 - gateway.count(*log));
+}
+
+TEST_CASE("quota: a stream of lower priority gives way, one of higher priority does not") {
+    Gateway gateway(400'000);
+    auto* noise = gateway.stream("noise", small(OnFull::drop_oldest, -1));
+    auto* alarms = gateway.stream("alarms", small(OnFull::drop_oldest, 1));
+    for (int i = 0; i < 200; ++i) REQUIRE(gateway.append(*alarms, "k"));
+    gateway.fill(*noise);
+    CHECK(gateway.make_room(*alarms) == Quota::Room::made);
+    CHECK(noise->log_start_offset() > Offset(0));
+    CHECK(alarms->log_start_offset() == Offset(0));
+    while (gateway.make_room(*noise) == Quota::Room::made && !noise->segments().closed().empty()) {
+    }
+    CHECK(alarms->log_start_offset() == Offset(0));
+}
+
+TEST_CASE("quota: compact keeps the latest record of each key, and then waits") {
+    Gateway gateway(400'000);
+    auto* log = gateway.stream("a", small(OnFull::compact));
+    gateway.fill(*log);
+    CHECK(gateway.make_room(*log) == Quota::Room::made);
+    CHECK(gateway.append(*log, "k"));
+    CHECK(log->size_bytes() < 10'000);
+    CHECK(log->log_start_offset() == Offset(0));
+    std::int64_t reported = 0;
+    for (const auto& gap : gateway.gaps) reported += gap.count.value_or(0);
+    CHECK(reported + gateway.count(*log) == log->log_end_offset().value());
+}
+
+TEST_CASE("quota: thin leaves a curve of each key: one record for each interval, then for twice the interval") {
+    Gateway gateway(400'000);
+    auto options = small(OnFull::thin);
+    options.thin_interval = 10s;
+    auto* log = gateway.stream("a", options);
+    for (int rounds = 0; rounds < 8000; ++rounds) {
+        if (gateway.append(*log, "key-" + std::to_string(rounds % 4))) continue;
+        const auto room = gateway.make_room(*log);
+        REQUIRE(room != Quota::Room::none);
+    }
+    CHECK(log->log_start_offset() == Offset(0));
+    std::map<std::string, std::vector<Timestamp>> curves;
+    std::int64_t kept = 0;
+    LogReader reader(*log, Offset(0));
+    while (auto batch = must(reader.next())) {
+        for (const auto& each : batch->records()) {
+            curves[std::string(*each.key)].push_back(each.timestamp);
+            ++kept;
+        }
+    }
+    CHECK(curves.size() == 4);
+    const auto length = gateway.clock.now() - curves["key-0"].front();
+    for (const auto& [key, times] : curves) {
+        for (std::size_t i = 1; i < times.size(); ++i) CHECK(times[i] - times[i - 1] < length / 8);
+    }
+    std::int64_t reported = 0;
+    for (const auto& gap : gateway.gaps) reported += gap.count.value_or(0);
+    CHECK(reported + kept == log->log_end_offset().value());
+}
+
+TEST_CASE("quota: drop_newest acknowledges and drops, counts it, and reports it when there is space again") {
+    Gateway gateway(400'000);
+    auto* log = gateway.stream("a", small(OnFull::drop_newest));
+    gateway.fill(*log);
+    const auto kept = gateway.count(*log);
+    {
+        GroupCommit commit({.retry_interval = 20ms}, {});
+        for (int i = 0; i < 10; ++i) CHECK(commit.append(*log, record(std::string(300, 'x'))).get().has_value());
+        CHECK(commit.counters().records_dropped == 10);
+        log->set_finished(log->high_watermark());
+        while (gateway.make_room(*log) == Quota::Room::made && !log->segments().closed().empty()) {
+        }
+        commit.retry();
+        const auto before = commit.counters().records_dropped;
+        for (int i = 0; i < 100 && commit.counters().records_appended == 0; ++i) {
+            CHECK(commit.append(*log, record("after")).get().has_value());
+        }
+        CHECK(before == 10);
+    }
+    CHECK(gateway.count(*log) < kept);
+    const auto dropped = std::find_if(gateway.gaps.begin(), gateway.gaps.end(), [](const Gap& gap) {
+        return gap.reason.find("drop_newest") != std::string::npos;
+    });
+    REQUIRE(dropped != gateway.gaps.end());
+    CHECK(*dropped->count >= 10);
+}

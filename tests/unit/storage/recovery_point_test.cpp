@@ -1,0 +1,177 @@
+#include "storage/recovery_point.hpp"
+
+#include "storage/salvage_file_system.hpp"
+#include "storage/verify.hpp"
+#include "tests/support/fault_file_system.hpp"
+#include "tests/support/log_builder.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+using namespace sluice::storage;
+using namespace sluice::test;
+using Values = std::vector<std::string>;
+
+namespace {
+
+LogOptions from_files() {
+    LogOptions options;
+    options.compression = Compression::none;
+    options.tail_cache_bytes = 0;
+    return options;
+}
+
+void damage_last_byte(const std::string& path) {
+    auto bytes = read_bytes(path);
+    bytes.back() = static_cast<char>(bytes.back() ^ 1);
+    write_bytes(path, bytes);
+}
+
+std::vector<std::string> faults(FileSystem& files, const TestLog& log) {
+    std::vector<std::string> found;
+    must(verify_log(files, log.directory(), [&](const Finding& finding) {
+        if (finding.kind == Finding::Kind::fault) found.push_back(finding.what);
+    }));
+    return found;
+}
+
+}  // namespace
+
+TEST_CASE(
+    "recovery point: what was there at a clean stop and is damaged is a gap, and its offsets are not given again") {
+    TestLog log(from_files());
+    for (const auto* value : {"a", "b", "c"}) log.append(value);
+    must(log->close());
+    log.kill();
+    damage_last_byte(log.segment(0));
+    PosixFileSystem files;
+    CHECK(faults(files, log) == Values{"offsets 2 to 2 are missing: the agent had them when it was stopped"});
+    log.open();
+    REQUIRE(log.gaps.size() == 1);
+    CHECK(log.gaps[0].first == Offset(2));
+    CHECK(log.gaps[0].next == Offset(3));
+    CHECK(log->log_end_offset() == Offset(3));
+    log.append("d");
+    CHECK(log.values() == Values{"a", "b", "d"});
+    CHECK(std::filesystem::exists(log.segment(3)));
+    const auto set_aside = std::filesystem::directory_iterator(log.directory());
+    CHECK(std::any_of(begin(set_aside), end(set_aside),
+                      [](const auto& entry) { return entry.path().string().find(".damaged-") != std::string::npos; }));
+    log.open();
+    CHECK(log.gaps.size() == 1);  // said once
+}
+
+TEST_CASE("recovery point: without a clean stop a damaged end is an unfinished write") {
+    TestLog log(from_files());
+    for (const auto* value : {"a", "b", "c"}) log.append(value);
+    must(log->close());
+    log.open();
+    log.append("d");
+    const auto size = std::filesystem::file_size(log.segment(0));
+    log.kill();
+    auto bytes = read_bytes(log.segment(0));
+    const auto last = bytes.rfind('d');
+    REQUIRE(last != std::string::npos);
+    bytes[last] = 'x';
+    write_bytes(log.segment(0), bytes);
+    CHECK(bytes.size() == size);
+    log.open();
+    CHECK(log.gaps.empty());
+    CHECK(log.values() == Values{"a", "b", "c"});
+    CHECK(log->log_end_offset() == Offset(3));
+}
+
+TEST_CASE("recovery point: one of another log, or one that makes no sense, is none") {
+    TestLog log(from_files());
+    PosixFileSystem files;
+    const auto id = log->id();
+    CHECK(must(load_recovery_point(files, log.directory(), id)) == Offset(0));
+    must(store_recovery_point(files, log.directory(), id, Offset(42)));
+    CHECK(must(load_recovery_point(files, log.directory(), id)) == Offset(42));
+    CHECK(must(load_recovery_point(files, log.directory(), LogId::random())) == Offset(0));
+    for (const auto* text : {"", " 42", " -1\n", " 4x\n", " 99999999999999999999\n"}) {
+        CAPTURE(text);
+        write_bytes(log.directory() + "/recovery-point", (*text == 0 ? "" : id.to_string()) + text);
+        CHECK(must(load_recovery_point(files, log.directory(), id)) == Offset(0));
+    }
+}
+
+TEST_CASE("recovery point: a log whose end went missing as a file is a gap too") {
+    auto options = from_files();
+    options.segment_bytes = 100;
+    TestLog log(options);
+    for (const auto* value : {"a", "b", "c"}) log.append(value);
+    must(log->close());
+    log.kill();
+    std::filesystem::remove(log.segment(2));
+    log.open();
+    REQUIRE(log.gaps.size() == 1);
+    CHECK(log.gaps[0].first == Offset(2));
+    CHECK(log->log_end_offset() == Offset(3));
+}
+
+TEST_CASE("repair: the end that a clean stop has noted is set aside, and the agent reports it") {
+    TestLog log(from_files());
+    for (const auto* value : {"a", "b", "c"}) log.append(value);
+    must(log->close());
+    log.kill();
+    damage_last_byte(log.segment(0));
+    PosixFileSystem files;
+    std::vector<Gap> lost;
+    must(repair_log(files, log.directory(), "s", [&](const Gap& gap) { lost.push_back(gap); }));
+    REQUIRE(lost.size() == 1);
+    CHECK(lost[0].first == Offset(2));
+    CHECK(lost[0].next == Offset(3));
+    log.open();
+    CHECK(log->log_end_offset() == Offset(3));
+}
+
+TEST_CASE("salvage: a block that can't be read is damage, and what is behind it is kept") {
+    Faults disk;
+    FaultFileSystem failing(disk);
+    auto options = from_files();
+    TestLog log(options, &failing);
+    for (int i = 0; i < 300; ++i) log.append(std::string(100, 'v') + std::to_string(i));
+    must(log->roll());
+    must(log->close());
+    log.kill();
+    disk.unreadable_from = 8192;
+    disk.unreadable_to = 8192 + 4096;
+    int told = 0;
+    SalvageFileSystem salvage(failing, [&](const std::string& path, FilePosition block) {
+        CHECK(path == log.segment(0));
+        CHECK(block == FilePosition(8192));
+        ++told;
+    });
+    CHECK_FALSE(verify_log(failing, log.directory(), {}).has_value());
+    CHECK(faults(salvage, log).size() >= 1);
+    CHECK(told > 0);
+    std::vector<Gap> lost;
+    must(repair_log(salvage, log.directory(), "s", [&](const Gap& gap) { lost.push_back(gap); }));
+    disk.unreadable_to = 0;
+    REQUIRE(lost.size() == 1);
+    CHECK(lost[0].next - lost[0].first < 30);
+    log.open();
+    CHECK(log.values().size() == static_cast<std::size_t>(300 - (lost[0].next - lost[0].first)));
+    CHECK(faults(failing, log).empty());
+}
+
+TEST_CASE("log: a segment's age goes on over restarts") {
+    auto options = from_files();
+    options.segment_age = std::chrono::hours(1);
+    TestLog log(options);
+    log.clock.set(Timestamp(
+        std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())));
+    log.append("a");
+    for (int i = 0; i < 3; ++i) {
+        log.clock.advance(std::chrono::minutes(30));
+        must(log->close());
+        log.open();
+    }
+    log.append("b");
+    CHECK(std::filesystem::exists(log.segment(1)));
+}
