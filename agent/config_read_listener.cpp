@@ -67,7 +67,8 @@ void read_listener(ConfigSection& top, Config& config) {
     std::chrono::seconds expiry(broker.session_expiry_max);
     section.read("session_expiry_max", expiry, 0s, 365 * 24h);
     broker.session_expiry_max = static_cast<std::uint32_t>(expiry.count());
-    section.read_integer<std::size_t>("max_queued", broker.queued_max, 1, 1'000'000);
+    section.read_integer<std::size_t>("max_queued", broker.queue.messages_max, 1, bridge::mqtt::kQueuedMessagesMax);
+    section.read_size("max_queued_bytes", broker.queue.all_bytes_max, 1U << 20U, 16ULL << 30U);
     section.read_integer<std::size_t>("max_subscriptions", broker.subscriptions_max, 1, 100'000);
     section.read("retain_available", broker.retain_available);
     read_local_only(section, broker);

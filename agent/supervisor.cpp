@@ -111,7 +111,8 @@ Result<void> Supervisor::start_parts() {
         sources_.push_back(std::make_unique<bridge::mqtt::PahoSource>(source, *ingest_, *catalog_, report_));
     }
     if (config_.listener) {
-        auto listener = bridge::mqtt::Listener::start(*config_.listener, *ingest_, clock_, report_);
+        auto listener = bridge::mqtt::Listener::start(*config_.listener, config_.data_dir + "/sessions.db", *ingest_,
+                                                      clock_, report_);
         if (!listener) return listener.error();
         listener_ = std::move(*listener);
     }

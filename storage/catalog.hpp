@@ -8,7 +8,6 @@
 #include "storage/types.hpp"
 
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -57,7 +56,6 @@ class Catalog {
 
  private:
     struct Impl;
-    [[nodiscard]] Result<void> in_transaction(const std::function<Result<void>()>& change);
     explicit Catalog(std::unique_ptr<Impl> impl);
     std::unique_ptr<Impl> impl_;
 };

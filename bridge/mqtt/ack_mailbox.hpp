@@ -6,6 +6,7 @@
 #pragma once
 
 #include "bridge/mqtt/protocol.hpp"
+#include "bridge/mqtt/session_store.hpp"
 #include "storage/group_commit.hpp"
 
 #include <cstdint>
@@ -26,6 +27,7 @@ struct PendingAck {
     ReasonCode reason = ReasonCode::success;
     bool ready = false;
     bool accepted = false;  ///< false: nothing may be said, as it is not kept
+    SessionStore::Ticket ticket = 0;  ///< subscribers' sessions have it by then
 };
 
 /// Outlives all completions: destroyed after GroupCommit::stop(). Thread-safe.

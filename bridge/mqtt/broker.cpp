@@ -25,6 +25,12 @@ std::vector<TopicFilter> parse_filters(const std::vector<std::string>& texts) {
     return filters;
 }
 
+void forget_retained(SessionStore& store, const Message& message) {
+    auto nothing = std::make_shared<Message>();
+    nothing->topic = message.topic;
+    store.put_retained(std::move(nothing));
+}
+
 /// So that no client can guess another one's.
 std::uint64_t random_start() {
     std::random_device device;
@@ -33,14 +39,16 @@ std::uint64_t random_start() {
 
 }  // namespace
 
-Broker::Broker(BrokerOptions options, Acceptor& acceptor, Gatekeeper& gatekeeper, const storage::Clock& clock,
-               Report report, std::function<void()> wake)
+Broker::Broker(BrokerOptions options, Acceptor& acceptor, Gatekeeper& gatekeeper, SessionStore& store,
+               const storage::Clock& clock, Report report, std::function<void()> wake)
     : options_(std::move(options)),
       acceptor_(acceptor),
       gatekeeper_(gatekeeper),
+      store_(store),
       clock_(clock),
       report_(std::move(report)),
-      mailbox_(std::move(wake)),
+      wake_(std::move(wake)),
+      mailbox_(wake_),
       local_only_(parse_filters(options_.local_only)),
       retained_(options_.retained),
       now_(std::chrono::steady_clock::now()),
@@ -95,7 +103,7 @@ void Broker::drain() {
     arrived_.clear();
     mailbox_.take(arrived_);
     std::unordered_set<Connection*> touched;
-    touched.swap(waiting_);  // what was kept has made room
+    touched.swap(waiting_);  // what was kept has made room, or the store has written
     for (auto* ack : arrived_) {
         if (ack->accepted && ack->type != PacketType::pubcomp) ++counters_.accepted;
         if (ack->connection == nullptr) {
@@ -120,7 +128,7 @@ void Broker::tick(TimePoint now) {
     for (const auto& client_id : over) end_session(client_id);
     if (now < next_statistics_) return;
     next_statistics_ = now + kStatisticsInterval;
-    retained_.remove_expired(clock_.now());
+    for (const auto& expired : retained_.remove_expired(clock_.now())) forget_retained(store_, *expired);
     publish_statistics();
 }
 
@@ -142,12 +150,7 @@ Broker::Attached Broker::attach(Connection& connection, bool clean_start, std::u
     const auto found = sessions_.find(client_id);
     const bool present = found != sessions_.end();
     if (!present && sessions_.size() >= options_.sessions_max) return {};
-    auto& live = present ? found->second : sessions_[client_id];
-    if (!present) {
-        live.session = std::make_unique<Session>(client_id, ++last_id_, options_.queued_max, options_.queued_bytes_max);
-        by_id_[live.session->id()] = &live;
-        counters_.sessions = sessions_.size();
-    }
+    auto& live = present ? found->second : make_live(client_id, ++last_id_);
     live.connection = &connection;
     live.identity = connection.identity();
     live.session->expiry_interval = expiry_interval;
@@ -155,7 +158,16 @@ Broker::Attached Broker::attach(Connection& connection, bool clean_start, std::u
     live.will_at.reset();  // it came back in time [MQTT-3.1.3-9]
     live.will = std::move(will);
     live.will_delay = will_delay;
+    store(live);
     return {live.session.get(), present};
+}
+
+Broker::Live& Broker::make_live(const std::string& client_id, SubscriberId id) {
+    auto& live = sessions_[client_id];
+    live.session = std::make_unique<Session>(client_id, id, options_.queue, queued_bytes_, store_);
+    by_id_[id] = &live;
+    counters_.sessions = sessions_.size();
+    return live;
 }
 
 void Broker::detach(Session& session, bool with_will) {
@@ -170,6 +182,7 @@ void Broker::detach(Session& session, bool with_will) {
     }
     if (expiry.count() == 0) return end_session(client_id);
     live.ends_at = now_ + expiry;
+    store(live);
 }
 
 void Broker::end_session(const std::string& client_id) {
@@ -177,6 +190,7 @@ void Broker::end_session(const std::string& client_id) {
     if (found == sessions_.end()) return;
     auto& live = found->second;
     if (live.will_at) send_will(live);  // it ends with the session at the latest [MQTT-3.1.3-9]
+    if (live.stored) store_.remove_session(live.session->id());
     tree_.remove_all(live.session->id());
     acceptor_.release_all(live.session->source(), mailbox_.completion(*new PendingAck{nullptr, PacketType::pubcomp}));
     by_id_.erase(live.session->id());
@@ -189,19 +203,78 @@ void Broker::send_will(Live& live) {
     const auto will = std::exchange(live.will, nullptr);
     live.will_at.reset();
     if (!will) return;
-    auto message = std::make_shared<Message>(*will);
-    message->arrived = clock_.now();
-    if (!is_local_only(message->topic)) {
+    if (live.stored) store(live);
+    auto message = *will;
+    message.arrived = clock_.now();
+    if (!is_local_only(message.topic)) {
         auto* ack = new PendingAck{};
         const auto taken =
-            acceptor_.try_accept(live.session->source(), *message, std::nullopt, mailbox_.completion(*ack));
+            acceptor_.try_accept(live.session->source(), message, std::nullopt, mailbox_.completion(*ack));
         if (taken == Acceptor::Taken::full) {
             delete ack;
             report_(Severity::warning, "mqtt",
                     "the will of client " + live.session->client_id() + " is not kept: the log has no room");
         }
     }
-    publish(message, nullptr);
+    publish(std::move(message), nullptr);
+}
+
+/// Writes down what is to be there after a restart: a session that outlives its connection, and a will.
+void Broker::store(Live& live) {
+    auto& session = *live.session;
+    const bool is_kept = session.expiry_interval > 0;
+    if (live.stored && (!is_kept || !session.is_kept())) store_.remove_session(session.id());
+    session.set_kept(is_kept);
+    live.stored = is_kept || live.will;
+    if (!live.stored) return;
+    StoredSession stored;
+    stored.id = session.id();
+    stored.client_id = session.client_id();
+    stored.user = live.identity.user;
+    stored.expiry_interval = session.expiry_interval;
+    if (live.ends_at) stored.ends_at = wall(*live.ends_at);
+    stored.will = live.will;
+    stored.will_delay = live.will_delay;
+    if (live.will_at) stored.will_at = wall(*live.will_at);
+    store_.put_session(std::move(stored));
+}
+
+storage::Timestamp Broker::wall(TimePoint time) const {
+    return clock_.now() + std::chrono::duration_cast<std::chrono::milliseconds>(time - now_);
+}
+
+Broker::TimePoint Broker::steady(storage::Timestamp time) const {
+    return now_ + (time - clock_.now());
+}
+
+void Broker::start() {
+    auto state = store_.take_state();
+    for (auto& message : state.retained) {
+        if (!options_.retain_available) break;
+        if (has_expired(*message, clock_.now()) || !retained_.put(message)) forget_retained(store_, *message);
+    }
+    for (auto& entry : state.sessions) restore(std::move(entry));
+    store_.start(wake_);
+}
+
+void Broker::restore(StoredState::Entry entry) {
+    auto& stored = entry.session;
+    last_id_ = std::max(last_id_, stored.id);
+    auto& live = make_live(stored.client_id, stored.id);
+    auto& session = *live.session;
+    live.stored = true;
+    live.identity = {stored.user, stored.client_id};
+    live.will = std::move(stored.will);
+    live.will_delay = stored.will_delay;
+    session.expiry_interval = std::min(stored.expiry_interval, options_.session_expiry_max);
+    session.set_kept(stored.expiry_interval > 0);
+    session.restore(std::move(entry.outgoing), entry.incoming);
+    for (const auto& [filter, options] : entry.subscriptions) tree_.add(session.id(), filter, options);
+    session.subscriptions = std::move(entry.subscriptions);
+    counters_.subscriptions = tree_.size();
+    if (!stored.ends_at) return detach(session, true);  // it was connected when the agent ended
+    live.ends_at = steady(*stored.ends_at);
+    if (stored.will_at) live.will_at = steady(*stored.will_at);
 }
 
 // Subscriptions
@@ -220,13 +293,15 @@ Broker::Subscribed Broker::subscribe(Session& session, const Identity& identity,
     const SubscriptionOptions kept{subscription.qos, subscription.no_local, subscription.retain_as_published,
                                    identifier};
     session.subscriptions[filter] = kept;
+    const auto ticket = session.is_kept() ? store_.put_subscription(session.id(), filter, kept) : 0;
     const bool is_new = tree_.add(session.id(), filter, kept);
     counters_.subscriptions = tree_.size();
-    return {static_cast<ReasonCode>(subscription.qos), is_new};
+    return {static_cast<ReasonCode>(subscription.qos), is_new, ticket};
 }
 
 bool Broker::unsubscribe(Session& session, std::string_view filter) {
     session.subscriptions.erase(std::string(filter));
+    if (session.is_kept()) store_.remove_subscription(session.id(), filter);
     const bool had = tree_.remove(session.id(), filter);
     counters_.subscriptions = tree_.size();
     return had;
@@ -252,40 +327,52 @@ bool Broker::is_local_only(std::string_view topic) const {
                        [&](const TopicFilter& filter) { return filter.matches(topic, captures); });
 }
 
-void Broker::publish(const MessagePtr& message, const Session* publisher) {
-    if (message->retain && options_.retain_available && !retained_.put(message)) {
-        report_(Severity::warning, "mqtt", "a message on " + message->topic + " is not retained: there are too many");
-    }
-    if (tree_.size() == 0) return;
+SessionStore::Ticket Broker::publish(Message message, const Session* publisher) {
+    const bool retain = message.retain && options_.retain_available;
+    if (!retain && tree_.size() == 0) return 0;
     const auto from = publisher == nullptr ? std::nullopt : std::optional(publisher->id());
-    for (auto& match : tree_.match(message->topic, from)) {
+    auto matches = tree_.match(message.topic, from);
+    if (!retain && matches.empty()) return 0;
+    const auto shared = std::make_shared<const Message>(std::move(message));
+    SessionStore::Ticket ticket = 0;
+    if (retain) {
+        const bool is_own = shared->topic.starts_with('$');  // the next start says it anew
+        if (!retained_.put(shared))
+            report_(Severity::warning, "mqtt", "a message on " + shared->topic + " is not retained: there are too many");
+        else if (!is_own)
+            ticket = store_.put_retained(shared);
+    }
+    for (auto& match : matches) {
         const auto live = by_id_.find(match.subscriber);
         if (live == by_id_.end()) continue;
-        Outgoing outgoing{message, std::min(message->qos, match.qos), message->retain && match.retain_as_published,
+        Outgoing outgoing{shared, std::min(shared->qos, match.qos), shared->retain && match.retain_as_published,
                           std::move(match.identifiers)};
-        deliver(*live->second, std::move(outgoing));
+        ticket = std::max(ticket, deliver(*live->second, std::move(outgoing)));
     }
+    return ticket;
 }
 
-void Broker::deliver(Live& live, Outgoing outgoing) {
+SessionStore::Ticket Broker::deliver(Live& live, Outgoing outgoing) {
     const bool away = live.connection == nullptr;
     // QoS 0 is not kept for a client that is away; MQTT leaves it to the server.
-    if ((away && outgoing.qos == 0) || !gatekeeper_.may_read(live.identity, outgoing.message->topic)) return;
-    if (!live.session->enqueue(std::move(outgoing))) {
+    if ((away && outgoing.qos == 0) || !gatekeeper_.may_read(live.identity, outgoing.message->topic)) return 0;
+    const auto ticket = live.session->enqueue(std::move(outgoing));
+    if (!ticket) {
         ++counters_.dropped;
-        return;
+        return 0;
     }
     if (!away) live.connection->pump();
+    return *ticket;
 }
 
 void Broker::publish_statistics() {
     const auto put = [this](const char* name, const std::string& value) {
-        auto message = std::make_shared<Message>();
-        message->topic = std::string("$SYS/broker/") + name;
-        message->payload = value;
-        message->retain = true;
-        message->arrived = clock_.now();
-        publish(message, nullptr);
+        Message message;
+        message.topic = std::string("$SYS/broker/") + name;
+        message.payload = value;
+        message.retain = true;
+        message.arrived = clock_.now();
+        publish(std::move(message), nullptr);
     };
     put("version", "sluice");
     put("uptime",

@@ -1,7 +1,8 @@
 // broker.hpp: the server behind all connections: sessions, subscriptions, retained messages, wills.
 //
 // A message of a client goes to the log (acceptor.hpp), unless its topic is local only, and to those who have
-// subscribed to it, whether the log has it durable yet or not. One thread, but for what the mailbox brings. Sources:
+// subscribed to it, whether the log has it durable yet or not. It is acknowledged when the log has it, and the sessions
+// that are to get it after a restart too. One thread, but for what the mailbox and the session store bring. Sources:
 // MQTT 5 sections 3 and 4; MQTT 3.1.1 where it differs.
 #pragma once
 
@@ -52,12 +53,15 @@ class Broker {
     using TimePoint = Connection::TimePoint;
 
     /// @param wake  called from any thread: drain() shall be called on this one
-    Broker(BrokerOptions options, Acceptor& acceptor, Gatekeeper& gatekeeper, const storage::Clock& clock,
-           Report report, std::function<void()> wake);
+    /// @param store  not started; it outlives the broker
+    Broker(BrokerOptions options, Acceptor& acceptor, Gatekeeper& gatekeeper, SessionStore& store,
+           const storage::Clock& clock, Report report, std::function<void()> wake);
     ~Broker();
     Broker(const Broker&) = delete;
     Broker& operator=(const Broker&) = delete;
 
+    /// Goes on with what the store has; before anything else.
+    void start();
     /// Takes what has become durable, and goes on.
     void drain();
     /// Keep-alives, expiries, wills. Call it a few times a second.
@@ -91,6 +95,7 @@ class Broker {
     struct Subscribed {
         ReasonCode reason;  ///< for SUBACK
         bool is_new = false;
+        SessionStore::Ticket ticket = 0;  ///< the session has it after a restart
         [[nodiscard]] bool is_granted() const { return static_cast<unsigned>(reason) <= 2; }
     };
     [[nodiscard]] Subscribed subscribe(Session& session, const Identity& identity, const Subscription& subscription,
@@ -99,9 +104,11 @@ class Broker {
     [[nodiscard]] bool unsubscribe(Session& session, std::string_view filter);
     [[nodiscard]] bool is_local_only(std::string_view topic) const;
     /// Keeps a retained message and hands the message to those who have subscribed.
-    void publish(const MessagePtr& message, const Session* publisher);
-    /// The connection has messages that wait for room in the log.
-    void wait_for_room(Connection& connection) { waiting_.insert(&connection); }
+    /// @return when those have it that are to get it after a restart
+    SessionStore::Ticket publish(Message message, const Session* publisher);
+    [[nodiscard]] SessionStore& store() { return store_; }
+    /// The connection has messages that wait for room in the log, or something to say that waits for the store.
+    void wait(Connection& connection) { waiting_.insert(&connection); }
     /// A line for people, of which there are not more than a few a second.
     void tell(const Connection& connection, std::string_view what);
 
@@ -114,24 +121,33 @@ class Broker {
         MessagePtr will;
         std::uint32_t will_delay = 0;
         std::optional<TimePoint> will_at;
+        bool stored = false;  // it has a row
     };
+    void restore(StoredState::Entry entry);
+    Live& make_live(const std::string& client_id, SubscriberId id);
+    void store(Live& live);
+    [[nodiscard]] storage::Timestamp wall(TimePoint time) const;
+    [[nodiscard]] TimePoint steady(storage::Timestamp time) const;
     void end_session(const std::string& client_id);
     void send_will(Live& live);
-    void deliver(Live& live, Outgoing outgoing);
+    SessionStore::Ticket deliver(Live& live, Outgoing outgoing);
     void publish_statistics();
 
     const BrokerOptions options_;
     Acceptor& acceptor_;
     Gatekeeper& gatekeeper_;
+    SessionStore& store_;
     const storage::Clock& clock_;
     const Report report_;
+    const std::function<void()> wake_;
     AckMailbox mailbox_;
     std::vector<PendingAck*> arrived_;
     std::vector<TopicFilter> local_only_;
+    std::size_t queued_bytes_ = 0;  // of all sessions, which count them
     std::unordered_map<std::string, Live> sessions_;
     std::unordered_map<SubscriberId, Live*> by_id_;
     std::unordered_set<Connection*> connections_;
-    std::unordered_set<Connection*> waiting_;  // for room
+    std::unordered_set<Connection*> waiting_;  // for the log or the store
     SubscriptionTree tree_;
     RetainedMessages retained_;
     BrokerCounters counters_;

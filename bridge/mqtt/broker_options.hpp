@@ -2,6 +2,7 @@
 #pragma once
 
 #include "bridge/mqtt/retained.hpp"
+#include "bridge/mqtt/session.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -17,8 +18,7 @@ struct BrokerOptions {
     std::uint16_t receive_maximum = 20;          ///< messages of QoS 1 and 2 of one client that are not acknowledged
     std::uint16_t topic_alias_maximum = 10;      ///< of a client, and of ours to it
     std::uint32_t session_expiry_max = 604'800;  ///< seconds
-    std::size_t queued_max = 1000;               ///< messages that wait for one session
-    std::size_t queued_bytes_max = 4U << 20U;    ///< … and their bytes
+    QueueLimits queue{};
     std::size_t subscriptions_max = 100;         ///< of one session
     std::size_t sessions_max = 20'000;
     bool retain_available = true;

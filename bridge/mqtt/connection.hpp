@@ -47,9 +47,9 @@ struct Peer {
     bool loopback = false;
 };
 
-/// A will, or a message that waits for the log.
+/// A message that waits for the log.
 struct HeldMessage {
-    MessagePtr message{};
+    Message message{};
     std::uint16_t packet_id = 0;
 };
 
@@ -79,13 +79,17 @@ class Connection {
     void close(ReasonCode reason, std::string_view what);
     /// Sends what its session has for it, as far as its window and its transport go.
     void pump();
-    /// An acknowledgement of its queue is ready, or the log has room again.
+    /// An acknowledgement of its queue is ready, the log has room again, or the store has written.
     void on_progress();
     void tick(TimePoint now);
 
  private:
     enum class State : std::uint8_t { waiting_for_connect, authenticating, connected, closing };
     struct Open;  // an owned CONNECT that waits for the gatekeeper
+    struct Later {
+        std::string packet;
+        SessionStore::Ticket ticket;
+    };
 
     void handle(const Frame& frame);
     void on(const Connect& connect);
@@ -102,12 +106,15 @@ class Connection {
     void accept_session();
     [[nodiscard]] std::optional<Fault> check_publish(const Publish& publish, std::string_view& topic);
     [[nodiscard]] bool exceeds_receive_maximum(const Publish& publish);
-    [[nodiscard]] bool take_in(const HeldMessage& held);
+    [[nodiscard]] bool take_in(HeldMessage& held);
+    void pass_on(HeldMessage& held);
     void take_held();
-    void queue_ack(PacketType type, std::uint16_t packet_id, ReasonCode reason);
+    void queue_ack(PacketType type, std::uint16_t packet_id, ReasonCode reason, SessionStore::Ticket ticket = 0);
     void flush_acks();
     void release(std::uint16_t packet_id);
     void send(const Session::Sendable& sendable);
+    void say_when_durable(std::string packet, SessionStore::Ticket ticket);
+    void flush_later();
     void leave(bool with_will);
     [[nodiscard]] bool v5() const { return version_ == ProtocolVersion::v5; }
 
@@ -134,6 +141,7 @@ class Connection {
     std::uint32_t alias_out_maximum_ = 0;
 
     std::deque<PendingAck*> acks_;  // in the order of arrival
+    std::deque<Later> later_;       // it waits for the store
     std::deque<HeldMessage> held_;  // the log has no room
     std::size_t held_bytes_ = 0;
     std::size_t unacknowledged_ = 0;         // QoS 1

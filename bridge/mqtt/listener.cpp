@@ -157,16 +157,20 @@ class SocketTransport final : public Transport, public std::enable_shared_from_t
 
 class Listener::Impl {
  public:
-    Impl(ListenerOptions options, std::shared_ptr<const Access> access, Acceptor& acceptor, const storage::Clock& clock,
-         Report report)
+    Impl(ListenerOptions options, std::shared_ptr<const Access> access, std::unique_ptr<SessionStore> store,
+         Acceptor& acceptor, const storage::Clock& clock, Report report)
         : options_(std::move(options)),
           report_(report),
+          store_(std::move(store)),
           gate_(std::move(access), options_.anonymous,
                 [this](std::function<void()> task) { asio::post(io_, std::move(task)); }),
-          broker_(options_.broker, acceptor, gate_, clock, std::move(report),
+          broker_(options_.broker, acceptor, gate_, *store_, clock, std::move(report),
                   [this] { asio::post(io_, [this] { broker_.drain(); }); }) {}
 
-    ~Impl() { gate_.stop(); }  // it posts to io_
+    ~Impl() {  // both post to io_
+        gate_.stop();
+        store_->stop();
+    }
     Impl(const Impl&) = delete;
     Impl& operator=(const Impl&) = delete;
 
@@ -190,6 +194,7 @@ class Listener::Impl {
     }
 
     void run() {
+        broker_.start();
         for (auto& acceptor : acceptors_) accept(*acceptor);
         tick();
         thread_ = std::thread([this] {
@@ -213,6 +218,7 @@ class Listener::Impl {
         }
         io_.stop();
         thread_.join();
+        store_->stop();
     }
 
     [[nodiscard]] Status status() const {
@@ -272,6 +278,7 @@ class Listener::Impl {
     const Report report_;
     TroubleReport trouble_{report_, "mqtt"};
     std::array<char, kReadBytes> read_buffer_{};
+    std::unique_ptr<SessionStore> store_;
     AccessGate gate_;
     Broker broker_;
     asio::io_context io_{1};  // its handlers own the connections, which need the broker to their end
@@ -287,11 +294,15 @@ Listener::~Listener() {
     stop(std::chrono::steady_clock::now());
 }
 
-storage::Result<std::unique_ptr<Listener>> Listener::start(ListenerOptions options, Acceptor& acceptor,
-                                                           const storage::Clock& clock, Report report) {
+storage::Result<std::unique_ptr<Listener>> Listener::start(ListenerOptions options, const std::string& sessions_file,
+                                                           Acceptor& acceptor, const storage::Clock& clock,
+                                                           Report report) {
     auto access = Access::load(options.access);
     if (!access) return access.error();
-    auto impl = std::make_unique<Impl>(std::move(options), std::move(*access), acceptor, clock, std::move(report));
+    auto store = SessionStore::open(sessions_file, report);
+    if (!store) return store.error();
+    auto impl = std::make_unique<Impl>(std::move(options), std::move(*access), std::move(*store), acceptor, clock,
+                                       std::move(report));
     if (auto done = impl->bind(); !done) return done.error();
     impl->run();
     return std::unique_ptr<Listener>(new Listener(std::move(impl)));

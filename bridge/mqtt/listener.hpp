@@ -42,8 +42,11 @@ class Listener {
     };
 
     /// Binds, and serves from then on.
-    /// @return an error that names the address
-    [[nodiscard]] static storage::Result<std::unique_ptr<Listener>> start(ListenerOptions options, Acceptor& acceptor,
+    /// @param sessions_file  the database of what outlives a restart
+    /// @return an error that names the address, or the file
+    [[nodiscard]] static storage::Result<std::unique_ptr<Listener>> start(ListenerOptions options,
+                                                                          const std::string& sessions_file,
+                                                                          Acceptor& acceptor,
                                                                           const storage::Clock& clock, Report report);
     ~Listener();
     Listener(const Listener&) = delete;

@@ -112,13 +112,13 @@ std::vector<MessagePtr> RetainedMessages::match(std::string_view filter, storage
     return found;
 }
 
-std::size_t RetainedMessages::remove_expired(storage::Timestamp now) {
+std::vector<MessagePtr> RetainedMessages::remove_expired(storage::Timestamp now) {
     std::vector<MessagePtr> expired;
     root_->take_all([&](const MessagePtr& message) {
         if (has_expired(*message, now)) expired.push_back(message);
     });
     for (const auto& message : expired) remove(message->topic);
-    return expired.size();
+    return expired;
 }
 
 bool has_expired(const Message& message, storage::Timestamp now) {

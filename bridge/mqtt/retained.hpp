@@ -37,8 +37,8 @@ class RetainedMessages {
     /// Those whose topics match, but not what has expired by `now`.
     /// @param filter  valid, and not a shared one, to which nothing retained is sent (MQTT 5, 4.8.2)
     [[nodiscard]] std::vector<MessagePtr> match(std::string_view filter, storage::Timestamp now) const;
-    /// Removes what has expired. @return how many that were
-    std::size_t remove_expired(storage::Timestamp now);
+    /// @return what has expired, and is removed
+    std::vector<MessagePtr> remove_expired(storage::Timestamp now);
 
     [[nodiscard]] std::size_t size() const { return size_; }
     [[nodiscard]] std::size_t bytes() const { return bytes_; }

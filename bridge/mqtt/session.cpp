@@ -13,19 +13,68 @@ std::size_t size_of(const Outgoing& outgoing) {
 
 }  // namespace
 
-Session::Session(std::string client_id, SubscriberId id, std::size_t queued_max, std::size_t queued_bytes_max)
+Session::Session(std::string client_id, SubscriberId id, const QueueLimits& limits, std::size_t& all_bytes,
+                 SessionStore& store)
     : client_id_(std::move(client_id)),
       id_(id),
       source_("client/" + client_id_),
-      queued_max_(queued_max),
-      queued_bytes_max_(queued_bytes_max) {}
+      limits_(limits),
+      all_bytes_(all_bytes),
+      store_(store) {}
 
-bool Session::enqueue(Outgoing outgoing) {
+Session::~Session() {
+    all_bytes_ -= bytes_;
+}
+
+void Session::restore(std::vector<StoredOutgoing> outgoing, const std::vector<std::uint16_t>& incoming) {
+    for (auto& stored : outgoing) {
+        last_sequence_ = stored.sequence;
+        last_packet_id_ = stored.packet_id;
+        Queued queued{{std::move(stored.message), stored.qos, stored.retain, std::move(stored.identifiers)},
+                      stored.packet_id,
+                      stored.sequence};
+        if (queued.outgoing.message) count_bytes(queued.outgoing, true);
+        // What was in flight is not written down, but it was the first ones: they count as sent.
+        if (in_flight_.size() < kInFlightMax) {
+            const auto state = stored.released ? State::released : State::published;
+            in_flight_.push_back({std::move(queued), state, false});
+        } else {
+            queue_.push_back(std::move(queued));
+        }
+    }
+    local_qos2_.insert(incoming.begin(), incoming.end());
+}
+
+void Session::count_bytes(const Outgoing& outgoing, bool more) {
     const auto bytes = size_of(outgoing);
-    if (queue_.size() >= queued_max_ || queued_bytes_ + bytes > queued_bytes_max_) return false;
-    queued_bytes_ += bytes;
-    queue_.push_back(std::move(outgoing));
-    return true;
+    bytes_ = more ? bytes_ + bytes : bytes_ - bytes;
+    all_bytes_ = more ? all_bytes_ + bytes : all_bytes_ - bytes;
+}
+
+std::optional<Session::Ticket> Session::enqueue(Outgoing outgoing) {
+    const auto bytes = size_of(outgoing);
+    if (queue_.size() >= limits_.messages_max || bytes_ + bytes > limits_.bytes_max ||
+        all_bytes_ + bytes > limits_.all_bytes_max) {
+        return std::nullopt;
+    }
+    count_bytes(outgoing, true);
+    Queued queued{std::move(outgoing)};
+    if (queued.outgoing.qos > 0) {
+        queued.packet_id = free_packet_id();
+        queued.sequence = ++last_sequence_;
+        if (kept_) {
+            const auto& [message, qos, retain, identifiers] = queued.outgoing;
+            queued.ticket = store_.put_outgoing(
+                id_, {queued.sequence, queued.packet_id, qos, retain, false, identifiers, message});
+        }
+    }
+    queue_.push_back(std::move(queued));
+    return queue_.back().ticket;
+}
+
+bool Session::waits_for_store() const {
+    return unsent_ == 0 && !queue_.empty() && queue_.front().outgoing.qos == 2 &&
+           !store_.is_durable(queue_.front().ticket);
 }
 
 std::optional<Session::Sendable> Session::next(std::size_t in_flight_max) {
@@ -37,24 +86,30 @@ std::optional<Session::Sendable> Session::next(std::size_t in_flight_max) {
         --unsent_;
         return Sendable{&next->outgoing, next->packet_id, true};
     }
-    if (queue_.empty()) return std::nullopt;
-    if (queue_.front().qos > 0 && in_flight_.size() >= in_flight_max) return std::nullopt;
-    auto outgoing = std::move(queue_.front());
+    if (queue_.empty() || waits_for_store()) return std::nullopt;
+    if (queue_.front().outgoing.qos > 0 && in_flight_.size() >= in_flight_max) return std::nullopt;
+    auto queued = std::move(queue_.front());
     queue_.pop_front();
-    queued_bytes_ -= size_of(outgoing);
-    if (outgoing.qos == 0) {
-        sent_ = std::move(outgoing);
+    if (queued.packet_id == 0) {
+        count_bytes(queued.outgoing, false);
+        sent_ = std::move(queued.outgoing);
         return Sendable{&*sent_, 0, false};
     }
-    in_flight_.push_back({free_packet_id(), State::published, std::move(outgoing)});
+    in_flight_.push_back({std::move(queued)});
     return Sendable{&in_flight_.back().outgoing, in_flight_.back().packet_id, false};
 }
 
 void Session::drop(const Sendable& sendable) {
-    if (sendable.packet_id == 0) return;
-    in_flight_.erase(find(sendable.packet_id));
+    if (sendable.packet_id != 0) finish(find(sendable.packet_id));
 }
 
+void Session::finish(InFlightPlace place) {
+    if (place->outgoing.message) count_bytes(place->outgoing, false);
+    if (kept_) store_.remove_outgoing(id_, place->sequence);
+    in_flight_.erase(place);
+}
+
+/// Those in the queue are a row behind each other, and fewer than there are: only one in flight can be in the way.
 std::uint16_t Session::free_packet_id() {
     do {
         if (++last_packet_id_ == 0) last_packet_id_ = 1;
@@ -62,9 +117,20 @@ std::uint16_t Session::free_packet_id() {
     return last_packet_id_;
 }
 
-std::deque<Session::InFlight>::iterator Session::find(std::uint16_t packet_id) {
+Session::InFlightPlace Session::find(std::uint16_t packet_id) {
     return std::find_if(in_flight_.begin(), in_flight_.end(),
                         [&](const InFlight& each) { return each.packet_id == packet_id; });
+}
+
+Session::Taken Session::take_local(std::uint16_t packet_id) {
+    const bool is_new = local_qos2_.insert(packet_id).second;
+    return {is_new, kept_ ? store_.put_incoming(id_, packet_id) : 0};
+}
+
+bool Session::release_local(std::uint16_t packet_id) {
+    if (local_qos2_.erase(packet_id) == 0) return false;
+    if (kept_) store_.remove_incoming(id_, packet_id);
+    return true;
 }
 
 std::vector<std::uint16_t> Session::start_over() {
@@ -83,26 +149,27 @@ std::vector<std::uint16_t> Session::start_over() {
 bool Session::on_puback(std::uint16_t packet_id) {
     const auto found = find(packet_id);
     if (found == in_flight_.end() || found->outgoing.qos != 1 || !found->sent) return false;
-    in_flight_.erase(found);
+    finish(found);
     return true;
 }
 
-bool Session::on_pubrec(std::uint16_t packet_id, bool failed) {
+std::optional<Session::Ticket> Session::on_pubrec(std::uint16_t packet_id, bool failed) {
     const auto found = find(packet_id);
-    if (found == in_flight_.end() || found->outgoing.qos != 2 || !found->sent) return false;
+    if (found == in_flight_.end() || found->outgoing.qos != 2 || !found->sent) return std::nullopt;
     if (failed) {
-        in_flight_.erase(found);
-        return true;
+        finish(found);
+        return 0;
     }
+    if (found->outgoing.message) count_bytes(found->outgoing, false);
     found->state = State::released;
     found->outgoing.message.reset();  // it is the client's now
-    return true;
+    return kept_ ? store_.release_outgoing(id_, found->sequence) : 0;
 }
 
 bool Session::on_pubcomp(std::uint16_t packet_id) {
     const auto found = find(packet_id);
     if (found == in_flight_.end() || found->state != State::released) return false;
-    in_flight_.erase(found);
+    finish(found);
     return true;
 }
 

@@ -1,8 +1,6 @@
 """The agent's own MQTT listener: kills under load, who may come in, and what the log has in the end."""
 import random
-import socket
 import subprocess
-import threading
 import time
 
 import paho.mqtt.client as mqtt
@@ -10,9 +8,9 @@ import pytest
 
 from support.agent import SLUICE, listener_configuration, sluice
 from support.audit import log_of
-from support.devices import device_name, payload
 from support.mosquitto import is_listening
 from support.processes import free_port, wait_until
+from support.raw_clients import Device
 
 KILLS = 15
 
@@ -20,80 +18,6 @@ KILLS = 15
 def start(agent, port):
     agent.start(wait_for=None)
     wait_until(lambda: is_listening(port), 20, agent.output)
-
-
-class Device(threading.Thread):
-    """Publishes numbered messages in order, up to ten at a time unacknowledged; after each break it first sends again
-    what was not acknowledged, as MQTT asks. (Paho may send a new message before those.)"""
-
-    def __init__(self, number, port, qos, count):
-        super().__init__(daemon=True)
-        self.name, self.port, self.qos, self.count = device_name(number), port, qos, count
-        self.topic = f"plant/{self.name}/telemetry".encode()
-        self.next = self.acknowledged = 0
-        self.unacknowledged = {}  # packet identifier: its number, or None where PUBREC has come
-        self.id = 0
-
-    def run(self):
-        while self.acknowledged < self.count:
-            try:
-                with socket.create_connection(("127.0.0.1", self.port), 5) as self.socket:
-                    self.socket.settimeout(10)
-                    self.talk()
-            except OSError:
-                time.sleep(0.02)
-
-    def talk(self):
-        name = self.name.encode()
-        self.send(0x10, b"\x00\x04MQTT\x04\x00\x00\x3c" + len(name).to_bytes(2, "big") + name)
-        self.packet()  # CONNACK
-        for packet_id, number in self.unacknowledged.items():
-            self.send_again(packet_id, number)
-        while self.acknowledged < self.count:
-            while len(self.unacknowledged) < 10 and self.next < self.count:
-                self.id = self.id % 65535 + 1
-                self.unacknowledged[self.id] = self.next
-                self.next += 1
-                self.publish(self.id, self.unacknowledged[self.id], 0)
-            self.take(*self.packet())
-
-    def send_again(self, packet_id, number):
-        if number is None:
-            self.send(0x62, packet_id.to_bytes(2, "big"))
-        else:
-            self.publish(packet_id, number, 8)
-
-    def publish(self, packet_id, number, duplicate):
-        body = len(self.topic).to_bytes(2, "big") + self.topic + packet_id.to_bytes(2, "big")
-        self.send(0x30 | self.qos << 1 | duplicate, body + payload(self.name, number).encode())
-
-    def take(self, kind, body):
-        packet_id = int.from_bytes(body[:2], "big")
-        if kind == 0x50:  # PUBREC
-            if packet_id in self.unacknowledged:
-                self.unacknowledged[packet_id] = None
-            self.send(0x62, body[:2])
-        elif packet_id in self.unacknowledged:  # PUBACK, PUBCOMP
-            del self.unacknowledged[packet_id]
-            self.acknowledged += 1
-
-    def send(self, kind, body):
-        assert len(body) < 16384
-        length = bytes([len(body)]) if len(body) < 128 else bytes([len(body) % 128 | 128, len(body) // 128])
-        self.socket.sendall(bytes([kind]) + length + body)
-
-    def packet(self):
-        kind, length = self.bytes(2)
-        return kind, self.bytes(length)
-
-    def bytes(self, count):
-        data = b""
-        while len(data) < count:
-            part = self.socket.recv(count - len(data))
-            if not part:
-                raise ConnectionError
-            data += part
-        return data
 
 
 @pytest.mark.parametrize("qos", [1, 2])

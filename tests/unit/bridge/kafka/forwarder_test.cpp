@@ -67,6 +67,13 @@ class Gateway {
                                    {}}));
     }
 
+    /// For tests that inject errors. The mock cluster takes a batch whose sequence leaves a hole, where Kafka answers
+    /// OUT_OF_ORDER_SEQUENCE_NUMBER, and librdkafka rightly counts what would fill the hole as persisted then.
+    void start_with_one_request_at_a_time() {
+        options.properties["max.in.flight.requests.per.connection"] = "1";
+        start();
+    }
+
     /// Values "0", "1", …; the key decides the partition.
     void append(int count, std::size_t pad = 0) {
         std::vector<std::future<storage::Result<Offset>>> waiting;
@@ -220,7 +227,7 @@ TEST_CASE("forwarder: no more than inflight_bytes are handed over, whatever the 
 
 TEST_CASE("forwarder: errors that pass by themselves are retried in order") {
     Gateway gateway;
-    gateway.start();
+    gateway.start_with_one_request_at_a_time();
     gateway.append(10);
     gateway.read_until(10);
     gateway.cluster->fail_produce({RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION, RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT,
@@ -233,7 +240,7 @@ TEST_CASE("forwarder: errors that pass by themselves are retried in order") {
 
 TEST_CASE("forwarder: a producer that turns fatal is made anew, and nothing is lost or out of order") {
     Gateway gateway;
-    gateway.start();
+    gateway.start_with_one_request_at_a_time();
     gateway.append(10);
     gateway.read_until(10);
     gateway.cluster->fail_produce({RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER});
@@ -246,7 +253,7 @@ TEST_CASE("forwarder: a producer that turns fatal is made anew, and nothing is l
 
 TEST_CASE("forwarder: an error of the topic holds the stream until it is mended") {
     Gateway gateway;
-    gateway.start();
+    gateway.start_with_one_request_at_a_time();
     gateway.append(10);
     gateway.read_until(10);
     gateway.cluster->fail_produce(
@@ -279,7 +286,7 @@ TEST_CASE("forwarder: a record above message.max.bytes goes to the dead letters,
 
 TEST_CASE("forwarder: a record that the cluster refuses is found in its batch and set aside alone") {
     Gateway gateway;
-    gateway.start();
+    gateway.start_with_one_request_at_a_time();
     gateway.append(1);
     gateway.read_until(1);
     // Each refusal fails a whole batch; halving ends with one record alone, which is the one that is blamed.

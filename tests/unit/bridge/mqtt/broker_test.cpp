@@ -93,15 +93,20 @@ class Client final : public Transport {
 };
 
 struct Fixture {
-    Fixture() = default;
+    Fixture() { broker.start(); }
     Fixture(const Fixture&) = delete;
     Fixture& operator=(const Fixture&) = delete;
-    ~Fixture() { log.close(); }
+    ~Fixture() {
+        store->stop();
+        log.close();
+    }
 
     SlowLog log;
     OpenGate gate;
     test::TestClock clock;
-    Broker broker{{}, log, gate, clock, [](auto&&...) {}, [] {}};
+    test::TempDir dir;
+    std::unique_ptr<SessionStore> store = test::must(SessionStore::open(dir / "sessions.db", [](auto&&...) {}));
+    Broker broker{{}, log, gate, *store, clock, [](auto&&...) {}, [] {}};
 };
 
 std::string puback(int id) {

@@ -1,0 +1,158 @@
+// What a client sends to be kept, and the acknowledgements for it.
+#include "bridge/mqtt/connection.hpp"
+
+#include "bridge/mqtt/broker.hpp"
+#include "bridge/mqtt/publish_packet.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace sluice::bridge::mqtt {
+
+std::optional<Fault> Connection::check_publish(const Publish& publish, std::string_view& topic) {
+    topic = publish.topic;
+    if (publish.topic_alias) {
+        if (*publish.topic_alias > broker_.options().topic_alias_maximum) {
+            return Fault{ReasonCode::topic_alias_invalid, "topic alias beyond the maximum [MQTT-3.3.2-9]"};
+        }
+        if (topic.empty()) {
+            const auto known = aliases_in_.find(*publish.topic_alias);
+            if (known == aliases_in_.end()) {
+                return Fault{ReasonCode::protocol_error, "topic alias that stands for nothing (MQTT 5, 3.3.2.3.4)"};
+            }
+            topic = known->second;
+        } else {
+            topic = aliases_in_[*publish.topic_alias] = std::string(topic);
+        }
+    }
+    if (publish.retain && !broker_.options().retain_available) {
+        return Fault{ReasonCode::retain_not_supported, "RETAIN where nothing is retained [MQTT-3.2.2-14]"};
+    }
+    if (v5() && publish.qos > 0 && exceeds_receive_maximum(publish)) {
+        return Fault{ReasonCode::receive_maximum_exceeded, "more in flight than receive_maximum (MQTT 5, 3.3.4)"};
+    }
+    return std::nullopt;
+}
+
+bool Connection::exceeds_receive_maximum(const Publish& publish) {
+    if (publish.qos == 2 && incoming_qos2_.contains(publish.packet_id)) return false;
+    return unacknowledged_ + incoming_qos2_.size() >= broker_.options().receive_maximum;
+}
+
+void Connection::on(const Publish& publish) {
+    std::string_view topic;
+    if (const auto fault = check_publish(publish, topic)) return close(fault->code, fault->what);
+    if (publish.qos == 1) ++unacknowledged_;
+    if (publish.qos == 2) incoming_qos2_.insert(publish.packet_id);
+    ++broker_.counting().received;
+    if (topic.starts_with('$') || !broker_.gatekeeper().may_publish(identity_, topic)) {
+        ++broker_.counting().not_authorized;
+        // MQTT 3.1.1 has no word for it: acknowledged and not passed on (3.3.5).
+        if (publish.qos == 0) return;
+        const auto type = publish.qos == 1 ? PacketType::puback : PacketType::pubrec;
+        if (publish.qos == 2 && v5()) incoming_qos2_.erase(publish.packet_id);
+        return queue_ack(type, publish.packet_id, ReasonCode::not_authorized);
+    }
+    HeldMessage held{to_message(publish), publish.packet_id};
+    held.message.topic = topic;
+    held.message.arrived = broker_.wall_now();
+    if (held_.empty() && take_in(held)) return;
+    held_bytes_ += held.message.payload.size();
+    held_.push_back(std::move(held));
+    broker_.wait(*this);
+    if (!wants_input()) transport_.wake();
+}
+
+/// @return false: the log has no room, and the message is as it was
+bool Connection::take_in(HeldMessage& held) {
+    if (broker_.is_local_only(held.message.topic)) {
+        pass_on(held);
+        return true;
+    }
+    const auto qos = held.message.qos;
+    if (qos == 0) {
+        auto count = [&accepted = broker_.counting().accepted](const storage::Result<storage::Offset>& result) {
+            if (result) ++accepted;
+        };
+        const auto taken =
+            broker_.acceptor().try_accept(session_->source(), held.message, std::nullopt, std::move(count));
+        if (taken == Acceptor::Taken::full) return false;
+        broker_.publish(std::move(held.message), session_);
+        return true;
+    }
+    const auto type = qos == 1 ? PacketType::puback : PacketType::pubrec;
+    auto ack = std::make_unique<PendingAck>(PendingAck{this, type, held.packet_id});
+    const auto packet_id = qos == 2 ? std::optional(held.packet_id) : std::nullopt;
+    const auto taken = broker_.acceptor().try_accept(session_->source(), held.message, packet_id,
+                                                     broker_.mailbox().completion(*ack));
+    if (taken == Acceptor::Taken::full) return false;
+    const bool is_new = taken == Acceptor::Taken::fresh;
+    ack->ticket = is_new ? broker_.publish(std::move(held.message), session_) : broker_.store().last();
+    acks_.push_back(ack.release());  // the mailbox brings it
+    return true;
+}
+
+/// A message that is not for the log.
+void Connection::pass_on(HeldMessage& held) {
+    ++broker_.counting().local_only;
+    ++broker_.counting().accepted;
+    const auto qos = held.message.qos;
+    const auto taken = qos == 2 ? session_->take_local(held.packet_id) : Session::Taken{true, 0};
+    auto ticket = taken.ticket;
+    if (taken.is_new) ticket = std::max(ticket, broker_.publish(std::move(held.message), session_));
+    const auto type = qos == 1 ? PacketType::puback : PacketType::pubrec;
+    if (qos > 0) queue_ack(type, held.packet_id, ReasonCode::success, ticket);
+}
+
+void Connection::take_held() {
+    const bool waited = !wants_input();
+    while (!held_.empty() && state_ == State::connected) {
+        const auto bytes = held_.front().message.payload.size();
+        if (!take_in(held_.front())) break;
+        held_bytes_ -= bytes;
+        held_.pop_front();
+    }
+    if (!held_.empty()) broker_.wait(*this);
+    if (waited && wants_input()) transport_.wake();
+}
+
+/// One that is ready, behind those that are not.
+void Connection::queue_ack(PacketType type, std::uint16_t packet_id, ReasonCode reason, SessionStore::Ticket ticket) {
+    acks_.push_back(new PendingAck{this, type, packet_id, reason, true, true, ticket});
+}
+
+void Connection::flush_acks() {
+    const auto before = out_.size();
+    const bool waited = !wants_input();
+    while (!acks_.empty() && acks_.front()->ready) {
+        if (!broker_.store().is_durable(acks_.front()->ticket)) {
+            broker_.wait(*this);
+            break;
+        }
+        const std::unique_ptr<PendingAck> ack(acks_.front());
+        acks_.pop_front();
+        if (!ack->accepted) continue;  // not kept: never acknowledged
+        if (ack->type == PacketType::puback) --unacknowledged_;
+        if (ack->type == PacketType::pubcomp) incoming_qos2_.erase(ack->packet_id);
+        encode_acknowledgement({ack->type, ack->packet_id, ack->reason}, version_, out_);
+    }
+    if (out_.size() > before || (waited && wants_input())) transport_.wake();
+}
+
+void Connection::on_progress() {
+    if (state_ != State::connected) return;
+    take_held();
+    flush_acks();
+    flush_later();
+    pump();
+}
+
+void Connection::release(std::uint16_t packet_id) {
+    if (session_->release_local(packet_id)) return queue_ack(PacketType::pubcomp, packet_id, ReasonCode::success);
+    auto ack = std::make_unique<PendingAck>(PendingAck{this, PacketType::pubcomp, packet_id});
+    const bool known = broker_.acceptor().release(session_->source(), packet_id, broker_.mailbox().completion(*ack));
+    if (!known) ack->reason = ReasonCode::packet_identifier_not_found;
+    acks_.push_back(ack.release());
+}
+
+}  // namespace sluice::bridge::mqtt

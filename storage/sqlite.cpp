@@ -1,0 +1,145 @@
+#include "storage/sqlite.hpp"
+
+#include <sqlite3.h>
+
+#include <utility>
+
+namespace sluice::storage {
+
+namespace {
+
+constexpr int kBusyMilliseconds = 5000;
+
+Error error_of(sqlite3* database, std::string text, const std::string& loss) {
+    const int code = sqlite3_errcode(database);
+    const bool damaged = code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
+    if (damaged && !loss.empty()) text += " (move the file away: " + loss + ")";
+    return {damaged ? Errc::corrupt : code == SQLITE_FULL ? Errc::no_space : Errc::io, std::move(text)};
+}
+
+}  // namespace
+
+void Statement::Finalize::operator()(sqlite3_stmt* statement) const {
+    sqlite3_finalize(statement);
+}
+
+Statement& Statement::bind(std::int64_t value) {
+    sqlite3_bind_int64(statement_.get(), ++bound_, value);
+    return *this;
+}
+
+Statement& Statement::bind(std::string_view text) {
+    // A null pointer would be NULL, which an empty text is not.
+    const char* bytes = text.data() == nullptr ? "" : text.data();
+    sqlite3_bind_text(statement_.get(), ++bound_, bytes, static_cast<int>(text.size()), SQLITE_STATIC);
+    return *this;
+}
+
+Statement& Statement::bind_blob(std::string_view bytes) {
+    const void* data = bytes.data() == nullptr ? "" : bytes.data();
+    sqlite3_bind_blob(statement_.get(), ++bound_, data, static_cast<int>(bytes.size()), SQLITE_STATIC);
+    return *this;
+}
+
+Statement& Statement::bind_null() {
+    sqlite3_bind_null(statement_.get(), ++bound_);
+    return *this;
+}
+
+Result<void> Statement::run() {
+    const auto row = next();
+    sqlite3_reset(statement_.get());
+    bound_ = 0;
+    if (!row) return row.error();
+    return {};
+}
+
+Result<bool> Statement::next() {
+    const int step = sqlite3_step(statement_.get());
+    if (step == SQLITE_ROW) return true;
+    if (step == SQLITE_DONE) return false;
+    auto* database = sqlite3_db_handle(statement_.get());
+    return error_of(database, what_ + ": " + sqlite3_errmsg(database), loss_);
+}
+
+bool Statement::is_null(int column) const {
+    return sqlite3_column_type(statement_.get(), column) == SQLITE_NULL;
+}
+
+std::int64_t Statement::integer(int column) const {
+    return sqlite3_column_int64(statement_.get(), column);
+}
+
+std::string_view Statement::text(int column) const {
+    const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(statement_.get(), column));
+    return {text, static_cast<std::size_t>(sqlite3_column_bytes(statement_.get(), column))};
+}
+
+std::string_view Statement::blob(int column) const {
+    const auto* bytes = static_cast<const char*>(sqlite3_column_blob(statement_.get(), column));
+    return {bytes, static_cast<std::size_t>(sqlite3_column_bytes(statement_.get(), column))};
+}
+
+void Database::Close::operator()(sqlite3* database) const {
+    sqlite3_close(database);
+}
+
+Error Database::failed(std::string_view what) const {
+    auto* database = database_.get();
+    return error_of(database, what_ + ": cannot " + std::string(what) + ": " + sqlite3_errmsg(database), loss_);
+}
+
+Result<Database> Database::open(const std::string& path, const DatabaseOptions& options) {
+    const int flags =
+        (options.read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE) | SQLITE_OPEN_NOMUTEX;
+    sqlite3* raw = nullptr;
+    const int opened = sqlite3_open_v2(path.c_str(), &raw, flags, nullptr);
+    Database database(std::unique_ptr<sqlite3, Close>(raw), options.what, options.loss);
+    if (opened != SQLITE_OK) return database.failed("open " + path);
+    sqlite3_busy_timeout(raw, kBusyMilliseconds);
+    if (options.read_only) return database;
+    // The journal stays small: it is rewritten often, and a gateway's flash pays for each page.
+    const auto pragmas = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = " +
+                         std::to_string(options.checkpoint_pages);
+    if (auto done = database.execute(pragmas, "open " + path); !done) return done.error();
+    if (auto done = database.migrate(path, options.migrations); !done) return done.error();
+    return database;
+}
+
+Result<void> Database::execute(const std::string& sql, std::string_view what) {
+    if (sqlite3_exec(database_.get(), sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) return failed(what);
+    return {};
+}
+
+Result<Statement> Database::prepare(const char* sql, std::string_view what) {
+    sqlite3_stmt* raw = nullptr;
+    if (sqlite3_prepare_v2(database_.get(), sql, -1, &raw, nullptr) != SQLITE_OK) return failed(what);
+    return Statement(raw, what_ + ": cannot " + std::string(what), loss_);
+}
+
+Result<void> Database::in_transaction(const std::function<Result<void>()>& change) {
+    if (auto done = execute("BEGIN IMMEDIATE", "begin"); !done) return done;
+    auto result = change();
+    if (result) result = execute("COMMIT", "commit");
+    if (!result) static_cast<void>(execute("ROLLBACK", "roll back"));
+    return result;
+}
+
+Result<void> Database::migrate(const std::string& path, std::span<const char* const> migrations) {
+    auto statement = prepare("PRAGMA user_version", "read its version");
+    if (!statement) return statement.error();
+    if (auto row = statement->next(); !row) return failed("read its version");
+    const auto version = static_cast<std::size_t>(statement->integer(0));
+    if (version > migrations.size()) {
+        return Error(Errc::invalid, path + " was written by a newer sluice (schema " + std::to_string(version) +
+                                        ", this one knows " + std::to_string(migrations.size()) + "): update sluice");
+    }
+    for (auto next = version; next < migrations.size(); ++next) {
+        const std::string sql = std::string("BEGIN IMMEDIATE; ") + migrations[next] +
+                                "; PRAGMA user_version = " + std::to_string(next + 1) + "; COMMIT";
+        if (auto done = execute(sql, "create its tables"); !done) return done;
+    }
+    return {};
+}
+
+}  // namespace sluice::storage
