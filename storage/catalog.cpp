@@ -52,16 +52,15 @@ Result<std::vector<Cursor>> Catalog::cursors() const {
         if (!*row) return cursors;
         const auto log_id = LogId::parse(statement->text(2));
         if (!log_id) return Error(Errc::corrupt, "catalog: a cursor's log id is not a UUID");
-        cursors.push_back({std::string(statement->text(0)), std::string(statement->text(1)), *log_id,
-                           Offset(statement->integer(3))});
+        cursors.push_back(
+            {std::string(statement->text(0)), std::string(statement->text(1)), *log_id, Offset(statement->integer(3))});
     }
 }
 
 Result<void> Catalog::store_cursors(const std::vector<Cursor>& cursors) {
     const std::lock_guard lock(impl_->mutex);
     return impl_->database.in_transaction([&]() -> Result<void> {
-        auto statement =
-            impl_->database.prepare("INSERT OR REPLACE INTO cursor VALUES (?, ?, ?, ?)", "store a cursor");
+        auto statement = impl_->database.prepare("INSERT OR REPLACE INTO cursor VALUES (?, ?, ?, ?)", "store a cursor");
         if (!statement) return statement.error();
         for (const auto& cursor : cursors) {
             const auto id = cursor.log_id.to_string();
@@ -90,8 +89,7 @@ Result<Catalog::Subscriptions> Catalog::subscriptions(std::string_view source) c
 Result<void> Catalog::store_subscriptions(std::string_view source, const Subscriptions& subscriptions) {
     const std::lock_guard lock(impl_->mutex);
     return impl_->database.in_transaction([&]() -> Result<void> {
-        auto forget =
-            impl_->database.prepare("DELETE FROM subscription WHERE source = ?", "forget the subscriptions");
+        auto forget = impl_->database.prepare("DELETE FROM subscription WHERE source = ?", "forget the subscriptions");
         if (!forget) return forget.error();
         if (auto done = forget->bind(source).run(); !done) return done;
         auto insert = impl_->database.prepare("INSERT INTO subscription VALUES (?, ?, ?)", "store a subscription");

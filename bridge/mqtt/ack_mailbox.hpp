@@ -26,7 +26,7 @@ struct PendingAck {
     std::uint16_t packet_id = 0;
     ReasonCode reason = ReasonCode::success;
     bool ready = false;
-    bool accepted = false;  ///< false: nothing may be said, as it is not kept
+    bool accepted = false;            ///< false: nothing may be said, as it is not kept
     SessionStore::Ticket ticket = 0;  ///< subscribers' sessions have it by then
 };
 

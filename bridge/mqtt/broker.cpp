@@ -338,7 +338,8 @@ SessionStore::Ticket Broker::publish(Message message, const Session* publisher) 
     if (retain) {
         const bool is_own = shared->topic.starts_with('$');  // the next start says it anew
         if (!retained_.put(shared))
-            report_(Severity::warning, "mqtt", "a message on " + shared->topic + " is not retained: there are too many");
+            report_(Severity::warning, "mqtt",
+                    "a message on " + shared->topic + " is not retained: there are too many");
         else if (!is_own)
             ticket = store_.put_retained(shared);
     }

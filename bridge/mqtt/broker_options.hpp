@@ -19,7 +19,7 @@ struct BrokerOptions {
     std::uint16_t topic_alias_maximum = 10;      ///< of a client, and of ours to it
     std::uint32_t session_expiry_max = 604'800;  ///< seconds
     QueueLimits queue{};
-    std::size_t subscriptions_max = 100;         ///< of one session
+    std::size_t subscriptions_max = 100;  ///< of one session
     std::size_t sessions_max = 20'000;
     bool retain_available = true;
     RetainedLimits retained{};

@@ -107,7 +107,7 @@ class Connection {
     [[nodiscard]] std::optional<Fault> check_publish(const Publish& publish, std::string_view& topic);
     [[nodiscard]] bool exceeds_receive_maximum(const Publish& publish);
     [[nodiscard]] bool take_in(HeldMessage& held);
-    void pass_on(HeldMessage& held);
+    SessionStore::Ticket pass_on(HeldMessage& held);
     void take_held();
     void queue_ack(PacketType type, std::uint16_t packet_id, ReasonCode reason, SessionStore::Ticket ticket = 0);
     void flush_acks();

@@ -1,7 +1,6 @@
 // What a client sends to be kept, and the acknowledgements for it.
-#include "bridge/mqtt/connection.hpp"
-
 #include "bridge/mqtt/broker.hpp"
+#include "bridge/mqtt/connection.hpp"
 #include "bridge/mqtt/publish_packet.hpp"
 
 #include <algorithm>
@@ -65,11 +64,15 @@ void Connection::on(const Publish& publish) {
 
 /// @return false: the log has no room, and the message is as it was
 bool Connection::take_in(HeldMessage& held) {
+    const auto qos = held.message.qos;
     if (broker_.is_local_only(held.message.topic)) {
-        pass_on(held);
+        ++broker_.counting().local_only;
+        ++broker_.counting().accepted;
+        const auto ticket = pass_on(held);
+        if (qos > 0)
+            queue_ack(qos == 1 ? PacketType::puback : PacketType::pubrec, held.packet_id, ReasonCode::success, ticket);
         return true;
     }
-    const auto qos = held.message.qos;
     if (qos == 0) {
         auto count = [&accepted = broker_.counting().accepted](const storage::Result<storage::Offset>& result) {
             if (result) ++accepted;
@@ -83,25 +86,23 @@ bool Connection::take_in(HeldMessage& held) {
     const auto type = qos == 1 ? PacketType::puback : PacketType::pubrec;
     auto ack = std::make_unique<PendingAck>(PendingAck{this, type, held.packet_id});
     const auto packet_id = qos == 2 ? std::optional(held.packet_id) : std::nullopt;
-    const auto taken = broker_.acceptor().try_accept(session_->source(), held.message, packet_id,
-                                                     broker_.mailbox().completion(*ack));
+    const auto taken =
+        broker_.acceptor().try_accept(session_->source(), held.message, packet_id, broker_.mailbox().completion(*ack));
     if (taken == Acceptor::Taken::full) return false;
-    const bool is_new = taken == Acceptor::Taken::fresh;
-    ack->ticket = is_new ? broker_.publish(std::move(held.message), session_) : broker_.store().last();
+    ack->ticket = pass_on(held);
     acks_.push_back(ack.release());  // the mailbox brings it
     return true;
 }
 
-/// A message that is not for the log.
-void Connection::pass_on(HeldMessage& held) {
-    ++broker_.counting().local_only;
-    ++broker_.counting().accepted;
-    const auto qos = held.message.qos;
-    const auto taken = qos == 2 ? session_->take_local(held.packet_id) : Session::Taken{true, 0};
-    auto ticket = taken.ticket;
-    if (taken.is_new) ticket = std::max(ticket, broker_.publish(std::move(held.message), session_));
-    const auto type = qos == 1 ? PacketType::puback : PacketType::pubrec;
-    if (qos > 0) queue_ack(type, held.packet_id, ReasonCode::success, ticket);
+/// To those who have subscribed; of QoS 2 once. The log knows for itself what it has taken before, as after a kill one
+/// may have the message and the other not.
+SessionStore::Ticket Connection::pass_on(HeldMessage& held) {
+    if (held.message.qos < 2) return broker_.publish(std::move(held.message), session_);
+    if (session_->has_incoming(held.packet_id)) return broker_.store().last();
+    const SessionStore::Hold hold(broker_.store());
+    const auto ticket = broker_.publish(std::move(held.message), session_);
+    session_->add_incoming(held.packet_id, ticket > 0);
+    return ticket;
 }
 
 void Connection::take_held() {
@@ -148,10 +149,11 @@ void Connection::on_progress() {
 }
 
 void Connection::release(std::uint16_t packet_id) {
-    if (session_->release_local(packet_id)) return queue_ack(PacketType::pubcomp, packet_id, ReasonCode::success);
     auto ack = std::make_unique<PendingAck>(PendingAck{this, PacketType::pubcomp, packet_id});
+    const auto ticket = session_->release_incoming(packet_id);
+    ack->ticket = ticket.value_or(0);
     const bool known = broker_.acceptor().release(session_->source(), packet_id, broker_.mailbox().completion(*ack));
-    if (!known) ack->reason = ReasonCode::packet_identifier_not_found;
+    if (!known && !ticket) ack->reason = ReasonCode::packet_identifier_not_found;
     acks_.push_back(ack.release());
 }
 

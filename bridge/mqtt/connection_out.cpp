@@ -1,7 +1,6 @@
 // What goes to a client, and its acknowledgements for it.
-#include "bridge/mqtt/connection.hpp"
-
 #include "bridge/mqtt/broker.hpp"
+#include "bridge/mqtt/connection.hpp"
 #include "bridge/mqtt/publish_packet.hpp"
 
 #include <algorithm>

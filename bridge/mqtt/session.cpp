@@ -42,7 +42,7 @@ void Session::restore(std::vector<StoredOutgoing> outgoing, const std::vector<st
             queue_.push_back(std::move(queued));
         }
     }
-    local_qos2_.insert(incoming.begin(), incoming.end());
+    for (const auto packet_id : incoming) incoming_.emplace(packet_id, true);
 }
 
 void Session::count_bytes(const Outgoing& outgoing, bool more) {
@@ -64,8 +64,8 @@ std::optional<Session::Ticket> Session::enqueue(Outgoing outgoing) {
         queued.sequence = ++last_sequence_;
         if (kept_) {
             const auto& [message, qos, retain, identifiers] = queued.outgoing;
-            queued.ticket = store_.put_outgoing(
-                id_, {queued.sequence, queued.packet_id, qos, retain, false, identifiers, message});
+            queued.ticket =
+                store_.put_outgoing(id_, {queued.sequence, queued.packet_id, qos, retain, false, identifiers, message});
         }
     }
     queue_.push_back(std::move(queued));
@@ -122,15 +122,18 @@ Session::InFlightPlace Session::find(std::uint16_t packet_id) {
                         [&](const InFlight& each) { return each.packet_id == packet_id; });
 }
 
-Session::Taken Session::take_local(std::uint16_t packet_id) {
-    const bool is_new = local_qos2_.insert(packet_id).second;
-    return {is_new, kept_ ? store_.put_incoming(id_, packet_id) : 0};
+void Session::add_incoming(std::uint16_t packet_id, bool stored) {
+    stored = stored && kept_;
+    incoming_[packet_id] = stored;
+    if (stored) store_.put_incoming(id_, packet_id);
 }
 
-bool Session::release_local(std::uint16_t packet_id) {
-    if (local_qos2_.erase(packet_id) == 0) return false;
-    if (kept_) store_.remove_incoming(id_, packet_id);
-    return true;
+std::optional<Session::Ticket> Session::release_incoming(std::uint16_t packet_id) {
+    const auto found = incoming_.find(packet_id);
+    if (found == incoming_.end()) return std::nullopt;
+    const bool stored = found->second;
+    incoming_.erase(found);
+    return stored ? store_.remove_incoming(id_, packet_id) : 0;
 }
 
 std::vector<std::uint16_t> Session::start_over() {

@@ -4,7 +4,7 @@
 // packet identifiers start at 1 and go up; each has its own from the time that it is queued. After a reconnect those in
 // flight are sent again, in their order, before anything else [MQTT-4.4.0-1], [MQTT-4.6.0-1]. A session that is kept
 // is in the session store too: one of QoS 2 is not sent before it is durable there with its packet identifier, so that
-// it can't come under another one after a restart. (Incoming messages of QoS 2: qos2_state.hpp.)
+// it can't come under another one after a restart. (Incoming messages of QoS 2 and the log: qos2_state.hpp.)
 // One thread.
 #pragma once
 
@@ -85,14 +85,12 @@ class Session {
     /// The one that next() gave won't be sent after all: too large for the client, or expired.
     void drop(const Sendable& sendable);
 
-    struct Taken {
-        bool is_new;
-        Ticket ticket;
-    };
-    /// An incoming message of QoS 2 that is passed on and not kept in the log.
-    [[nodiscard]] Taken take_local(std::uint16_t packet_id);
-    /// @return whether there was such a message
-    bool release_local(std::uint16_t packet_id);
+    /// An incoming message of QoS 2 was handed to those who have subscribed, and is not to be again until its release.
+    /// @param stored  some of them are in the store: after a restart it counts still
+    void add_incoming(std::uint16_t packet_id, bool stored);
+    [[nodiscard]] bool has_incoming(std::uint16_t packet_id) const { return incoming_.contains(packet_id); }
+    /// @return when a message may come under the identifier again; nullopt where there was none
+    [[nodiscard]] std::optional<Ticket> release_incoming(std::uint16_t packet_id);
 
     /// A new connection: next() gives what is in flight again. @return the identifiers whose PUBREL is to be repeated
     [[nodiscard]] std::vector<std::uint16_t> start_over();
@@ -136,7 +134,7 @@ class Session {
     std::size_t unsent_ = 0;        // of those in flight, in this connection
     std::uint16_t last_packet_id_ = 0;
     std::uint64_t last_sequence_ = 0;
-    std::set<std::uint16_t> local_qos2_;
+    std::map<std::uint16_t, bool> incoming_;  // … and whether it is stored
 };
 
 }  // namespace sluice::bridge::mqtt

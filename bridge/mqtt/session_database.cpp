@@ -92,8 +92,8 @@ Result<MessagePtr> decode(std::string_view bytes) {
     if (bytes.size() < kTimeBytes) return damaged;
     auto packet = message_of_packet(bytes.substr(kTimeBytes), ProtocolVersion::v5);
     if (!packet) return damaged;
-    packet->message.arrived =
-        storage::Timestamp(std::chrono::milliseconds(static_cast<std::int64_t>(big_endian(bytes.substr(0, kTimeBytes)))));
+    packet->message.arrived = storage::Timestamp(
+        std::chrono::milliseconds(static_cast<std::int64_t>(big_endian(bytes.substr(0, kTimeBytes)))));
     return std::make_shared<const Message>(std::move(packet->message));
 }
 
@@ -240,9 +240,8 @@ struct SessionDatabase::Statements {
         });
     }
     Result<void> operator()(const RemoveSession& change) {
-        for (const auto* sql :
-             {"DELETE FROM session WHERE id = ?", "DELETE FROM subscription WHERE session = ?",
-              "DELETE FROM outgoing WHERE session = ?", "DELETE FROM incoming WHERE session = ?"}) {
+        for (const auto* sql : {"DELETE FROM session WHERE id = ?", "DELETE FROM subscription WHERE session = ?",
+                                "DELETE FROM outgoing WHERE session = ?", "DELETE FROM incoming WHERE session = ?"}) {
             auto done = run(sql, [&](Statement& statement) { statement.bind(number(change.session)); });
             if (!done) return done;
         }
@@ -256,9 +255,8 @@ struct SessionDatabase::Statements {
         });
     }
     Result<void> operator()(const RemoveSubscription& change) {
-        return run("DELETE FROM subscription WHERE session = ? AND filter = ?", [&](Statement& statement) {
-            statement.bind(number(change.session)).bind(change.filter);
-        });
+        return run("DELETE FROM subscription WHERE session = ? AND filter = ?",
+                   [&](Statement& statement) { statement.bind(number(change.session)).bind(change.filter); });
     }
     Result<void> operator()(const PutOutgoing& change) {
         const auto& outgoing = change.outgoing;
@@ -271,24 +269,19 @@ struct SessionDatabase::Statements {
     }
     Result<void> operator()(const ReleaseOutgoing& change) {
         return run("UPDATE outgoing SET released = 1, message = NULL WHERE session = ? AND sequence = ?",
-                   [&](Statement& statement) {
-                       statement.bind(number(change.session)).bind(number(change.sequence));
-                   });
+                   [&](Statement& statement) { statement.bind(number(change.session)).bind(number(change.sequence)); });
     }
     Result<void> operator()(const RemoveOutgoing& change) {
-        return run("DELETE FROM outgoing WHERE session = ? AND sequence = ?", [&](Statement& statement) {
-            statement.bind(number(change.session)).bind(number(change.sequence));
-        });
+        return run("DELETE FROM outgoing WHERE session = ? AND sequence = ?",
+                   [&](Statement& statement) { statement.bind(number(change.session)).bind(number(change.sequence)); });
     }
     Result<void> operator()(const PutIncoming& change) {
-        return run("INSERT OR REPLACE INTO incoming VALUES (?, ?)", [&](Statement& statement) {
-            statement.bind(number(change.session)).bind(change.packet_id);
-        });
+        return run("INSERT OR REPLACE INTO incoming VALUES (?, ?)",
+                   [&](Statement& statement) { statement.bind(number(change.session)).bind(change.packet_id); });
     }
     Result<void> operator()(const RemoveIncoming& change) {
-        return run("DELETE FROM incoming WHERE session = ? AND packet_id = ?", [&](Statement& statement) {
-            statement.bind(number(change.session)).bind(change.packet_id);
-        });
+        return run("DELETE FROM incoming WHERE session = ? AND packet_id = ?",
+                   [&](Statement& statement) { statement.bind(number(change.session)).bind(change.packet_id); });
     }
     Result<void> operator()(const PutRetained& change) {
         const auto& topic = change.message->topic;

@@ -82,6 +82,15 @@ class SessionStore::Impl {
         return add(std::move(change), [](Batch&, std::size_t) {});
     }
 
+    void hold(bool held) {
+        {
+            const std::lock_guard lock(mutex_);
+            held_ = held;
+            if (held || pending_.changes.empty()) return;
+        }
+        changed_.notify_one();
+    }
+
     /// @return whether the message was not written yet, and never will be
     bool take_back(const OutgoingName& name) {
         const std::lock_guard lock(mutex_);
@@ -107,7 +116,7 @@ class SessionStore::Impl {
         ::pthread_setname_np(::pthread_self(), "sessions");
         std::unique_lock lock(mutex_);
         for (;;) {
-            changed_.wait(lock, [this] { return stopping_ || !pending_.changes.empty(); });
+            changed_.wait(lock, [this] { return !held_ && (stopping_ || !pending_.changes.empty()); });
             if (pending_.changes.empty()) return;
             const auto batch = std::exchange(pending_, {});
             const auto ticket = pending_ticket_++;
@@ -131,7 +140,8 @@ class SessionStore::Impl {
                 trouble_.over("sessions are kept again", now);
                 return true;
             }
-            trouble_.trouble(done.error().message() + " (subscribers' messages are not acknowledged until it can)", now);
+            trouble_.trouble(done.error().message() + " (subscribers' messages are not acknowledged until it can)",
+                             now);
             std::unique_lock lock(mutex_);
             if (changed_.wait_for(lock, kRetryInterval, [this] { return stopping_; })) return false;
         }
@@ -147,6 +157,7 @@ class SessionStore::Impl {
     Ticket pending_ticket_ = 1;
     Ticket last_ = 0;  // of the thread that makes the changes
     std::atomic<Ticket> durable_{0};
+    bool held_ = false;
     bool stopping_ = false;
     std::thread thread_;
 };
@@ -173,6 +184,14 @@ void SessionStore::start(std::function<void()> on_durable) {
 
 void SessionStore::stop() {
     impl_->stop();
+}
+
+SessionStore::Hold::Hold(SessionStore& store) : store_(store) {
+    store_.impl_->hold(true);
+}
+
+SessionStore::Hold::~Hold() {
+    store_.impl_->hold(false);
 }
 
 SessionStore::Ticket SessionStore::put_session(StoredSession session) {

@@ -39,10 +39,10 @@ struct StoredSession {
     SubscriberId id = 0;
     std::string client_id{};
     std::optional<std::string> user{};
-    std::uint32_t expiry_interval = 0;             ///< seconds
-    std::optional<storage::Timestamp> ends_at{};   ///< nullopt: it was connected
+    std::uint32_t expiry_interval = 0;            ///< seconds
+    std::optional<storage::Timestamp> ends_at{};  ///< nullopt: it was connected
     MessagePtr will{};
-    std::uint32_t will_delay = 0;                  ///< seconds
+    std::uint32_t will_delay = 0;  ///< seconds
     std::optional<storage::Timestamp> will_at{};
 };
 
@@ -50,8 +50,8 @@ struct StoredState {
     struct Entry {
         StoredSession session;
         std::map<std::string, SubscriptionOptions> subscriptions{};
-        std::vector<StoredOutgoing> outgoing{};         ///< in their order
-        std::vector<std::uint16_t> incoming{};          ///< packet identifiers of QoS 2
+        std::vector<StoredOutgoing> outgoing{};  ///< in their order
+        std::vector<std::uint16_t> incoming{};   ///< packet identifiers of QoS 2
     };
     std::vector<Entry> sessions{};
     std::vector<MessagePtr> retained{};
@@ -76,6 +76,18 @@ class SessionStore {
     void start(std::function<void()> on_durable);
     /// Writes what there is and ends the thread.
     void stop();
+
+    /// For as long as it lives, what is put comes into one transaction.
+    class Hold {
+     public:
+        explicit Hold(SessionStore& store);
+        ~Hold();
+        Hold(const Hold&) = delete;
+        Hold& operator=(const Hold&) = delete;
+
+     private:
+        SessionStore& store_;
+    };
 
     // From one thread.
     Ticket put_session(StoredSession session);

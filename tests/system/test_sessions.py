@@ -95,7 +95,7 @@ def test_messages_wait_for_a_client_that_is_away_over_kills(server):
     back = server.client("away", clean=False, session_expiry_interval=1000)
     assert back.connack.session_present
     for number in range(30):
-        back.expect_message("local/x", str(number).encode(), qos=1 + number % 2)
+        back.expect_message("local/x", str(number).encode(), acknowledge=False, qos=1 + number % 2)
     back.expect_silence()
 
 
