@@ -132,6 +132,7 @@ std::set<std::string> known_config_keys() {
     std::erase_if(known, [](const std::string& key) { return key.find('.') == std::string::npos; });
     known.erase("stream.NAME");
     known.erase("listener.mqtt");
+    known.erase("listener.mqtt.tls");
     known.erase("source.mqtt");
     known.erase("source.mqtt.tls");
     return known;

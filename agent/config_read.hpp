@@ -8,6 +8,8 @@
 #include "agent/config_section.hpp"
 #include "bridge/mqtt/topic_filter.hpp"
 
+#include <optional>
+#include <string>
 #include <string_view>
 
 namespace sluice::agent {
@@ -33,6 +35,10 @@ void read_kafka(ConfigSection& top, Config& config);
 /// The filter that a subscription's messages match: without "$share/GROUP/".
 /// @return Errc::invalid for what MQTT forbids, and for captures, which only routes have
 [[nodiscard]] storage::Result<bridge::mqtt::TopicFilter> subscribed_filter(std::string_view topic);
+
+/// Reports what is wrong with the files behind a section's keys ca_file, cert_file and key_file.
+void check_tls_files(ConfigSection& section, const std::optional<std::string>& ca_file,
+                     const std::optional<std::string>& cert_file, const std::optional<std::string>& key_file);
 
 /// A section of `parent`, which may be missing: "kafka" in the top, "tls" in [[source.mqtt]].
 [[nodiscard]] ConfigSection subsection(ConfigSection& parent, std::string_view key);

@@ -11,18 +11,41 @@ namespace {
 using std::chrono_literals::operator""h;
 using std::chrono_literals::operator""s;
 
-void read_bind(ConfigSection& section, bridge::mqtt::ListenerOptions& listener) {
+/// @return whether there is an address with TLS
+bool read_bind(ConfigSection& section, bridge::mqtt::ListenerOptions& listener) {
+    bool tls = false;
     for (const auto* value : section.strings("bind")) {
         const auto& text = *value->get_if<std::string>();
-        if (bridge::mqtt::parse_endpoint(text)) {
+        if (const auto address = bridge::mqtt::parse_listen_address(text)) {
             listener.bind.push_back(text);
+            tls = tls || address->tls;
             continue;
         }
         section.context().diagnostics.error(
             value->place, "listener.mqtt.bind: " + in_quotes(text) + " is not an address to listen on",
-            bridge::mqtt::kEndpointForm);
+            bridge::mqtt::kListenAddressForm);
     }
     if (section.is_there() && !section.has("bind")) section.missing("bind", "such as bind = [\"127.0.0.1:1883\"]");
+    return tls;
+}
+
+void read_tls(ConfigSection& listener, bool needed, bridge::mqtt::ServerTlsOptions& tls) {
+    auto section = subsection(listener, "tls");
+    section.read_path("cert_file", tls.cert_file);
+    section.read_path("key_file", tls.key_file);
+    section.read_path("ca_file", tls.ca_file);
+    section.read_choice("client_certificate", tls.client_certificate, {{"required", true}, {"optional", false}});
+    section.read_choice("min_version", tls.only_1_3, {{"1.2", false}, {"1.3", true}});
+    section.refuse_unknown();
+    check_tls_files(section, tls.ca_file, tls.cert_file, tls.key_file);
+    if (section.has("client_certificate") && !tls.ca_file) {
+        section.error("client_certificate", "has no effect without ca_file", "name who has signed them");
+    }
+    if (needed && !tls.cert_file) {
+        listener.error("bind", "has an address with TLS, but there is no certificate",
+                       "set cert_file and key_file in [listener.mqtt.tls]");
+    }
+    if (!needed && section.is_there()) listener.warning("tls", "has no effect", "write tls:// or wss:// in bind");
 }
 
 void read_local_only(ConfigSection& section, bridge::mqtt::BrokerOptions& broker) {
@@ -53,13 +76,16 @@ void read_listener(ConfigSection& top, Config& config) {
     auto section = subsection(kinds, "mqtt");
     bridge::mqtt::ListenerOptions listener;
     auto& broker = listener.broker;
-    read_bind(section, listener);
+    read_tls(section, read_bind(section, listener), listener.tls);
     bool anonymous = false;
-    if (section.read("anonymous", anonymous)) listener.anonymous = anonymous;
+    if (section.read("anonymous", anonymous)) listener.access.anonymous = anonymous;
     section.read_path("password_file", listener.access.password_file);
     section.read_path("acl", listener.access.acl_file);
     check_access(section, listener.access);
     section.read_integer<std::size_t>("max_connections", listener.connections_max, 1, 100'000);
+    section.read_integer<std::size_t>("max_connections_per_address", listener.connections_an_address_max, 1, 100'000);
+    section.read_integer<unsigned>("max_connection_rate", listener.connection_rate_max, 1, 100'000);
+    section.read_integer<unsigned>("max_message_rate", broker.message_rate_max, 1, 10'000'000);
     section.read_size("max_packet_size", broker.packet_bytes_max, 1U << 10U, 16U << 20U);
     section.read("max_keep_alive", broker.keep_alive_max, 1s, 65535s);
     section.read_integer<std::uint16_t>("receive_maximum", broker.receive_maximum, 1, 65'535);

@@ -1,7 +1,6 @@
 #include "agent/config_names.hpp"
 #include "agent/config_read.hpp"
 #include "agent/config_secret.hpp"
-#include "agent/config_tls.hpp"
 
 #include <algorithm>
 #include <map>
@@ -73,27 +72,6 @@ void read_topics(ConfigSection& section, std::vector<std::string>& topics) {
     }
 }
 
-void check_files(ConfigSection& section, const bridge::mqtt::TlsOptions& tls) {
-    const auto good = [&](std::string_view key, const std::optional<std::string>& path, auto fault_of) {
-        if (!path) return false;
-        const auto fault = fault_of(*path);
-        if (fault) section.error(key, *fault);
-        return !fault;
-    };
-    good("ca_file", tls.ca_file, fault_of_certificates);
-    const bool good_certificate = good("cert_file", tls.cert_file, fault_of_certificates);
-    const bool good_key = good("key_file", tls.key_file, fault_of_private_key);
-    if (section.has("cert_file") != section.has("key_file")) {
-        section.error(section.has("cert_file") ? "cert_file" : "key_file", "cert_file and key_file go together");
-    }
-    if (good_certificate && good_key && !key_fits_certificate(*tls.key_file, *tls.cert_file)) {
-        section.error("key_file", "is not the key of the certificate in " + *tls.cert_file);
-    }
-    if (good_certificate && certificate_is_expired(*tls.cert_file)) {
-        section.warning("cert_file", "the certificate has expired, by this machine's clock");
-    }
-}
-
 void read_tls(ConfigSection& source, const std::string& url, bridge::mqtt::TlsOptions& tls) {
     auto section = subsection(source, "tls");
     section.read_path("ca_file", tls.ca_file);
@@ -101,7 +79,7 @@ void read_tls(ConfigSection& source, const std::string& url, bridge::mqtt::TlsOp
     section.read_path("key_file", tls.key_file);
     section.read("verify", tls.verify);
     section.refuse_unknown();
-    check_files(section, tls);
+    check_tls_files(section, tls.ca_file, tls.cert_file, tls.key_file);
     if (url.starts_with(kPlain) && !section.entries().empty()) {
         source.error("tls", "has no effect with " + in_quotes(url), "write mqtts://");
     }

@@ -1,4 +1,5 @@
-// signals.hpp: SIGINT and SIGTERM as something to wait for. Blocked in all threads, so that no handler runs anywhere.
+// signals.hpp: SIGINT, SIGTERM and SIGHUP as something to wait for. Blocked in all threads, so that no handler runs
+// anywhere.
 #pragma once
 
 #include <chrono>
@@ -7,15 +8,21 @@ namespace sluice::agent {
 
 class Signals {
  public:
-    /// Blocks both in this thread and those that it starts: make it before any thread.
-    Signals();
+    enum class Hangup { stops, reloads };
+
+    /// Blocks them in this thread and those that it starts: make it before any thread.
+    explicit Signals(Hangup hangup = Hangup::stops);
 
     /// Waits until `when`, or for a signal.
     /// @return true where a signal asks the process to end; from then on always
     [[nodiscard]] bool wait_until(std::chrono::steady_clock::time_point when);
+    /// Whether a signal has asked for a reload since the last call.
+    [[nodiscard]] bool take_reload();
 
  private:
-    bool asked_ = false;
+    const Hangup hangup_;
+    bool stop_asked_ = false;
+    bool reload_asked_ = false;
 };
 
 }  // namespace sluice::agent

@@ -50,6 +50,8 @@ class Supervisor {
     Supervisor& operator=(const Supervisor&) = delete;
     ~Supervisor();
 
+    /// Reads again what may change while the agent runs: users, ACL, certificates. Says how that went.
+    void reload();
     /// What is to be done now and then: events, retention, room on a full disk. Call it a few times a second.
     void tick();
     /// Whether a sync failed: nothing is accepted any more, and the process should end without stop().

@@ -23,7 +23,7 @@ constexpr auto kTick = std::chrono::milliseconds(200);
 }  // namespace
 
 int run_command(const RunArguments& arguments) {
-    Signals signals;  // before any thread: they inherit what is blocked
+    Signals signals(Signals::Hangup::reloads);  // before any thread: they inherit what is blocked
     const auto loaded = load_config(arguments.config.file, arguments.config.overrides);
     std::cerr << loaded.text();
     if (!loaded.config) return kExitBadConfig;
@@ -37,6 +37,7 @@ int run_command(const RunArguments& arguments) {
     }
     report(bridge::Severity::info, "agent", "ready: id " + config.id + ", data in " + config.data_dir);
     while (!signals.wait_until(std::chrono::steady_clock::now() + kTick)) {
+        if (signals.take_reload()) (*agent)->reload();
         (*agent)->tick();
         if ((*agent)->failed()) leave(kExitSyncFailed);
     }

@@ -37,6 +37,10 @@ const char* to_string(Login login) {
     switch (login) {
         case Login::accepted:
             return "accepted";
+        case Login::certified:
+            return "accepted by certificate";
+        case Login::anonymous:
+            return "accepted without a name";
         case Login::anonymous_refused:
             return "anonymous clients are not allowed";
         case Login::no_password:
@@ -66,11 +70,22 @@ Result<std::shared_ptr<const Access>> Access::load(const AccessOptions& options)
     return std::shared_ptr<const Access>(std::make_shared<Access>(std::move(access)));
 }
 
-Login Access::authenticate(const std::optional<std::string>& user, const std::optional<std::string>& password) const {
-    if (!user && password) return Login::no_user;  // nobody can have checked it, so it proves nothing
-    if (!user) return anonymous_ ? Login::accepted : Login::anonymous_refused;
-    if (!password) return Login::no_password;
-    return passwords_.verify(*user, *password) ? Login::accepted : Login::unknown_or_wrong;
+bool Access::takes_time(const Credentials& credentials) const {
+    return has_users_ && !credentials.certificate_subject && (credentials.user || credentials.password);
+}
+
+Login Access::authenticate(const Credentials& credentials) const {
+    if (credentials.certificate_subject) return Login::certified;
+    if (!takes_time(credentials)) {
+        return anonymous_.value_or(credentials.loopback) ? Login::anonymous : Login::anonymous_refused;
+    }
+    if (!credentials.user) return Login::no_user;
+    if (!credentials.password) return Login::no_password;
+    return passwords_.verify(*credentials.user, *credentials.password) ? Login::accepted : Login::unknown_or_wrong;
+}
+
+bool Access::has_user(const std::string& user) const {
+    return passwords_.contains(user);
 }
 
 bool Access::may_publish(const Identity& identity, std::string_view topic) const {

@@ -19,14 +19,24 @@
 namespace sluice::bridge::mqtt {
 
 struct AccessOptions {
-    bool anonymous = false;                      ///< clients without a user name may connect
+    std::optional<bool> anonymous{};             ///< clients without a user may connect; nullopt: from this machine
     std::optional<std::string> password_file{};  ///< nullopt: there are no users
     std::optional<std::string> acl_file{};       ///< nullopt: who may connect may do all
 };
 
+/// What a client shows at CONNECT.
+struct Credentials {
+    std::optional<std::string> user{};
+    std::optional<std::string> password{};
+    std::optional<std::string> certificate_subject{};  ///< common name of a client certificate that was verified
+    bool loopback = false;                             ///< it comes from this machine
+};
+
 /// What becomes of a client that wants to connect.
 enum class Login : std::uint8_t {
-    accepted,
+    accepted,           ///< as the user that it says
+    certified,          ///< as the user that its certificate says, whatever else it says
+    anonymous,          ///< as nobody
     anonymous_refused,  ///< MQTT 5: not authorized (0x87)
     no_password,        ///< MQTT 5: bad user name or password (0x86)
     no_user,            ///< a password without a user name; likewise
@@ -43,13 +53,13 @@ class Access {
     /// read
     [[nodiscard]] static storage::Result<std::shared_ptr<const Access>> load(const AccessOptions& options);
 
-    /// Whether a client may connect with what its CONNECT has. An accepted one is the user that it says, or anonymous.
-    /// May take 50 ms, and 16 MiB (password_hash.hpp): not for a thread that others wait for, and not many at once.
-    [[nodiscard]] Login authenticate(const std::optional<std::string>& user,
-                                     const std::optional<std::string>& password) const;
-
-    /// Whether there is a password file.
-    [[nodiscard]] bool has_users() const { return has_users_; }
+    /// Whether a client may connect with what it shows. Where there is no password file, nobody can prove a name, and
+    /// names count for nothing.
+    /// May take 50 ms, and 16 MiB (password_hash.hpp), if takes_time(): not for a thread that others wait for then.
+    [[nodiscard]] Login authenticate(const Credentials& credentials) const;
+    [[nodiscard]] bool takes_time(const Credentials& credentials) const;
+    /// Whether somebody who has connected as this user with a password could still do so.
+    [[nodiscard]] bool has_user(const std::string& user) const;
 
     /// As acl.hpp has them; without an ACL file, everything is allowed.
     [[nodiscard]] bool may_publish(const Identity& identity, std::string_view topic) const;
@@ -59,7 +69,7 @@ class Access {
  private:
     Access() = default;
 
-    bool anonymous_ = false;
+    std::optional<bool> anonymous_;
     bool has_users_ = false;
     PasswordFile passwords_;
     std::optional<Acl> acl_;

@@ -13,6 +13,8 @@ constexpr std::size_t kQuestionsMax = 200;
 ReasonCode reason_of(Login login) {
     switch (login) {
         case Login::accepted:
+        case Login::certified:
+        case Login::anonymous:
             return ReasonCode::success;
         case Login::anonymous_refused:
             return ReasonCode::not_authorized;
@@ -24,11 +26,19 @@ ReasonCode reason_of(Login login) {
     return ReasonCode::bad_user_name_or_password;
 }
 
+Gatekeeper::Verdict verdict_on(const Access& access, const Credentials& credentials) {
+    const auto login = access.authenticate(credentials);
+    Gatekeeper::Verdict verdict{reason_of(login)};
+    if (login == Login::accepted) verdict.user = credentials.user;
+    if (login == Login::certified) verdict.user = credentials.certificate_subject;
+    verdict.by_password = login == Login::accepted;
+    return verdict;
+}
+
 }  // namespace
 
-AccessGate::AccessGate(std::shared_ptr<const Access> access, std::optional<bool> anonymous,
-                       std::function<void(std::function<void()>)> post)
-    : access_(std::move(access)), anonymous_(anonymous), post_(std::move(post)), thread_([this] { run(); }) {}
+AccessGate::AccessGate(std::shared_ptr<const Access> access, std::function<void(std::function<void()>)> post)
+    : access_(std::move(access)), post_(std::move(post)), thread_([this] { run(); }) {}
 
 AccessGate::~AccessGate() {
     stop();
@@ -44,25 +54,16 @@ void AccessGate::stop() {
 }
 
 void AccessGate::authenticate(Credentials credentials, std::function<void(Verdict)> done) {
-    // Where there is no password file, nobody can prove a name, and it counts for nothing.
-    if (!access_->has_users() || (!credentials.user && !credentials.password)) {
-        const bool open = anonymous_.value_or(credentials.loopback);
-        return done({open ? ReasonCode::success : ReasonCode::not_authorized, std::nullopt});
-    }
+    if (!access_->takes_time(credentials)) return done(verdict_on(*access_, credentials));
     {
         const std::lock_guard lock(mutex_);
         if (questions_.size() < kQuestionsMax) {
-            questions_.push_back({std::move(credentials), std::move(done)});
+            questions_.push_back({access_, std::move(credentials), std::move(done)});
             done = nullptr;
         }
     }
-    if (done) return done({ReasonCode::server_busy, std::nullopt});
+    if (done) return done({ReasonCode::server_busy});
     asked_.notify_one();
-}
-
-AccessGate::Verdict AccessGate::verdict_on(const Credentials& credentials) const {
-    const auto reason = reason_of(access_->authenticate(credentials.user, credentials.password));
-    return {reason, reason == ReasonCode::success ? credentials.user : std::nullopt};
 }
 
 void AccessGate::run() {
@@ -74,9 +75,14 @@ void AccessGate::run() {
         auto question = std::move(questions_.front());
         questions_.pop_front();
         lock.unlock();
-        post_([done = std::move(question.done), verdict = verdict_on(question.credentials)] { done(verdict); });
+        auto verdict = verdict_on(*question.access, question.credentials);
+        post_([done = std::move(question.done), verdict = std::move(verdict)] { done(verdict); });
         lock.lock();
     }
+}
+
+bool AccessGate::has_user(const std::string& user) const {
+    return access_->has_user(user);
 }
 
 bool AccessGate::may_publish(const Identity& identity, std::string_view topic) const {

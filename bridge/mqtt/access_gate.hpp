@@ -20,32 +20,32 @@ namespace sluice::bridge::mqtt {
 
 class AccessGate final : public Gatekeeper {
  public:
-    /// @param anonymous  whether a client without a user name may come; nullopt: from this machine
-    /// @param post       runs a task on the server's thread; called from the gate's own
-    AccessGate(std::shared_ptr<const Access> access, std::optional<bool> anonymous,
-               std::function<void(std::function<void()>)> post);
+    /// @param post  runs a task on the server's thread; called from the gate's own
+    AccessGate(std::shared_ptr<const Access> access, std::function<void(std::function<void()>)> post);
     ~AccessGate() override;
     AccessGate(const AccessGate&) = delete;
     AccessGate& operator=(const AccessGate&) = delete;
 
+    /// For all that is asked from now on. On the server's thread.
+    void replace(std::shared_ptr<const Access> access) { access_ = std::move(access); }
     /// Ends the thread; nothing is posted after it.
     void stop();
 
     void authenticate(Credentials credentials, std::function<void(Verdict)> done) override;
+    [[nodiscard]] bool has_user(const std::string& user) const override;
     [[nodiscard]] bool may_publish(const Identity& identity, std::string_view topic) const override;
     [[nodiscard]] bool may_subscribe(const Identity& identity, std::string_view filter) const override;
     [[nodiscard]] bool may_read(const Identity& identity, std::string_view topic) const override;
 
  private:
     struct Question {
+        std::shared_ptr<const Access> access;
         Credentials credentials;
         std::function<void(Verdict)> done;
     };
     void run();
-    [[nodiscard]] Verdict verdict_on(const Credentials& credentials) const;
 
-    const std::shared_ptr<const Access> access_;
-    const std::optional<bool> anonymous_;
+    std::shared_ptr<const Access> access_;  // of the server's thread
     const std::function<void(std::function<void()>)> post_;
     std::mutex mutex_;
     std::condition_variable asked_;

@@ -132,6 +132,11 @@ void Broker::tick(TimePoint now) {
     publish_statistics();
 }
 
+void Broker::reconsider() {
+    const std::vector<Connection*> connections(connections_.begin(), connections_.end());
+    for (auto* connection : connections) connection->reconsider();
+}
+
 void Broker::shut_down() {
     const std::vector<Connection*> connections(connections_.begin(), connections_.end());
     for (auto* connection : connections) connection->close(ReasonCode::server_shutting_down, {});

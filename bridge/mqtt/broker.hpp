@@ -66,6 +66,8 @@ class Broker {
     void drain();
     /// Keep-alives, expiries, wills. Call it a few times a second.
     void tick(TimePoint now);
+    /// The gatekeeper has changed its mind: those are closed that could not come in any more.
+    void reconsider();
     /// Says goodbye to all clients.
     void shut_down();
     [[nodiscard]] const BrokerCounters& counters() const { return counters_; }

@@ -20,6 +20,7 @@ struct BrokerOptions {
     std::uint32_t session_expiry_max = 604'800;  ///< seconds
     QueueLimits queue{};
     std::size_t subscriptions_max = 100;  ///< of one session
+    unsigned message_rate_max = 0;        ///< messages a second of one client; beyond it, it waits; 0: any
     std::size_t sessions_max = 20'000;
     bool retain_available = true;
     RetainedLimits retained{};

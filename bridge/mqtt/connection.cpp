@@ -50,7 +50,12 @@ struct Connection::Open {
 };
 
 Connection::Connection(Broker& broker, Transport& transport, Peer peer)
-    : broker_(broker), transport_(transport), peer_(std::move(peer)), last_input_(broker.now()) {
+    : broker_(broker),
+      transport_(transport),
+      peer_(std::move(peer)),
+      last_input_(broker.now()),
+      last_tick_(broker.now()),
+      budget_(broker.options().message_rate_max) {
     broker_.add(*this);
 }
 
@@ -68,7 +73,8 @@ Connection::~Connection() {
 
 bool Connection::wants_input() const {
     return (state_ == State::waiting_for_connect || state_ == State::connected) && held_.size() < kHeldMessagesMax &&
-           held_bytes_ < kHeldBytesMax && acks_.size() < kAcksMax && later_.size() < kLaterMax;
+           held_bytes_ < kHeldBytesMax && acks_.size() < kAcksMax && later_.size() < kLaterMax &&
+           (broker_.options().message_rate_max == 0 || budget_ >= 1);
 }
 
 std::size_t Connection::take(std::string_view bytes) {
@@ -148,6 +154,7 @@ void Connection::on(const Connect& connect) {
 void Connection::on_verdict(const Gatekeeper::Verdict& verdict) {
     if (verdict.reason != ReasonCode::success) return refuse(verdict.reason, "not let in");
     identity_.user = verdict.user;
+    by_password_ = verdict.by_password;
     if (open_->will && !broker_.gatekeeper().may_publish(identity_, open_->will->topic)) {
         return refuse(ReasonCode::not_authorized, "its will's topic is not its to publish on");
     }
@@ -251,11 +258,27 @@ void Connection::on(const Disconnect& disconnect) {
     transport_.wake();
 }
 
+void Connection::reconsider() {
+    if (state_ != State::connected || !by_password_ || broker_.gatekeeper().has_user(identity_.user.value_or("")))
+        return;
+    close(ReasonCode::not_authorized, "its user is gone");
+}
+
+void Connection::refill(TimePoint now) {
+    const double most = broker_.options().message_rate_max;
+    const std::chrono::duration<double> passed = now - std::exchange(last_tick_, now);
+    if (most == 0) return;
+    const bool waited = !wants_input();
+    budget_ = std::min(most, budget_ + most * passed.count());
+    if (waited && wants_input()) transport_.wake();
+}
+
 void Connection::tick(TimePoint now) {
     if (state_ == State::waiting_for_connect && now - last_input_ > broker_.options().connect_timeout) {
         return close(ReasonCode::success, "no CONNECT in time");
     }
     if (state_ != State::connected) return;
+    refill(now);
     on_progress();
     if (!wants_input()) {
         last_input_ = now;  // it is we who don't listen

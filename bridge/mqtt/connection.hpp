@@ -45,6 +45,7 @@ struct Peer {
     std::string address{};                             ///< for people
     std::optional<std::string> certificate_subject{};  ///< verified
     bool loopback = false;
+    std::shared_ptr<void> place{};  ///< among the connections of its address, for as long as it lives
 };
 
 /// A message that waits for the log.
@@ -82,6 +83,8 @@ class Connection {
     /// An acknowledgement of its queue is ready, the log has room again, or the store has written.
     void on_progress();
     void tick(TimePoint now);
+    /// Who may come in has changed.
+    void reconsider();
 
  private:
     enum class State : std::uint8_t { waiting_for_connect, authenticating, connected, closing };
@@ -113,6 +116,7 @@ class Connection {
     void flush_acks();
     void release(std::uint16_t packet_id);
     void send(const Session::Sendable& sendable);
+    void refill(TimePoint now);
     void say_when_durable(std::string packet, SessionStore::Ticket ticket);
     void flush_later();
     void leave(bool with_will);
@@ -124,6 +128,7 @@ class Connection {
     State state_ = State::waiting_for_connect;
     ProtocolVersion version_ = ProtocolVersion::v5;
     Identity identity_;
+    bool by_password_ = false;
     std::unique_ptr<Open> open_;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // for answers that come after the end
     Session* session_ = nullptr;
@@ -131,6 +136,8 @@ class Connection {
 
     std::chrono::milliseconds silence_max_{0};  // 1.5 times the keep alive; 0: none
     TimePoint last_input_;
+    TimePoint last_tick_;
+    double budget_ = 0;  // messages that it may send now, where there is a limit
     std::uint32_t session_expiry_interval_ = 0;
     std::size_t window_ = 0;  // messages in flight to the client
     std::optional<std::uint32_t> packet_bytes_max_;

@@ -44,6 +44,7 @@ void Connection::on(const Publish& publish) {
     if (publish.qos == 1) ++unacknowledged_;
     if (publish.qos == 2) incoming_qos2_.insert(publish.packet_id);
     ++broker_.counting().received;
+    if (budget_ >= 1) --budget_;
     if (topic.starts_with('$') || !broker_.gatekeeper().may_publish(identity_, topic)) {
         ++broker_.counting().not_authorized;
         // MQTT 3.1.1 has no word for it: acknowledged and not passed on (3.3.5).

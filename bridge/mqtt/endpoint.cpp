@@ -23,8 +23,6 @@ tcp::endpoint as_tcp(const StreamEndpoint& endpoint) {
     return ip;
 }
 
-}  // namespace
-
 std::optional<StreamEndpoint> parse_endpoint(std::string_view text) {
     if (text.starts_with(kUnix)) {
         const std::string path(text.substr(kUnix.size()));
@@ -46,6 +44,23 @@ std::optional<StreamEndpoint> parse_endpoint(std::string_view text) {
     return StreamEndpoint(tcp::endpoint(address, port));
 }
 
+}  // namespace
+
+std::optional<ListenAddress> parse_listen_address(std::string_view text) {
+    ListenAddress address;
+    for (const std::string_view scheme : {"tls://", "ws://", "wss://"}) {
+        if (!text.starts_with(scheme)) continue;
+        address.tls = scheme != "ws://";
+        address.websocket = scheme != "tls://";
+        text.remove_prefix(scheme.size());
+        break;
+    }
+    const auto endpoint = parse_endpoint(text);
+    if (!endpoint) return std::nullopt;
+    address.endpoint = *endpoint;
+    return address;
+}
+
 std::string to_string(const StreamEndpoint& endpoint) {
     const auto family = endpoint.protocol().family();
     if (family == AF_UNIX) return "a Unix socket";
@@ -53,6 +68,11 @@ std::string to_string(const StreamEndpoint& endpoint) {
     const auto ip = as_tcp(endpoint);
     const auto host = ip.address().to_string();
     return (ip.address().is_v6() ? "[" + host + "]" : host) + ":" + std::to_string(ip.port());
+}
+
+std::string host_of(const StreamEndpoint& endpoint) {
+    const auto text = to_string(endpoint);
+    return text.substr(0, text.rfind(':'));
 }
 
 bool is_loopback(const StreamEndpoint& endpoint) {

@@ -3,6 +3,7 @@
 #include "bridge/mqtt/access_gate.hpp"
 #include "bridge/mqtt/broker.hpp"
 #include "bridge/mqtt/endpoint.hpp"
+#include "bridge/mqtt/transport.hpp"
 
 #include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/buffer.hpp>
@@ -14,9 +15,12 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
+#include <deque>
 #include <future>
+#include <map>
 #include <thread>
 #include <unordered_set>
 #include <utility>
@@ -27,143 +31,45 @@ namespace {
 
 namespace asio = boost::asio;
 using boost::system::error_code;
-using Socket = asio::generic::stream_protocol::socket;
 using SocketAcceptor = asio::basic_socket_acceptor<asio::generic::stream_protocol>;
 
-constexpr std::size_t kReadBytes = 64U << 10U;
 constexpr auto kTick = std::chrono::milliseconds(200);
 constexpr auto kAcceptPause = std::chrono::milliseconds(100);
 
-class SocketTransport;
-
-/// What the connections of one server share.
-struct Server {
-    Broker& broker;
-    std::array<char, kReadBytes>& read_buffer;                         // one for all: an idle connection costs none
-    std::unordered_set<std::shared_ptr<SocketTransport>>& transports;  // that are open
+struct Door {
+    ListenAddress address;
+    std::unique_ptr<SocketAcceptor> acceptor;
 };
 
-/// A TCP or Unix socket. It lives as long as it is open, and as the operations that wait on it.
-class SocketTransport final : public Transport, public std::enable_shared_from_this<SocketTransport> {
- public:
-    SocketTransport(Server server, Socket socket, Peer peer)
-        : server_(server), socket_(std::move(socket)), connection_(server.broker, *this, std::move(peer)) {}
-
-    void start() {
-        server_.transports.insert(shared_from_this());
-        error_code ignored;
-        socket_.non_blocking(true, ignored);
-        static_cast<void>(socket_.set_option(asio::ip::tcp::no_delay(true), ignored));  // a Unix socket has none
-        wait_for_input();
-    }
-    void wake() override {
-        if (std::exchange(woken_, true)) return;
-        asio::post(socket_.get_executor(), [self = shared_from_this()] {
-            self->woken_ = false;
-            self->go_on();
-        });
-    }
-
- private:
-    void wait_for_input() {
-        if (reading_ || !connection_.wants_input() || !socket_.is_open()) return;
-        reading_ = true;
-        socket_.async_wait(Socket::wait_read, [self = shared_from_this()](error_code error) {
-            self->reading_ = false;
-            if (!error) self->read();
-        });
-    }
-
-    void read() {
-        error_code error;
-        const auto got = socket_.read_some(asio::buffer(server_.read_buffer), error);
-        if (error == asio::error::would_block) return wait_for_input();
-        if (error) return lose();
-        const std::string_view bytes(server_.read_buffer.data(), got);
-        if (unread_.empty()) {
-            unread_ = bytes.substr(connection_.take(bytes));
-        } else {
-            unread_ += bytes;
-            unread_.erase(0, connection_.take(unread_));
-        }
-        go_on();
-    }
-
-    void go_on() {
-        if (!socket_.is_open()) return;
-        if (!unread_.empty() && connection_.wants_input()) unread_.erase(0, connection_.take(unread_));
-        if (unread_.empty() && unread_.capacity() > kKeptBytes) unread_.shrink_to_fit();
-        write();
-        wait_for_input();
-    }
-
-    void write() {
-        auto& out = connection_.out();
-        while (written_ < out.size()) {
-            error_code error;
-            const auto n = socket_.write_some(asio::buffer(out.data() + written_, out.size() - written_), error);
-            if (error == asio::error::would_block) {
-                out.erase(0, std::exchange(written_, 0));
-                return wait_for_output();
-            }
-            if (error) return lose();
-            written_ += n;
-        }
-        out.clear();
-        written_ = 0;
-        if (out.capacity() > kKeptBytes) out.shrink_to_fit();
-        if (connection_.is_closing()) return finish();
-        connection_.pump();
-        if (!out.empty()) wake();
-    }
-
-    void wait_for_output() {
-        if (std::exchange(writing_, true)) return;
-        socket_.async_wait(Socket::wait_write, [self = shared_from_this()](error_code error) {
-            self->writing_ = false;
-            if (!error && self->socket_.is_open()) self->write();
-        });
-    }
-
-    /// Everything is written: the other end sees that before the end of the connection.
-    void finish() {
-        error_code ignored;
-        socket_.shutdown(Socket::shutdown_send, ignored);
-        // What it still sends would make the kernel answer with a reset, which may overtake our last bytes.
-        for (std::size_t i = 0; i < 16 && !ignored; ++i) socket_.read_some(asio::buffer(server_.read_buffer), ignored);
-        lose();
-    }
-
-    void lose() {
-        connection_.on_lost();
-        error_code ignored;
-        socket_.close(ignored);
-        server_.transports.erase(shared_from_this());
-    }
-
-    static constexpr std::size_t kKeptBytes = 512;
-
-    Server server_;
-    Socket socket_;
-    Connection connection_;
-    std::string unread_;
-    std::size_t written_ = 0;
-    bool reading_ = false;
-    bool writing_ = false;
-    bool woken_ = false;
+/// What is in files that may change while the agent runs.
+struct Secrets {
+    std::shared_ptr<const Access> access;
+    TlsContext tls;
 };
+
+storage::Result<Secrets> load_secrets(const ListenerOptions& options) {
+    Secrets secrets;
+    auto access = Access::load(options.access);
+    if (!access) return access.error();
+    secrets.access = std::move(*access);
+    if (!options.tls.cert_file) return secrets;
+    auto tls = make_tls_context(options.tls);
+    if (!tls) return tls.error();
+    secrets.tls = std::move(*tls);
+    return secrets;
+}
 
 }  // namespace
 
 class Listener::Impl {
  public:
-    Impl(ListenerOptions options, std::shared_ptr<const Access> access, std::unique_ptr<SessionStore> store,
-         Acceptor& acceptor, const storage::Clock& clock, Report report)
+    Impl(ListenerOptions options, Secrets secrets, std::unique_ptr<SessionStore> store, Acceptor& acceptor,
+         const storage::Clock& clock, Report report)
         : options_(std::move(options)),
           report_(report),
+          tls_(std::move(secrets.tls)),
           store_(std::move(store)),
-          gate_(std::move(access), options_.anonymous,
-                [this](std::function<void()> task) { asio::post(io_, std::move(task)); }),
+          gate_(std::move(secrets.access), [this](std::function<void()> task) { asio::post(io_, std::move(task)); }),
           broker_(options_.broker, acceptor, gate_, *store_, clock, std::move(report),
                   [this] { asio::post(io_, [this] { broker_.drain(); }); }) {}
 
@@ -176,8 +82,9 @@ class Listener::Impl {
 
     storage::Result<void> bind() {
         for (const auto& text : options_.bind) {
-            const auto endpoint = parse_endpoint(text);
-            if (!endpoint) return storage::Error(storage::Errc::invalid, text + " is no address to listen on");
+            const auto address = parse_listen_address(text);
+            if (!address) return storage::Error(storage::Errc::invalid, text + " is no address to listen on");
+            const auto* endpoint = &address->endpoint;
             if (text.starts_with("unix:")) ::unlink(text.substr(5).c_str());  // left by a killed agent
             auto acceptor = std::make_unique<SocketAcceptor>(io_);
             error_code error;
@@ -188,14 +95,14 @@ class Listener::Impl {
             if (error) {
                 return storage::Error(storage::Errc::io, "cannot listen on " + text + ": " + error.message());
             }
-            acceptors_.push_back(std::move(acceptor));
+            acceptors_.push_back({*address, std::move(acceptor)});
         }
         return {};
     }
 
     void run() {
         broker_.start();
-        for (auto& acceptor : acceptors_) accept(*acceptor);
+        for (auto& door : acceptors_) accept(door);
         tick();
         thread_ = std::thread([this] {
             ::pthread_setname_np(::pthread_self(), "net");
@@ -203,17 +110,28 @@ class Listener::Impl {
         });
     }
 
+    storage::Result<void> reload() {
+        auto secrets = load_secrets(options_);
+        if (!secrets) return secrets.error();
+        asio::post(io_, [this, fresh = std::move(*secrets)] {
+            gate_.replace(fresh.access);
+            tls_ = fresh.tls;
+            broker_.reconsider();
+        });
+        return {};
+    }
+
     void stop(std::chrono::steady_clock::time_point deadline) {
         if (!thread_.joinable()) return;
         std::promise<void> said;
         asio::post(io_, [&] {
             stopping_ = true;
-            for (auto& acceptor : acceptors_) acceptor->close();
+            for (auto& door : acceptors_) door.acceptor->close();
             broker_.shut_down();
             said.set_value();
         });
         said.get_future().wait();
-        while (broker_.counters().connections > 0 && std::chrono::steady_clock::now() < deadline) {
+        while (open_ > 0 && std::chrono::steady_clock::now() < deadline) {
             std::this_thread::sleep_for(std::chrono::milliseconds(5));
         }
         io_.stop();
@@ -227,42 +145,77 @@ class Listener::Impl {
                 counters.local_only,  counters.sent,     counters.dropped};
     }
     [[nodiscard]] std::uint16_t port() const {
-        const auto text = to_string(acceptors_.front()->local_endpoint());
+        const auto text = to_string(acceptors_.front().acceptor->local_endpoint());
         return static_cast<std::uint16_t>(std::stoi(text.substr(text.rfind(':') + 1)));
     }
 
  private:
-    void accept(SocketAcceptor& acceptor) {
-        acceptor.async_accept([this, &acceptor](error_code error, Socket socket) {
+    void accept(Door& door) {
+        door.acceptor->async_accept([this, &door](error_code error, Socket socket) {
             if (stopping_) return;
-            if (error) return pause(acceptor, error);
-            welcome(std::move(socket));
-            accept(acceptor);
+            if (error) {
+                // No file descriptors are left, most likely: trying again at once would only burn the processor.
+                trouble_.trouble("cannot accept a connection: " + error.message(), std::chrono::steady_clock::now());
+                return accept_after(door, kAcceptPause);
+            }
+            welcome(door, std::move(socket));
+            accept_after(door, wait_of_next());
         });
     }
 
-    /// No file descriptors are left, most likely: trying again at once would only burn the processor.
-    void pause(SocketAcceptor& acceptor, error_code error) {
-        trouble_.trouble("cannot accept a connection: " + error.message(), std::chrono::steady_clock::now());
-        auto timer = std::make_shared<asio::steady_timer>(io_, kAcceptPause);
-        timer->async_wait([this, &acceptor, timer](error_code) {
-            if (!stopping_) accept(acceptor);
+    void accept_after(Door& door, std::chrono::nanoseconds pause) {
+        if (pause.count() <= 0) return accept(door);
+        auto timer = std::make_shared<asio::steady_timer>(io_, pause);
+        timer->async_wait([this, &door, timer](error_code) {
+            if (!stopping_) accept(door);
         });
     }
 
-    void welcome(Socket socket) {
-        if (broker_.counters().connections >= options_.connections_max) {
-            trouble_.trouble("more than " + std::to_string(options_.connections_max) +
-                                 " connections: others are closed (listener.mqtt.max_connections)",
-                             std::chrono::steady_clock::now());
-            return;
+    /// Until the connection rate allows the next one; a second's worth may come at once.
+    std::chrono::nanoseconds wait_of_next() {
+        const auto now = std::chrono::steady_clock::now();
+        const std::chrono::nanoseconds each =
+            std::chrono::nanoseconds(std::chrono::seconds(1)) / options_.connection_rate_max;
+        next_connection_ = std::max(next_connection_, now - std::chrono::seconds(1)) + each;
+        return next_connection_ - now;
+    }
+
+    void welcome(const Door& door, Socket socket) {
+        const auto refuse = [this](const std::string& why) { trouble_.trouble(why, std::chrono::steady_clock::now()); };
+        if (transports_.size() >= options_.connections_max) {
+            return refuse("more than " + std::to_string(options_.connections_max) +
+                          " connections: others are closed (listener.mqtt.max_connections)");
         }
         error_code error;
         const auto remote = socket.remote_endpoint(error);
-        Peer peer{error ? "an unknown address" : to_string(remote), {}, !error && is_loopback(remote)};
-        auto transport = std::make_shared<SocketTransport>(Server{broker_, read_buffer_, transports_},
-                                                           std::move(socket), std::move(peer));
-        transport->start();
+        if (error) return;  // gone already
+        Peer peer{to_string(remote), {}, is_loopback(remote), place_of(remote)};
+        if (!peer.place) {
+            return refuse("more than " + std::to_string(options_.connections_an_address_max) + " connections from " +
+                          host_of(remote) + ": others are closed (listener.mqtt.max_connections_per_address)");
+        }
+        static_cast<void>(socket.set_option(asio::ip::tcp::no_delay(true), error));  // a Unix socket has none
+        const Server server{broker_, read_buffer_, transports_, options_.broker.connect_timeout};
+        const auto context = door.address.tls ? tls_ : nullptr;
+        if (door.address.websocket)
+            make_websocket(server, std::move(socket), std::move(peer), context)->start();
+        else if (context)
+            make_tls(server, std::move(socket), std::move(peer), context)->start();
+        else
+            make_plain(server, std::move(socket), std::move(peer))->start();
+        open_ = transports_.size();
+    }
+
+    /// nullptr: its address has too many.
+    std::shared_ptr<void> place_of(const StreamEndpoint& remote) {
+        if (options_.connections_an_address_max == 0) return std::make_shared<int>();
+        const auto host = host_of(remote);
+        auto& count = connections_of_[host];
+        if (count >= options_.connections_an_address_max) return nullptr;
+        ++count;
+        return {&count, [this, host](void* /*count*/) {
+                    if (--connections_of_[host] == 0) connections_of_.erase(host);
+                }};
     }
 
     void tick() {
@@ -270,6 +223,7 @@ class Listener::Impl {
         timer_.async_wait([this](error_code error) {
             if (error) return;
             broker_.tick(std::chrono::steady_clock::now());
+            open_ = transports_.size();
             tick();
         });
     }
@@ -277,14 +231,18 @@ class Listener::Impl {
     const ListenerOptions options_;
     const Report report_;
     TroubleReport trouble_{report_, "mqtt"};
+    TlsContext tls_;
     std::array<char, kReadBytes> read_buffer_{};
     std::unique_ptr<SessionStore> store_;
     AccessGate gate_;
+    std::map<std::string, std::size_t> connections_of_;  // by address
     Broker broker_;
     asio::io_context io_{1};  // its handlers own the connections, which need the broker to their end
     asio::steady_timer timer_{io_};
-    std::vector<std::unique_ptr<SocketAcceptor>> acceptors_;
-    std::unordered_set<std::shared_ptr<SocketTransport>> transports_;
+    std::deque<Door> acceptors_;
+    std::unordered_set<std::shared_ptr<OpenTransport>> transports_;
+    std::atomic<std::size_t> open_{0};  // of them, for other threads
+    std::chrono::steady_clock::time_point next_connection_{};
     bool stopping_ = false;
     std::thread thread_;
 };
@@ -297,11 +255,11 @@ Listener::~Listener() {
 storage::Result<std::unique_ptr<Listener>> Listener::start(ListenerOptions options, const std::string& sessions_file,
                                                            Acceptor& acceptor, const storage::Clock& clock,
                                                            Report report) {
-    auto access = Access::load(options.access);
-    if (!access) return access.error();
+    auto secrets = load_secrets(options);
+    if (!secrets) return secrets.error();
     auto store = SessionStore::open(sessions_file, report);
     if (!store) return store.error();
-    auto impl = std::make_unique<Impl>(std::move(options), std::move(*access), std::move(*store), acceptor, clock,
+    auto impl = std::make_unique<Impl>(std::move(options), std::move(*secrets), std::move(*store), acceptor, clock,
                                        std::move(report));
     if (auto done = impl->bind(); !done) return done.error();
     impl->run();
@@ -310,6 +268,10 @@ storage::Result<std::unique_ptr<Listener>> Listener::start(ListenerOptions optio
 
 void Listener::stop(std::chrono::steady_clock::time_point deadline) {
     impl_->stop(deadline);
+}
+
+storage::Result<void> Listener::reload() {
+    return impl_->reload();
 }
 
 Listener::Status Listener::status() const {

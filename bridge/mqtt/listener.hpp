@@ -8,6 +8,7 @@
 #include "bridge/mqtt/access.hpp"
 #include "bridge/mqtt/broker_options.hpp"
 #include "bridge/mqtt/gatekeeper.hpp"
+#include "bridge/mqtt/tls_context.hpp"
 #include "bridge/report.hpp"
 #include "storage/clock.hpp"
 #include "storage/result.hpp"
@@ -23,10 +24,12 @@
 namespace sluice::bridge::mqtt {
 
 struct ListenerOptions {
-    std::vector<std::string> bind{};  ///< "ADDRESS:PORT", "[ADDRESS]:PORT", "unix:PATH"
-    std::optional<bool> anonymous{};  ///< nullopt: from this machine only
+    std::vector<std::string> bind{};  ///< endpoint.hpp
     AccessOptions access{};
-    std::size_t connections_max = 1000;  ///< more are closed at once
+    ServerTlsOptions tls{};                      ///< for those of `bind` that have it
+    std::size_t connections_max = 1000;          ///< more are closed at once
+    std::size_t connections_an_address_max = 0;  ///< … from one host; 0: any number
+    unsigned connection_rate_max = 1000;         ///< new ones a second; more wait
     BrokerOptions broker{};
 };
 
@@ -52,6 +55,8 @@ class Listener {
     Listener(const Listener&) = delete;
     Listener& operator=(const Listener&) = delete;
 
+    /// Reads the password file, the ACL, certificates and keys again. With an error, all stays as it was.
+    [[nodiscard]] storage::Result<void> reload();
     /// Takes nothing new, says goodbye to all clients, and ends the thread. What is on its way into the log may still
     /// complete: the object must outlive GroupCommit::stop().
     void stop(std::chrono::steady_clock::time_point deadline);

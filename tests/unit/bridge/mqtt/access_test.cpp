@@ -51,13 +51,13 @@ TEST_CASE("access: who may connect") {
         Login login;
     };
     const Case cases[] = {
-        {open, {}, {}, Login::accepted},
-        {open, "alice", "secret", Login::unknown_or_wrong},  // nobody knows whether it is alice
-        {open, "alice", {}, Login::no_password},
-        {open, {}, "secret", Login::no_user},
+        {open, {}, {}, Login::anonymous},
+        {open, "alice", "secret", Login::anonymous},  // nobody knows whether it is alice
+        {open, "alice", {}, Login::anonymous},
+        {open, {}, "secret", Login::anonymous},
         {closed, {}, {}, Login::anonymous_refused},
-        {closed, "alice", "secret", Login::unknown_or_wrong},
-        {both, {}, {}, Login::accepted},
+        {closed, "alice", "secret", Login::anonymous_refused},
+        {both, {}, {}, Login::anonymous},
         {both, "alice", "secret", Login::accepted},
         {both, "alice", "wrong", Login::unknown_or_wrong},  // and not anonymous instead
         {named, {}, {}, Login::anonymous_refused},
@@ -71,8 +71,24 @@ TEST_CASE("access: who may connect") {
     for (const auto& each : cases) {
         CAPTURE(each.user.value_or("(none)"));
         CAPTURE(each.password.value_or("(none)"));
-        CHECK(std::string(to_string(each.access->authenticate(each.user, each.password))) == to_string(each.login));
+        CHECK(std::string(to_string(each.access->authenticate({each.user, each.password}))) == to_string(each.login));
     }
+}
+
+TEST_CASE("access: from this machine without a name, unless the configuration says otherwise") {
+    const Credentials local{.loopback = true};
+    CHECK(loaded({})->authenticate(local) == Login::anonymous);
+    CHECK(loaded({.anonymous = false})->authenticate(local) == Login::anonymous_refused);
+}
+
+TEST_CASE("access: a verified certificate names the user, whatever CONNECT says") {
+    const Files files;
+    const auto users = loaded({.password_file = files.write("users", kAliceLine)});
+    const Credentials both{.user = "alice", .password = "wrong", .certificate_subject = "pump-07"};
+    CHECK(users->authenticate(both) == Login::certified);
+    CHECK_FALSE(users->takes_time(both));
+    CHECK(users->has_user("alice"));
+    CHECK_FALSE(users->has_user("pump-07"));
 }
 
 TEST_CASE("access: without an ACL file everything is allowed, with an empty one nothing") {
@@ -105,8 +121,8 @@ TEST_CASE("access: a snapshot stays as it is when the files change") {
     const auto before = loaded({.password_file = users});
     files.write("users", "# nobody\n");
     const auto after = loaded({.password_file = users});
-    CHECK(before->authenticate("alice", "secret") == Login::accepted);
-    CHECK(after->authenticate("alice", "secret") == Login::unknown_or_wrong);
+    CHECK(before->authenticate({"alice", "secret"}) == Login::accepted);
+    CHECK(after->authenticate({"alice", "secret"}) == Login::unknown_or_wrong);
 }
 
 TEST_CASE("access: a fault is told with file and line") {

@@ -54,6 +54,7 @@ class SlowLog final : public Acceptor {
 class OpenGate final : public Gatekeeper {
  public:
     void authenticate(Credentials /*credentials*/, std::function<void(Verdict)> done) override { done({}); }
+    [[nodiscard]] bool has_user(const std::string& /*user*/) const override { return true; }
     [[nodiscard]] bool may_publish(const Identity& /*who*/, std::string_view /*topic*/) const override { return true; }
     [[nodiscard]] bool may_subscribe(const Identity& /*who*/, std::string_view /*filter*/) const override {
         return true;
