@@ -31,12 +31,13 @@ std::set<std::string> documented_keys() {
     return keys;
 }
 
-/// The keys of the full example, commented out or not: "[kafka]" and then "brokers = …" or "# brokers = …".
+/// The keys of the full example, sections too, commented out or not: "[kafka]" and then "brokers = …" or "# brokers = …".
 std::set<std::string> example_keys() {
     std::set<std::string> keys;
     std::string section;
     std::istringstream lines(text_of("configs/sluice-full.toml"));
     for (std::string line; std::getline(lines, line);) {
+        if (line.starts_with("# ")) line.erase(0, 2);
         if (line.starts_with("[")) {
             const auto begin = line.find_first_not_of('[');
             section = line.substr(begin, line.find(']') - begin);
@@ -44,7 +45,6 @@ std::set<std::string> example_keys() {
             if (section == "kafka.properties") keys.insert(section);
             continue;
         }
-        if (line.starts_with("# ")) line.erase(0, 2);
         const auto end = line.find(" = ");
         if (end == std::string::npos || line.find_first_of(" \"") != end || section == "kafka.properties") continue;
         keys.insert(section + "." + line.substr(0, end));

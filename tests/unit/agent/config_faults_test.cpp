@@ -347,7 +347,9 @@ TEST_CASE("config: what has no effect, or can't work well, is a warning") {
 TEST_CASE("config: listener: every fault is found, and no source is needed beside it") {
     const std::string listener = "[listener.mqtt]\nbind = [\"127.0.0.1:1883\"]\n";
     const std::string route = "[[route]]\ntopic = \"a/{device}\"\nstream = \"telemetry\"\n";
-    const std::string form = " (such as \"127.0.0.1:1883\", \"[::]:1883\" or \"unix:/run/sluice/mqtt.sock\")\n";
+    const std::string form =
+        " (such as \"127.0.0.1:1883\", \"tls://[::]:8883\", \"ws://127.0.0.1:9001\" or "
+        "\"unix:/run/sluice/mqtt.sock\")\n";
     hold({
         {listener + route, ""},
         {"[listener.mqtt]\n" + route,
@@ -357,6 +359,12 @@ TEST_CASE("config: listener: every fault is found, and no source is needed besid
              "s.toml:2:27: listener.mqtt.bind: \"127.0.0.1\" is not an address to listen on" + form +
              "s.toml:2:40: listener.mqtt.bind: \"[::1:1883\" is not an address to listen on" + form +
              "s.toml:2:53: listener.mqtt.bind: \"127.0.0.1:70000\" is not an address to listen on" + form},
+        {"[listener.mqtt]\nbind = [\"wss://127.0.0.1:8883\"]\n" + route,
+         "s.toml:2:8: listener.mqtt.bind: has an address with TLS, but there is no certificate (set cert_file and "
+         "key_file in [listener.mqtt.tls])\n"},
+        {listener + "[listener.mqtt.tls]\nclient_certificate = \"optional\"\n" + route,
+         "s.toml:4:22: listener.mqtt.tls.client_certificate: has no effect without ca_file (name who has signed "
+         "them)\ns.toml:3:1: warning: listener.mqtt.tls: has no effect (write tls:// or wss:// in bind)\n"},
         {listener + "receive_maximum = 0\n" + route,
          "s.toml:3:19: listener.mqtt.receive_maximum: 0 is out of range (from 1 to 65535)\n"},
         {listener + "local_only = [\"a/#/b\"]\n" + route,
