@@ -4,6 +4,7 @@
 #include "storage/log.hpp"
 #include "storage/log_reader.hpp"
 #include "tests/support/temp_dir.hpp"
+#include "tests/support/test_clock.hpp"
 
 #include <doctest/doctest.h>
 
@@ -15,17 +16,6 @@
 #include <vector>
 
 namespace sluice::test {
-
-/// A clock that a test moves.
-class TestClock final : public storage::Clock {
- public:
-    [[nodiscard]] storage::Timestamp now() const override { return now_; }
-    void advance(std::chrono::milliseconds by) { now_ += by; }
-    void set(storage::Timestamp now) { now_ = now; }
-
- private:
-    storage::Timestamp now_{std::chrono::milliseconds(1'700'000'000'000)};
-};
 
 inline storage::Record record(std::string value, std::optional<std::string> key = "k") {
     storage::Record made;

@@ -2,6 +2,7 @@
 // tests/conformance against the running agent.
 #include "bridge/mqtt/broker.hpp"
 
+#include "tests/support/broker_parts.hpp"
 #include "tests/support/log_builder.hpp"
 
 #include <doctest/doctest.h>
@@ -14,53 +15,12 @@
 
 using namespace sluice;
 using namespace sluice::bridge::mqtt;
+using test::OpenGate;
+using test::SlowLog;
 
 namespace {
 
 using namespace std::string_literals;
-
-/// Keeps messages when a test says so.
-class SlowLog final : public Acceptor {
- public:
-    Taken try_accept(const std::string& /*source*/, const bridge::Message& message,
-                     std::optional<std::uint16_t> /*packet_id*/, storage::Completion done) override {
-        if (full) return Taken::full;
-        taken.push_back(message.payload);
-        waiting.push_back(std::move(done));
-        return Taken::fresh;
-    }
-    bool release(const std::string& /*source*/, std::uint16_t /*packet_id*/, storage::Completion done) override {
-        done(storage::Offset(0));
-        return true;
-    }
-    void release_all(const std::string& /*source*/, storage::Completion done) override { done(storage::Offset(0)); }
-
-    void keep(std::size_t number) { std::exchange(waiting[number], {})(storage::Offset(0)); }
-    void fail(std::size_t number) {
-        std::exchange(waiting[number], {})(storage::Error(storage::Errc::sync_failed, "the disk"));
-    }
-    /// Each append is answered once, at the latest when the log is closed.
-    void close() {
-        for (std::size_t i = 0; i < waiting.size(); ++i) {
-            if (waiting[i]) fail(i);
-        }
-    }
-
-    bool full = false;
-    std::vector<std::string> taken;
-    std::vector<storage::Completion> waiting;
-};
-
-class OpenGate final : public Gatekeeper {
- public:
-    void authenticate(Credentials /*credentials*/, std::function<void(Verdict)> done) override { done({}); }
-    [[nodiscard]] bool has_user(const std::string& /*user*/) const override { return true; }
-    [[nodiscard]] bool may_publish(const Identity& /*who*/, std::string_view /*topic*/) const override { return true; }
-    [[nodiscard]] bool may_subscribe(const Identity& /*who*/, std::string_view /*filter*/) const override {
-        return true;
-    }
-    [[nodiscard]] bool may_read(const Identity& /*who*/, std::string_view /*topic*/) const override { return true; }
-};
 
 std::string text(std::string_view value) {
     return std::string{static_cast<char>(value.size() >> 8U), static_cast<char>(value.size() & 0xffU)}.append(value);
