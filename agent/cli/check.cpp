@@ -24,6 +24,12 @@ void print_listener(std::ostream& out, const Config& config) {
     const auto& listener = *config.listener;
     out << "listener\n  MQTT 3.1, 3.1.1 and 5 on " << joined(listener.bind) << ", at most " << listener.connections_max
         << " connections\n";
+    const auto& access = listener.access;
+    const auto anonymous = access.anonymous ? (*access.anonymous ? "from anywhere" : "nobody") : "from this machine";
+    out << "    without a name: " << anonymous;
+    if (access.password_file) out << "; users of " << *access.password_file;
+    if (listener.tls.ca_file) out << "; certificates signed by " << *listener.tls.ca_file;
+    out << "\n    " << (access.acl_file ? "rules of " + *access.acl_file : "no rules: who comes in may do all") << '\n';
     if (!listener.broker.local_only.empty()) out << "    not kept: " << joined(listener.broker.local_only) << '\n';
 }
 

@@ -70,13 +70,13 @@ TEST_CASE("config: every file in configs/ loads with no error and no warning") {
         CHECK(load_config(entry.path().string(), {}).text() == "");
         ++count;
     }
-    CHECK(count >= 2);
+    CHECK(count >= 3);
 }
 
 TEST_CASE("config: the full example's values are the defaults, where a default exists") {
     const auto full = load_config(kSourceDir + "/configs/sluice-full.toml", {});
     REQUIRE(full.config);
-    const auto bare = load_config(kSourceDir + "/configs/sluice-minimal.toml", {});
+    const auto bare = load_config(kSourceDir + "/configs/sluice-bridge.toml", {});
     REQUIRE(bare.config);
     CHECK(full.config->data_dir == bare.config->data_dir);
     CHECK(full.config->shutdown_timeout == bare.config->shutdown_timeout);
@@ -92,6 +92,21 @@ TEST_CASE("config: the full example's values are the defaults, where a default e
     CHECK(a.reconnect_min == b.reconnect_min);
     CHECK(a.reconnect_max == b.reconnect_max);
     CHECK(a.receive_maximum == b.receive_maximum);
+    const auto listening = load_config(kSourceDir + "/configs/sluice-minimal.toml", {});
+    REQUIRE(listening.config);
+    const auto& l = *full.config->listener;
+    const auto& m = *listening.config->listener;
+    CHECK(l.connections_max == m.connections_max);
+    CHECK(l.connection_rate_max == m.connection_rate_max);
+    CHECK(l.broker.packet_bytes_max == m.broker.packet_bytes_max);
+    CHECK(l.broker.keep_alive_max == m.broker.keep_alive_max);
+    CHECK(l.broker.receive_maximum == m.broker.receive_maximum);
+    CHECK(l.broker.topic_alias_maximum == m.broker.topic_alias_maximum);
+    CHECK(l.broker.session_expiry_max == m.broker.session_expiry_max);
+    CHECK(l.broker.queue.messages_max == m.broker.queue.messages_max);
+    CHECK(l.broker.queue.all_bytes_max == m.broker.queue.all_bytes_max);
+    CHECK(l.broker.subscriptions_max == m.broker.subscriptions_max);
+    CHECK(l.broker.retain_available == m.broker.retain_available);
     const auto& s = full.config->streams.at("telemetry");
     const auto& t = bare.config->streams.at("telemetry");
     CHECK(s.forward == t.forward);
