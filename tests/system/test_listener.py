@@ -1,4 +1,5 @@
 """The agent's own MQTT listener: kills under load, who may come in, and what the log has in the end."""
+import os
 import random
 import subprocess
 import time
@@ -12,7 +13,7 @@ from support.mosquitto import is_listening
 from support.processes import free_port, wait_until
 from support.raw_clients import Device
 
-KILLS = 15
+KILLS = int(os.environ.get("SLUICE_KILLS", "15"))
 
 
 def start(agent, port):
@@ -25,7 +26,7 @@ def test_what_was_acknowledged_is_in_the_log_whenever_the_agent_is_killed(new_ag
     port = free_port()
     agent = new_agent(listener_configuration(port, topic="plant/{device}/telemetry"))
     start(agent, port)
-    count = 20_000 if qos == 1 else 6000
+    count = KILLS * (1300 if qos == 1 else 400)
     devices = [Device(number, port, qos, count) for number in range(5)]
     for device in devices:
         device.start()
@@ -37,7 +38,7 @@ def test_what_was_acknowledged_is_in_the_log_whenever_the_agent_is_killed(new_ag
         kills += 1
         start(agent, port)
     for device in devices:
-        device.join(60)
+        device.join(60 + KILLS)
         assert not device.is_alive(), f"{device.name}: {device.acknowledged} of {count} are acknowledged"
     agent.stop()
     arrived = log_of(agent)
