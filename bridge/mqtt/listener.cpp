@@ -34,6 +34,8 @@ using boost::system::error_code;
 using SocketAcceptor = asio::basic_socket_acceptor<asio::generic::stream_protocol>;
 
 constexpr auto kTick = std::chrono::milliseconds(200);
+constexpr auto kTickOfStop = std::chrono::milliseconds(5);
+constexpr auto kFarewellTimeout = std::chrono::seconds(1);
 constexpr auto kAcceptPause = std::chrono::milliseconds(100);
 
 struct Door {
@@ -128,9 +130,14 @@ class Listener::Impl {
             stopping_ = true;
             for (auto& door : acceptors_) door.acceptor->close();
             broker_.shut_down();
+            const auto open = transports_;  // stop() takes them out
+            for (const auto& transport : open) transport->stop();
+            tick();
             said.set_value();
         });
         said.get_future().wait();
+        // One that doesn't read must not hold the others up.
+        deadline = std::min(deadline, std::chrono::steady_clock::now() + kFarewellTimeout);
         while (open_ > 0 && std::chrono::steady_clock::now() < deadline) {
             std::this_thread::sleep_for(std::chrono::milliseconds(5));
         }
@@ -219,7 +226,7 @@ class Listener::Impl {
     }
 
     void tick() {
-        timer_.expires_after(kTick);
+        timer_.expires_after(stopping_ ? kTickOfStop : kTick);
         timer_.async_wait([this](error_code error) {
             if (error) return;
             broker_.tick(std::chrono::steady_clock::now());

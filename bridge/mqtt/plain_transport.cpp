@@ -25,7 +25,7 @@ class PlainTransport final : public OpenTransport {
         socket_.non_blocking(true, ignored);
         wait_for_input();
     }
-    void abandon() override { lose(); }
+    void stop() override {}  // its connection begins with it
     void wake() override {
         if (std::exchange(woken_, true)) return;
         asio::post(socket_.get_executor(), [self = self()] {

@@ -46,7 +46,9 @@ class StreamTransport final : public OpenTransport {
             self->read();
         });
     }
-    void abandon() override { lose(); }
+    void stop() override {
+        if (!connection_) lose();
+    }
     void wake() override {
         if (std::exchange(woken_, true)) return;
         boost::asio::post(stream_.get_executor(), [self = self()] {

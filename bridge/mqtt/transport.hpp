@@ -27,8 +27,8 @@ using TlsContext = std::shared_ptr<boost::asio::ssl::context>;
 class OpenTransport : public Transport, public std::enable_shared_from_this<OpenTransport> {
  public:
     virtual void start() = 0;
-    /// At once, whatever is still to be said.
-    virtual void abandon() = 0;
+    /// The server ends: one whose connection has not begun yet closes.
+    virtual void stop() = 0;
 };
 
 inline constexpr std::size_t kReadBytes = 64U << 10U;

@@ -187,6 +187,20 @@ def test_one_who_never_ends_the_handshake_is_closed_and_hurts_nobody(new_agent, 
     assert publish(doors.plain) == 0
 
 
+def test_one_who_does_not_listen_does_not_hold_up_the_stop(new_agent, certificates):
+    doors = Doors(new_agent, certificates).start()
+    silent = [socket.create_connection(("127.0.0.1", port), 30) for port in (doors.tls, doors.ws, doors.wss)]
+    with socket.create_connection(("127.0.0.1", doors.plain), 5) as deaf:
+        deaf.sendall(wire.connect(4, "deaf") + wire.subscribe(4, 1, ("#", 0)))
+        for _ in range(40):
+            assert publish(doors.plain, payload=b"x" * 200_000) == 0
+        begin = time.monotonic()
+        doors.agent.stop()
+        assert time.monotonic() - begin < 5  # shutdown_timeout is 10 s
+    for connection in silent:
+        connection.close()
+
+
 def test_a_client_beyond_its_rate_waits_and_loses_nothing(new_agent):
     port = free_port()
     agent = new_agent(listener_configuration(port, topic="plant/{device}/telemetry", listener="max_message_rate = 200"))
