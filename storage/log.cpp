@@ -48,14 +48,7 @@ Result<void> Log::load(const CursorOf& cursor_of) {
         if (const auto base = parse_segment_file_name(name, kLogSuffix)) bases.push_back(*base);
     }
     std::sort(bases.begin(), bases.end());
-    auto id = load_log_id(context_.files, directory());
-    if (!id && id.error().kind() != Errc::not_found && id.error().kind() != Errc::corrupt) return id.error();
-    // Without its id, or without its segments, this is another log: no cursor of the old one may be applied to it.
-    const bool known = id && !bases.empty();
-    id_ = known ? *id : LogId::random();
-    if (!known) {
-        if (auto done = store_log_id(context_.files, directory(), id_); !done) return done;
-    }
+    if (auto done = load_id(!bases.empty()); !done) return done;
     if (cursor_of) {
         if (const auto cursor = cursor_of(id_)) set_finished(*cursor);
     }
@@ -72,6 +65,36 @@ Result<void> Log::load(const CursorOf& cursor_of) {
     // Durability "flush", and the power went: offsets that were forwarded will be given again, to other records.
     if (finished() && *finished() > log_end_offset()) set_finished(log_end_offset());
     if (options_.durability == Durability::memory) tail_.pin_from(log_end_offset());
+    return {};
+}
+
+/// Without its id, without its segments, or where nobody knows which offsets were used, this is another log: no cursor
+/// of the old one may be applied to it.
+Result<void> Log::load_id(bool has_segments) {
+    const auto id = restore_log_id(context_.files, directory());
+    if (!id) return id.error();
+    const auto reserved = reserve_.left_behind();
+    if (!reserved && reserved.error().kind() != Errc::corrupt) return reserved.error();
+    if (*id && has_segments && reserved) {
+        id_ = **id;
+        return {};
+    }
+    if (has_segments) {
+        const std::string why = reserved ? "its log-id is lost" : reserved.error().message();
+        report_gap({name_,
+                    {},
+                    {},
+                    reserved ? std::optional<std::int64_t>(0) : std::nullopt,
+                    why + ": it is another log from now on, and what it holds is forwarded again" +
+                        (reserved ? "" : "; what was only in memory (durability = \"memory\") is lost")});
+    } else if (*id) {
+        const auto end = load_recovery_point(context_.files, directory(), **id);
+        if (!end) return end.error();
+        if (*end > Offset(0)) report_gap({name_, {}, *end, std::nullopt, "all segments are missing"});
+    }
+    const auto made = make_log_id(context_.files, directory());
+    if (!made) return made.error();
+    id_ = *made;
     return {};
 }
 

@@ -122,6 +122,7 @@ class Log {
     Log(const LogContext& context, std::string directory, std::string name, LogOptions options);
 
     [[nodiscard]] Result<void> load(const CursorOf& cursor_of);
+    [[nodiscard]] Result<void> load_id(bool has_segments);
     [[nodiscard]] Result<void> load_segments(const std::vector<Offset>& bases);
     [[nodiscard]] Timestamp appended_since() const;
     [[nodiscard]] Result<void> skip_lost_memory();
