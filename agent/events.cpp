@@ -11,7 +11,8 @@ Events::Events(std::string agent_id, const storage::Clock& clock, bridge::Report
 
 void Events::gap(const storage::Gap& gap) {
     const auto range = gap.next - gap.first;
-    const auto count = gap.count ? std::to_string(*gap.count) : "at most " + std::to_string(range);
+    const auto most = range > 0 ? "at most " + std::to_string(range) : std::string("an unknown number of");
+    const auto count = gap.count ? std::to_string(*gap.count) : most;
     report_(bridge::Severity::error, "stream " + gap.stream,
             "gap: " + count + " records lost at offsets " + std::to_string(gap.first.value()) + " to " +
                 std::to_string(std::max(gap.first, gap.next + -1).value()) + ": " + gap.reason);

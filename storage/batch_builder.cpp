@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 #include <string_view>
 
 namespace sluice::storage {
@@ -94,6 +95,9 @@ Result<EncodedBatch> BatchBuilder::finish(Offset base_offset, Compression compre
                                           std::optional<std::int32_t> last_delta) {
     SLUICE_ASSERT(!empty());
     if (used_ > kBatchBytesMax) return Error(Errc::invalid, "batch of more than 64 MiB");
+    if (base_offset > Offset(kOffsetMax)) {
+        return Error(Errc::invalid, "offset " + std::to_string(base_offset.value()) + " is beyond 2^46, the last one");
+    }
     BatchHeader header;
     header.base_offset = base_offset;
     header.last_offset_delta = std::max(next_delta_ - 1, last_delta.value_or(0));
@@ -105,6 +109,19 @@ Result<EncodedBatch> BatchBuilder::finish(Offset base_offset, Compression compre
     const auto whole = std::span(buffer_).first(used_);
     store_batch_header(whole, header);
     return pack_batch(whole, header, compression, packed_);
+}
+
+EmptyBatch empty_batch(Offset first, Offset next) {
+    SLUICE_ASSERT(next > first && next - first <= std::numeric_limits<std::int32_t>::max());
+    EmptyBatch batch{};
+    batch.header.base_offset = first;
+    batch.header.last_offset_delta = static_cast<std::int32_t>(next - first - 1);
+    batch.header.size_bytes = kBatchHeaderBytes;
+    // No timestamp, in Kafka's words.
+    batch.header.base_timestamp = batch.header.max_timestamp = Timestamp(std::chrono::milliseconds(-1));
+    store_batch_header(batch.bytes, batch.header);
+    batch.header.crc = seal_batch(batch.bytes);
+    return batch;
 }
 
 Result<EncodedBatch> pack_batch(std::span<std::byte> batch, BatchHeader header, Compression compression,

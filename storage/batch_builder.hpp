@@ -9,6 +9,7 @@
 #include "storage/record_batch.hpp"
 #include "storage/result.hpp"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -22,6 +23,14 @@ struct EncodedBatch {
     BatchHeader header;
     std::span<const std::byte> bytes;
 };
+
+/// A batch without records, as Kafka's cleaner leaves them: it says that the offsets from `first` up to `next`, which
+/// is later and at most 2^31 - 1 away, are gone, and that this is known (gapless_from.hpp).
+struct EmptyBatch {
+    BatchHeader header;
+    std::array<std::byte, kBatchHeaderBytes> bytes;
+};
+[[nodiscard]] EmptyBatch empty_batch(Offset first, Offset next);
 
 /// Finishes an uncompressed batch that has its header: compresses it into `packed`, where that makes it smaller, and
 /// puts the checksum on.

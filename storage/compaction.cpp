@@ -1,10 +1,10 @@
 #include "storage/compaction.hpp"
 
+#include "storage/checked_file.hpp"
 #include "storage/key_table.hpp"
 #include "storage/read_ahead.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <limits>
 #include <string>
 #include <utility>
@@ -18,10 +18,11 @@ constexpr std::size_t kPieceBytes = 512U << 10U;
 
 /// How far the log is clean. Only a shortcut: without it the whole log counts as dirty.
 Offset read_checkpoint(FileSystem& files, const Log& log) {
-    const auto text = read_file(files, log.directory() + "/" + kCheckpointFile);
-    std::int64_t offset = 0;
-    if (!text || std::from_chars(text->data(), text->data() + text->size(), offset).ec != std::errc()) return {};
-    return std::max(Offset(offset), log.log_start_offset());
+    const auto text = load_checked(files, log.directory() + "/" + kCheckpointFile);
+    const auto offset = text ? parse_number_line(text->text) : std::nullopt;
+    // Beyond the end it belongs to another log.
+    if (!offset || Offset(*offset) > log.log_end_offset()) return log.log_start_offset();
+    return std::max(Offset(*offset), log.log_start_offset());
 }
 
 /// The latest offset of each key, relative to where the dirty part starts.
@@ -103,7 +104,8 @@ class Pass {
         if (auto done = rewrite(segments, latest); !done) return done.error();
         result_.clean_to = latest.end();
         const auto checkpoint = std::to_string(latest.end().value()) + "\n";
-        if (auto done = replace_file(files_, log_.directory(), kCheckpointFile, checkpoint); !done) return done.error();
+        if (auto done = store_checked(files_, log_.directory(), kCheckpointFile, checkpoint); !done)
+            return done.error();
         return result_;
     }
 

@@ -1,6 +1,7 @@
 #include "storage/log.hpp"
 
 #include "storage/assert.hpp"
+#include "storage/gapless_from.hpp"
 #include "storage/log_id_file.hpp"
 #include "storage/log_reader.hpp"
 #include "storage/recovery.hpp"
@@ -48,14 +49,7 @@ Result<void> Log::load(const CursorOf& cursor_of) {
         if (const auto base = parse_segment_file_name(name, kLogSuffix)) bases.push_back(*base);
     }
     std::sort(bases.begin(), bases.end());
-    auto id = load_log_id(context_.files, directory());
-    if (!id && id.error().kind() != Errc::not_found && id.error().kind() != Errc::corrupt) return id.error();
-    // Without its id, or without its segments, this is another log: no cursor of the old one may be applied to it.
-    const bool known = id && !bases.empty();
-    id_ = known ? *id : LogId::random();
-    if (!known) {
-        if (auto done = store_log_id(context_.files, directory(), id_); !done) return done;
-    }
+    if (auto done = load_id(!bases.empty()); !done) return done;
     if (cursor_of) {
         if (const auto cursor = cursor_of(id_)) set_finished(*cursor);
     }
@@ -72,6 +66,45 @@ Result<void> Log::load(const CursorOf& cursor_of) {
     // Durability "flush", and the power went: offsets that were forwarded will be given again, to other records.
     if (finished() && *finished() > log_end_offset()) set_finished(log_end_offset());
     if (options_.durability == Durability::memory) tail_.pin_from(log_end_offset());
+    return load_gapless(bases.empty());
+}
+
+/// A log that has no note of it was begun by an older version, which left holes: from here on there are none.
+Result<void> Log::load_gapless(bool is_new) {
+    const auto from =
+        is_new ? Result<std::optional<Offset>>(std::nullopt) : load_gapless_from(context_.files, directory());
+    if (!from) return from.error();
+    gapless_from_ = from->value_or(log_end_offset());
+    return *from ? Result<void>() : store_gapless_from(context_.files, directory(), gapless_from_);
+}
+
+/// Without its id, without its segments, or where nobody knows which offsets were used, this is another log: no cursor
+/// of the old one may be applied to it.
+Result<void> Log::load_id(bool has_segments) {
+    const auto id = restore_log_id(context_.files, directory());
+    if (!id) return id.error();
+    const auto reserved = reserve_.left_behind();
+    if (!reserved && reserved.error().kind() != Errc::corrupt) return reserved.error();
+    if (*id && has_segments && reserved) {
+        id_ = **id;
+        return {};
+    }
+    if (has_segments) {
+        const std::string why = reserved ? "its log-id is lost" : reserved.error().message();
+        report_gap({name_,
+                    {},
+                    {},
+                    reserved ? std::optional<std::int64_t>(0) : std::nullopt,
+                    why + ": it is another log from now on, and what it holds is forwarded again" +
+                        (reserved ? "" : "; what was only in memory (durability = \"memory\") is lost")});
+    } else if (*id) {
+        const auto end = load_recovery_point(context_.files, directory(), **id);
+        if (!end) return end.error();
+        if (*end > Offset(0)) report_gap({name_, {}, *end, std::nullopt, "all segments are missing"});
+    }
+    const auto made = make_log_id(context_.files, directory());
+    if (!made) return made.error();
+    id_ = *made;
     return {};
 }
 
@@ -96,7 +129,7 @@ Result<void> Log::load_segments(const std::vector<Offset>& bases) {
         report_gap({name_, found_end, *durable_end, *durable_end - found_end,
                     "the end of the log is missing: the agent had it when it was stopped"});
     }
-    const auto next_offset = scan->next_offset;
+    written_end_ = scan->next_offset;
     auto writer = SegmentWriter::reopen(context_.files, directory_, bases.back(), std::move(*scan), context_.budget);
     if (!writer) return writer.error();
     writer_ = std::move(*writer);
@@ -104,8 +137,8 @@ Result<void> Log::load_segments(const std::vector<Offset>& bases) {
     if (writer_->segment()->end_position() > FilePosition(0)) active_since_ = appended_since();
     const auto end = std::max(found_end, *durable_end);
     end_ = high_watermark_ = end.value();
-    // The name of the next segment keeps the end: the offsets that are lost are not given again.
-    return next_offset < end ? roll_to(end) : Result<void>();
+    // The offsets that are lost are not given again.
+    return written_end_ < end ? skip_to(end) : Result<void>();
 }
 
 /// When the active segment that was found got its first batch, as far as files tell: not before the one before it got
@@ -124,7 +157,7 @@ Result<void> Log::skip_lost_memory() {
     if (!*bound) return {};
     const auto end = log_end_offset();
     if (**bound > end) {
-        if (auto done = roll_to(**bound); !done) return done;
+        if (auto done = skip_to(**bound); !done) return done;
         end_ = high_watermark_ = (*bound)->value();
         const auto lost_from = std::max(end, finished().value_or(end));
         report_gap({name_, lost_from, **bound, std::nullopt,
@@ -197,6 +230,7 @@ Result<void> Log::roll() {
         if (auto done = failing(spill()); !done) return done;  // it belongs before the new segment
     }
     if (writer_->segment()->end_position() == FilePosition(0)) return {};
+    if (auto done = failing(fill_up_to(log_end_offset())); !done) return done;
     return failing(roll_to(log_end_offset()));
 }
 
@@ -212,7 +246,30 @@ Result<void> Log::roll_to(Offset next_base) {
     writer_ = std::move(*writer);
     segments_.add_active(writer_->segment());
     active_since_.reset();
+    written_end_ = next_base;
     return {};
+}
+
+/// Says of the offsets up to `next` that nothing will be written for them: a hole that no batch stands for is a loss.
+Result<void> Log::fill_up_to(Offset next) {
+    while (written_end_ < next) {
+        const auto& active = *writer_->segment();
+        const auto until = std::min(next, active.base_offset() + std::numeric_limits<std::int32_t>::max());
+        if (active.next_base() || until <= written_end_) {
+            if (auto done = roll_to(written_end_); !done) return done;
+            continue;
+        }
+        const auto gone = empty_batch(written_end_, until);
+        if (auto done = writer_->append(gone.header, gone.bytes, context_.clock.now()); !done) return done;
+        written_end_ = until;
+    }
+    return {};
+}
+
+/// Goes on at `next`, in a new segment: where there is no room to say what is missing, its name keeps the end.
+Result<void> Log::skip_to(Offset next) {
+    if (auto done = fill_up_to(next); !done && done.error().kind() != Errc::no_space) return done;
+    return roll_to(next);
 }
 
 Result<void> Log::failing(Result<void> result) {
@@ -222,11 +279,13 @@ Result<void> Log::failing(Result<void> result) {
 
 Result<void> Log::write(const EncodedBatch& batch) {
     const auto now = context_.clock.now();
+    if (auto done = failing(fill_up_to(batch.header.base_offset)); !done) return done;
     if (should_roll(batch.header)) {
         if (auto done = failing(roll_to(batch.header.base_offset)); !done) return done;
     }
     if (auto done = failing(writer_->append(batch.header, batch.bytes, now)); !done) return done;
     if (!active_since_) active_since_ = now;
+    written_end_ = batch.header.next_offset();
     return {};
 }
 
@@ -310,8 +369,8 @@ Result<void> Log::close() {
     if (auto done = commit(); !done) return done;
     if (options_.durability == Durability::memory) {
         if (auto done = spill(); !done) return done;
-        // Where the last records were forwarded and never written, the next segment's name keeps the end.
-        if (auto done = roll_to(log_end_offset()); !done) return done;
+        // Where the last records were forwarded and never written.
+        if (auto done = skip_to(log_end_offset()); !done) return done;
         if (auto done = reserve_.clear(); !done) return done;
     }
     if (auto done = writer_->close(log_end_offset()); !done) return done;
@@ -349,6 +408,16 @@ void Log::report_damage(const Segment& segment, FilePosition position, Offset fi
         if (!reported_damage_.insert(where + "-" + std::to_string(next.value())).second) return;
     }
     report_gap({name_, first, next, next - first, "damaged bytes at " + where + " were skipped"});
+}
+
+void Log::report_hole(Offset first, Offset next) const {
+    first = std::max({first, gapless_from_, log_start_offset()});
+    if (first >= next) return;
+    {
+        const std::lock_guard lock(reported_mutex_);
+        if (!reported_damage_.insert("up to " + std::to_string(next.value())).second) return;
+    }
+    report_gap({name_, first, next, next - first, "the end of a segment, or a whole one, is missing"});
 }
 
 }  // namespace sluice::storage

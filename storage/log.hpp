@@ -1,7 +1,8 @@
 // log.hpp: one stream: an ordered set of segments, appended to by the log thread and read by anyone.
 //
 // Invariants
-//   - offsets rise by one; a hole is a gap that was reported, or the cleaner's work.
+//   - offsets rise by one; a batch stands for each, an empty one where the record was given up, cleaned away, or
+//     forwarded from memory: a hole is a loss (gapless_from.hpp).
 //   - what is below high_watermark() is durable as the stream's durability says, and only that is readable.
 //   - a failed sync closes the log for writing for as long as the process lives.
 // Threads: append(), commit(), roll(), spill() and close() on the log thread; everything else on any thread.
@@ -116,17 +117,23 @@ class Log {
     void replace_segments(Offset base, Offset next, const FileStatus& status, std::uint64_t old_bytes);
     /// Reports damaged bytes that a reader has found, once.
     void report_damage(const Segment& segment, FilePosition position, Offset first, Offset next) const;
+    /// Reports, once, that no batch stands for these offsets, unless an older version may have left them out.
+    void report_hole(Offset first, Offset next) const;
     void report_gap(const Gap& gap) const;
 
  private:
     Log(const LogContext& context, std::string directory, std::string name, LogOptions options);
 
     [[nodiscard]] Result<void> load(const CursorOf& cursor_of);
+    [[nodiscard]] Result<void> load_id(bool has_segments);
     [[nodiscard]] Result<void> load_segments(const std::vector<Offset>& bases);
+    [[nodiscard]] Result<void> load_gapless(bool is_new);
     [[nodiscard]] Timestamp appended_since() const;
     [[nodiscard]] Result<void> skip_lost_memory();
     [[nodiscard]] bool should_roll(const BatchHeader& next) const;
     [[nodiscard]] Result<void> roll_to(Offset next_base);
+    [[nodiscard]] Result<void> fill_up_to(Offset next);
+    [[nodiscard]] Result<void> skip_to(Offset next);
     [[nodiscard]] Result<void> write(const EncodedBatch& batch);
     [[nodiscard]] Result<void> spill();
     /// What an error of the disk does to the log, unless the disk is only full.
@@ -137,6 +144,7 @@ class Log {
     const std::string name_;
     const LogOptions options_;
     LogId id_;
+    Offset gapless_from_;  // as gapless_from.hpp says
 
     std::atomic<std::int64_t> end_{0};
     std::atomic<std::int64_t> high_watermark_{0};
@@ -148,6 +156,7 @@ class Log {
 
     // Of the log thread.
     std::unique_ptr<SegmentWriter> writer_;
+    Offset written_end_;  // batches in segments stand for the offsets below it
     bool failed_ = false;
     std::optional<Timestamp> active_since_;  // when the active segment got its first batch
     OffsetReserve reserve_;

@@ -90,6 +90,9 @@ Result<std::optional<DecodedBatch>> LogReader::next_in_segment(Offset limit, Dec
             const auto bytes = ahead_.at(*file_, file_position_, header->size_bytes, segment_->end_position());
             if (!bytes) return bytes.error();
             const bool intact = batch_crc_matches(*bytes);
+            if (intact && header->base_offset > position_) {
+                log_.report_hole(position_, std::min(limit, header->base_offset));
+            }
             if (intact && header->base_offset >= limit) {
                 position_ = limit;  // nothing is between
                 return std::optional<DecodedBatch>();
@@ -119,6 +122,7 @@ bool LogReader::go_past_segment(Offset limit) {
     if (next_base && file_position_ >= segment_->end_position() && *next_base > segment_->base_offset()) {
         // What holds the next offset may begin before it: the cleaner makes one segment of several.
         if (log_.segments().find(*next_base) != segment_) {
+            log_.report_hole(position_, std::min(limit, *next_base));
             position_ = std::max(position_, *next_base);
             leave_segment();
             return position_ < limit;

@@ -3,7 +3,8 @@
 // A log with durability "memory" hands out offsets that never reach the disk. After a kill they must not be handed out
 // again: Kafka may have them, and the position there counts past them. So a bound is written ahead, in large steps, and
 // a log that was not closed goes on from the bound.
-// File: `offset-reserve` in the log's directory, the bound in decimal digits; absent after a clean stop.
+// File: `offset-reserve` in the log's directory (checked_file.hpp), the bound in decimal digits; absent after a clean
+// stop. Where it is damaged, nobody knows which offsets were used, and what is there becomes another log.
 #pragma once
 
 #include "storage/file_system.hpp"
@@ -19,7 +20,7 @@ class OffsetReserve {
  public:
     OffsetReserve(FileSystem& files, const std::string& directory) : files_(files), directory_(directory) {}
 
-    /// The bound that a process which did not stop cleanly has left.
+    /// The bound that a process which did not stop cleanly has left. @return Errc::corrupt where it can't be told
     [[nodiscard]] Result<std::optional<Offset>> left_behind() const;
     /// Returns once offsets below `end` may be used: durably.
     [[nodiscard]] Result<void> cover(Offset end);

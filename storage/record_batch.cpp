@@ -47,7 +47,6 @@ struct OffsetCheck {
     std::int32_t sequence;
     friend bool operator==(const OffsetCheck&, const OffsetCheck&) = default;
 };
-constexpr std::int64_t kOffsetMax = (std::int64_t{1} << 46U) - 1;
 
 OffsetCheck offset_check(Offset base_offset) {
     return {static_cast<std::int16_t>(base_offset.value() >> 31U),

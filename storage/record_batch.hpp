@@ -29,6 +29,9 @@ inline constexpr std::size_t kBatchBytesMax = 64U << 20U;
 /// A record larger than this is refused before it is queued. Leaves room for a batch of one with headers.
 inline constexpr std::size_t kRecordBytesMax = 32U << 20U;
 
+/// The greatest offset: so many bits fit where a batch repeats its base offset.
+inline constexpr std::int64_t kOffsetMax = (std::int64_t{1} << 46U) - 1;
+
 /// The base timestamp is the delete horizon (KIP-534).
 inline constexpr std::uint16_t kDeleteHorizonAttribute = 0x40;
 

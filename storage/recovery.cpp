@@ -1,9 +1,12 @@
 #include "storage/recovery.hpp"
 
+#include "storage/batch_builder.hpp"
 #include "storage/segment.hpp"
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -38,8 +41,9 @@ Result<void> keep_damaged_bytes(FileSystem& files, const File& segment, const st
     return (*file)->sync_data();
 }
 
-/// Writes the intact ranges aside, syncs, and renames the result over the segment.
-Result<void> rewrite_without(FileSystem& files, const std::string& directory, const File& segment,
+/// Writes the intact ranges aside, and between them that offsets are missing; syncs, and renames the result over the
+/// segment.
+Result<void> rewrite_without(FileSystem& files, const std::string& directory, Offset base_offset, const File& segment,
                              const std::string& path, const std::string& cleaned_path, const SegmentScan& scan) {
     auto cleaned = files.open(cleaned_path, OpenMode::create);
     if (!cleaned) return cleaned.error();
@@ -53,6 +57,11 @@ Result<void> rewrite_without(FileSystem& files, const std::string& directory, co
     for (const auto& damage : scan.damages) {
         if (auto done = copy_up_to(damage.from); !done) return done;
         begin = damage.to;
+        const auto next = std::min(damage.next, base_offset + std::numeric_limits<std::int32_t>::max());
+        if (damage.first >= next) continue;
+        const auto gone = empty_batch(damage.first, next);
+        if (auto done = (*cleaned)->write_at(at, gone.bytes); !done) return done;
+        at = at + gone.bytes.size();
     }
     if (auto done = copy_up_to(scan.end); !done) return done;
     if (const auto status = files.status(path)) {
@@ -154,7 +163,7 @@ Result<void> set_damage_aside(FileSystem& files, const std::string& directory, O
     // The positions change: an index that is left would point into the middle of batches.
     if (auto done = remove_indexes(files, directory, base_offset); !done) return done;
     if (auto done = files.sync_directory(directory); !done) return done;
-    return rewrite_without(files, directory, segment, path, cleaned, scan);
+    return rewrite_without(files, directory, base_offset, segment, path, cleaned, scan);
 }
 
 Result<SegmentScan> recover_segment(FileSystem& files, const std::string& directory, Offset base_offset,

@@ -40,7 +40,7 @@ inline constexpr std::string_view kCleanedSuffix = ".log.cleaned";  ///< … and
 [[nodiscard]] Result<void> finish_swaps(FileSystem& files, const std::string& directory);
 
 /// Keeps the bytes of the scan's damages in files of their own, and puts a copy of the segment without them in its
-/// place. Its indexes are gone then. A reader that has the old file open goes on with it.
+/// place; an empty batch says which offsets are missing. Its indexes are gone then. A reader that has the old file open goes on with it.
 [[nodiscard]] Result<void> set_damage_aside(FileSystem& files, const std::string& directory, Offset base_offset,
                                             const File& segment, const SegmentScan& scan);
 

@@ -1,6 +1,6 @@
 #include "storage/recovery_point.hpp"
 
-#include <charconv>
+#include "storage/checked_file.hpp"
 
 namespace sluice::storage {
 
@@ -8,23 +8,41 @@ namespace {
 
 constexpr const char* kFile = "recovery-point";
 
+struct Stored {
+    LogId id;
+    Offset end;
+};
+
+/// nullopt where there is none. Damaged, it is as good as missing.
+Result<std::optional<Stored>> load(FileSystem& files, const std::string& directory) {
+    const auto text = load_checked(files, directory + "/" + kFile);
+    if (!text) {
+        const bool none = text.error().kind() == Errc::not_found || text.error().kind() == Errc::corrupt;
+        return none ? Result<std::optional<Stored>>(std::nullopt) : text.error();
+    }
+    const auto space = text->text.find(' ');
+    if (space == std::string::npos) return std::optional<Stored>();
+    const auto id = LogId::parse(std::string_view(text->text).substr(0, space));
+    const auto end = parse_number_line(std::string_view(text->text).substr(space + 1));
+    return id && end ? std::optional(Stored{*id, Offset(*end)}) : std::nullopt;
+}
+
 }  // namespace
 
 Result<Offset> load_recovery_point(FileSystem& files, const std::string& directory, const LogId& id) {
-    const auto text = read_file(files, directory + "/" + kFile);
-    if (!text) return text.error().kind() == Errc::not_found ? Result<Offset>(Offset(0)) : text.error();
-    const auto own = id.to_string() + " ";
-    if (!text->starts_with(own)) return Offset(0);
-    std::int64_t offset = 0;
-    const auto* end = text->data() + text->size();
-    const auto parsed = std::from_chars(text->data() + own.size(), end, offset);
-    // Damaged, it is as good as missing.
-    const bool whole = parsed.ec == std::errc() && parsed.ptr + 1 == end && *parsed.ptr == '\n' && offset >= 0;
-    return Offset(whole ? offset : 0);
+    const auto stored = load(files, directory);
+    if (!stored) return stored.error();
+    return *stored && (*stored)->id == id ? (*stored)->end : Offset(0);
+}
+
+Result<std::optional<LogId>> log_id_of_recovery_point(FileSystem& files, const std::string& directory) {
+    const auto stored = load(files, directory);
+    if (!stored) return stored.error();
+    return *stored ? std::optional((*stored)->id) : std::nullopt;
 }
 
 Result<void> store_recovery_point(FileSystem& files, const std::string& directory, const LogId& id, Offset end) {
-    return replace_file(files, directory, kFile, id.to_string() + " " + std::to_string(end.value()) + "\n");
+    return store_checked(files, directory, kFile, id.to_string() + " " + std::to_string(end.value()) + "\n");
 }
 
 }  // namespace sluice::storage

@@ -1,7 +1,8 @@
 // recovery_point.hpp: up to where a log was durable when it was last stopped in order.
 //
 // A lower bound that may be stale or missing: a log that ends before it has lost records, where one without it may only
-// have an unfinished write at its end. File `recovery-point`: the log id and an offset. Kafka's is
+// have an unfinished write at its end. File `recovery-point` (checked_file.hpp): the log id, which makes it the second
+// copy of that, and an offset. It is there from the log's first moment on, with offset 0. Kafka's is
 // recovery-point-offset-checkpoint, for the same purpose.
 #pragma once
 
@@ -9,10 +10,13 @@
 #include "storage/result.hpp"
 #include "storage/types.hpp"
 
+#include <optional>
 #include <string>
 
 namespace sluice::storage {
 
+/// The copy of the log id that is there, where there is one.
+[[nodiscard]] Result<std::optional<LogId>> log_id_of_recovery_point(FileSystem& files, const std::string& directory);
 /// @return 0 where none is stored for the log of this id
 [[nodiscard]] Result<Offset> load_recovery_point(FileSystem& files, const std::string& directory, const LogId& id);
 [[nodiscard]] Result<void> store_recovery_point(FileSystem& files, const std::string& directory, const LogId& id,

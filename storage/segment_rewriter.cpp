@@ -15,8 +15,9 @@ namespace sluice::storage {
 namespace {
 
 constexpr std::size_t kPieceBytes = 512U << 10U;
-constexpr std::size_t kJoinedBytes = 256U << 10U;     // batches are joined up to this
-constexpr std::size_t kLeftAloneBytes = 4U << 10U;    // a whole batch of at least this is not worth joining
+constexpr std::size_t kJoinedBytes = 256U << 10U;   // batches are joined up to this
+constexpr std::size_t kLeftAloneBytes = 4U << 10U;  // a whole batch of at least this is not worth joining
+constexpr std::int64_t kDeltaMax = std::numeric_limits<std::int32_t>::max();
 constexpr std::uint64_t kSyncEveryBytes = 1U << 20U;  // so that commits never wait behind a long sync
 
 Error gave_up() {
@@ -87,6 +88,7 @@ class Rewrite {
     Result<Rewritten> run(const std::function<void(const Rewritten&)>& before_swap) {
         // Several files become one whatever is in them; of one, nothing is written before the first change.
         changed_ = group_.size() > 1;
+        covered_ = group_.front()->base_offset();
         auto modified = group_.front()->modified();
         for (const auto& segment : group_) {
             modified = std::max(modified, segment->modified());
@@ -98,7 +100,8 @@ class Rewrite {
             return result_;
         }
         if (auto done = flush(); !done) return undo(done.error());
-        if (auto done = output_.open(); !done) return undo(done.error());  // nothing is left: it keeps the place
+        if (auto done = cover_up_to(*group_.back()->next_base()); !done) return undo(done.error());
+        if (auto done = output_.open(); !done) return undo(done.error());
         if (auto done = output_.finish(modified); !done) return undo(done.error());
         if (before_swap) before_swap(result_);
         if (auto done = put_in_place(modified); !done) {
@@ -119,6 +122,7 @@ class Rewrite {
         auto file = segment.open();
         if (!file) return file.error();
         ahead_.forget();
+        met_ = segment.base_offset();
         const auto end = segment.end_position();
         for (FilePosition at; at < end;) {
             const auto head = ahead_.at(**file, at, kBatchHeaderBytes, end);
@@ -131,7 +135,14 @@ class Rewrite {
             if (!pace_(header->size_bytes)) return gave_up();
             at = at + header->size_bytes;
         }
+        log_.report_hole(met_, *segment.next_base());
         return {};
+    }
+
+    /// What is written covers all offsets, so what is missing is told now or never.
+    void meet(const BatchHeader& header) {
+        log_.report_hole(met_, header.base_offset);
+        met_ = header.next_offset();
     }
 
     static Error damaged(const Segment& segment, FilePosition at) {
@@ -143,10 +154,13 @@ class Rewrite {
                             std::span<const std::byte> bytes) {
         // Not of our making (a carried disk): what a transaction needs to be read right is not taken apart.
         if (header.is_control() || header.is_transactional()) {
-            return batch_crc_matches(bytes) ? pass_on(header, bytes) : damaged(segment, at);
+            if (!batch_crc_matches(bytes)) return damaged(segment, at);
+            meet(header);
+            return pass_on(header, bytes);
         }
         auto batch = DecodedBatch::decode(bytes);
         if (!batch) return damaged(segment, at);
+        meet(header);
         kept_.clear();
         bool needs_horizon = false;
         for (const auto& record : batch->records()) {
@@ -169,7 +183,22 @@ class Rewrite {
     Result<void> pass_on(const BatchHeader& header, std::span<const std::byte> bytes) {
         if (!changed_) return {};
         if (auto done = flush(); !done) return done;
+        return write(header, bytes);
+    }
+
+    Result<void> write(const BatchHeader& header, std::span<const std::byte> bytes) {
+        if (auto done = cover_up_to(header.base_offset); !done) return done;
+        covered_ = header.next_offset();
         return output_.write(header, bytes);
+    }
+
+    /// Where all records were left out, an empty batch stands for their offsets.
+    Result<void> cover_up_to(Offset next) {
+        next = std::min(next, group_.front()->base_offset() + kDeltaMax);
+        if (covered_ >= next) return {};
+        const auto gone = empty_batch(covered_, next);
+        covered_ = next;
+        return output_.write(gone.header, gone.bytes);
     }
 
     /// At the first change: what came before it in the file is copied.
@@ -184,7 +213,7 @@ class Rewrite {
             if (!header) return header.error();
             const auto bytes = ahead.at(file, at, header->size_bytes, until);
             if (!bytes) return bytes.error();
-            if (auto done = output_.write(*header, *bytes); !done) return done;
+            if (auto done = write(*header, *bytes); !done) return done;
             at = at + header->size_bytes;
         }
         return {};
@@ -192,13 +221,12 @@ class Rewrite {
 
     /// Adds the kept records of a batch to those that wait. Batches with different horizons don't mix.
     Result<void> join(const BatchHeader& header, std::optional<Timestamp> horizon) {
-        constexpr std::int64_t kDeltaMax = std::numeric_limits<std::int32_t>::max();
         if (kept_.empty()) return {};
         const bool fits = !builder_.empty() && horizon == horizon_ && builder_.size_bytes() < kJoinedBytes &&
                           header.last_offset() - first_ <= kDeltaMax;
         if (!fits) {
             if (auto done = flush(); !done) return done;
-            first_ = kept_.front()->offset;
+            first_ = header.last_offset() - covered_ <= kDeltaMax ? covered_ : kept_.front()->offset;
             horizon_ = horizon;
             if (horizon) builder_.set_delete_horizon(*horizon);
         }
@@ -212,7 +240,7 @@ class Rewrite {
         const auto batch =
             builder_.finish(first_, log_.options().compression, static_cast<std::int32_t>(last_ - first_));
         if (!batch) return batch.error();
-        auto done = output_.write(batch->header, batch->bytes);
+        auto done = write(batch->header, batch->bytes);
         builder_.clear();
         return done;
     }
@@ -243,8 +271,10 @@ class Rewrite {
     Output output_;
     bool changed_ = false;
     BatchBuilder builder_;  // kept records that are not written yet
-    Offset first_;          // … the offset of the first
-    Offset last_;           // … and the last that they stand for
+    Offset first_;          // … the first offset that they stand for
+    Offset last_;           // … and the last
+    Offset covered_;        // what is written stands for the offsets below it
+    Offset met_;            // what was read does
     std::optional<Timestamp> horizon_;
     std::vector<const RecordView*> kept_;
     Rewritten result_;

@@ -85,7 +85,12 @@ Result<void> SegmentWriter::append(const BatchHeader& header, std::span<const st
     const auto position = segment_->end_position();
     const auto new_end = position.value() + batch.size();
     if (new_end > allocated_) {
-        if (!budget_.take(new_end - allocated_)) return Error(Errc::no_space, "the quota is used up");
+        const auto bytes = new_end - allocated_;
+        if (header.record_count == 0) {
+            budget_.take_all_the_same(bytes);  // a few, and without them a hole would look like a loss
+        } else if (!budget_.take(bytes)) {
+            return Error(Errc::no_space, "the quota is used up");
+        }
         allocated_ = new_end;
     }
     if (auto done = file_->write_at(position, batch); !done) {
@@ -163,6 +168,8 @@ Result<void> SegmentWriter::close(Offset next_base) {
                        sync_file(files_, segment_->path(kTimeIndexSuffix));
     if (!whole) {
         if (auto done = remove_indexes(files_, segment_->directory(), segment_->base_offset()); !done) return done;
+        // Before there is a next segment: what came back after a power cut would be taken for whole.
+        if (auto done = files_.sync_directory(segment_->directory()); !done) return done;
     }
     segment_->next_base_.store(next_base.value(), std::memory_order_release);
     const std::lock_guard lock(segment_->index_mutex_);

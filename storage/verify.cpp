@@ -1,12 +1,18 @@
 #include "storage/verify.hpp"
 
+#include "storage/batch_builder.hpp"
 #include "storage/batch_scan.hpp"
+#include "storage/checked_file.hpp"
+#include "storage/gapless_from.hpp"
 #include "storage/log_id_file.hpp"
+#include "storage/offset_reserve.hpp"
 #include "storage/recovery.hpp"
 #include "storage/recovery_point.hpp"
 #include "storage/segment.hpp"
 
 #include <algorithm>
+#include <array>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -18,6 +24,8 @@ std::string range(Offset first, Offset next) {
     return "offsets " + std::to_string(first.value()) + " to " + std::to_string(next.value() - 1);
 }
 
+constexpr std::array kSmallFiles = {"recovery-point", "gapless-from", "cleaner-offset", "offset-reserve"};
+
 class LogCheck {
  public:
     LogCheck(FileSystem& files, const std::string& directory, const std::function<void(const Finding&)>& on_finding)
@@ -28,24 +36,39 @@ class LogCheck {
         if (!names) return names.error();
         for (const auto& name : *names) {
             if (const auto base = parse_segment_file_name(name, kLogSuffix)) bases_.push_back(*base);
+            if (const auto swap = parse_swap_file_name(name)) swaps_.push_back(*swap);
             if (is_leftover(name)) note(directory_ + "/" + name, {}, "left by a cleaner that was killed");
         }
         std::sort(bases_.begin(), bases_.end());
-        check_id();
+        if (auto done = check_notes(); !done) return done.error();
         for (const auto base : bases_) {
             if (auto done = check_segment(base); !done) return done.error();
         }
-        if (next_ && *next_ < durable_end_) {
-            fault(directory_, {}, range(*next_, durable_end_) + " are missing: the agent had them when it was stopped");
+        if (bases_.empty() ? durable_end_ > Offset(0) : next_ && *next_ < durable_end_) {
+            fault(directory_, {},
+                  range(next_.value_or(Offset(0)), durable_end_) +
+                      " are missing: the agent had them when it was stopped");
         }
         return verified_;
     }
 
  private:
-    void check_id() {
+    /// The small files beside the segments.
+    Result<void> check_notes() {
         const auto id = load_log_id(files_, directory_);
-        if (!id) return fault(directory_ + "/log-id", {}, "is missing or holds no UUID");
-        if (const auto durable = load_recovery_point(files_, directory_, *id)) durable_end_ = *durable;
+        if (!id) fault(directory_ + "/log-id", {}, "is missing, damaged, or holds no UUID");
+        const auto durable = id ? load_recovery_point(files_, directory_, *id) : Result<Offset>(Offset(0));
+        if (!durable) return durable.error();
+        durable_end_ = *durable;
+        const auto gapless_from = load_gapless_from(files_, directory_);
+        if (!gapless_from) return gapless_from.error();
+        gapless_from_ = *gapless_from;
+        for (const auto* name : kSmallFiles) {
+            const auto path = directory_ + ("/" + std::string(name));
+            const auto text = load_checked(files_, path);
+            if (!text && text.error().kind() == Errc::corrupt) fault(path, {}, "is damaged");
+        }
+        return {};
     }
 
     Result<void> check_segment(Offset base) {
@@ -61,6 +84,7 @@ class LogCheck {
             fault(path, FilePosition(0), range(base, *next_) + " are in the segment before it too");
         }
         note_missing(base);
+        tell_holes(path, {});
         next_ = base;
         ends_.clear();
         const auto scan =
@@ -73,6 +97,7 @@ class LogCheck {
                   std::to_string(damage.to - damage.from) + " damaged bytes" +
                       (damage.next > damage.first ? ", " + range(damage.first, damage.next) : ""));
         }
+        tell_holes(path, scan->damages);
         check_tail(path, *scan, last);
         next_ = scan->next_offset;
         ++verified_.segments;
@@ -93,7 +118,22 @@ class LogCheck {
     }
 
     void note_missing(Offset found) {
-        if (next_ && found > *next_) verified_.offsets_missing += found - *next_;
+        if (!next_ || found <= *next_) return;
+        verified_.offsets_missing += found - *next_;
+        // What an older version left out, and what a cleaner was about to replace, may be missing.
+        const auto first = gapless_from_ ? std::max(*next_, *gapless_from_) : found;
+        const bool swapped = std::any_of(swaps_.begin(), swaps_.end(),
+                                         [&](const auto& swap) { return swap.base <= first && found <= swap.next; });
+        if (first < found && !swapped) holes_.push_back({first, found});
+    }
+
+    /// Holes in the offsets, other than where there are damaged bytes.
+    void tell_holes(const std::string& path, const std::vector<Damage>& damages) {
+        for (const auto& hole : std::exchange(holes_, {})) {
+            const bool told = std::any_of(damages.begin(), damages.end(),
+                                          [&](const auto& damage) { return damage.next == hole.next; });
+            if (!told) fault(path, {}, range(hole.base, hole.next) + " are missing before it");
+        }
     }
 
     void check_tail(const std::string& path, const SegmentScan& scan, bool last) {
@@ -154,15 +194,31 @@ class LogCheck {
     const std::string& directory_;
     const std::function<void(const Finding&)>& on_finding_;
     std::vector<Offset> bases_;
+    std::vector<SwapRange> swaps_;
+    std::vector<SwapRange> holes_;                       // not told yet
+    std::optional<Offset> gapless_from_;                 // nullopt: holes mean nothing
     Offset durable_end_;                                 // what a clean stop has noted
     std::optional<Offset> next_;                         // the least offset that may come next
     std::vector<std::pair<FilePosition, Offset>> ends_;  // of the segment's batches: position, last offset
     Verified verified_;
 };
 
+/// Where the end of a segment, or what came after it, is missing: says so, and puts an empty batch there.
+Result<void> fill_hole(File& file, const std::string& stream, Offset base, SegmentScan& scan, Offset gapless_from,
+                       Offset durable_end, const std::function<void(const Gap&)>& on_gap) {
+    const auto first = std::max(scan.next_offset, gapless_from);
+    if (first >= durable_end) return {};
+    on_gap({stream, first, durable_end, durable_end - first, "the end of a segment, or a whole one, is missing"});
+    const auto next = std::min(durable_end, base + std::numeric_limits<std::int32_t>::max());
+    const auto gone = empty_batch(scan.next_offset, next);
+    if (auto done = file.write_at(scan.end, gone.bytes); !done) return done;
+    scan.index.note(gone.header, scan.end);
+    return {};
+}
+
 /// @param durable_end  the base offset of the next segment, or the recovery point
 Result<void> repair_segment(FileSystem& files, const std::string& directory, const std::string& stream, Offset base,
-                            Offset durable_end, const std::function<void(const Gap&)>& on_gap) {
+                            Offset gapless_from, Offset durable_end, const std::function<void(const Gap&)>& on_gap) {
     // Without its indexes a segment is looked at from its beginning.
     if (auto done = remove_indexes(files, directory, base); !done) return done;
     auto scan = recover_segment(files, directory, base, durable_end, [&](const Damage& damage) {
@@ -176,9 +232,33 @@ Result<void> repair_segment(FileSystem& files, const std::string& directory, con
     auto file = files.open(path, OpenMode::read_write);
     if (!file) return file.error();
     if (auto done = (*file)->truncate(scan->end.value()); !done) return done;
+    if (auto done = fill_hole(**file, stream, base, *scan, gapless_from, durable_end, on_gap); !done) return done;
     if (auto done = (*file)->set_modified(status->modified); !done) return done;
     if (auto done = (*file)->sync_data(); !done) return done;
     return write_indexes(files, directory, base, scan->index);
+}
+
+/// Restores the log id or makes a new one, as opening the log does, and removes what is damaged.
+/// @return the recovery point
+Result<Offset> repair_notes(FileSystem& files, const std::string& directory, const std::string& stream,
+                            const std::function<void(const Gap&)>& on_gap) {
+    auto id = restore_log_id(files, directory);
+    if (!id) return id.error();
+    const auto reserved = OffsetReserve(files, directory).left_behind();
+    if (!reserved && reserved.error().kind() != Errc::corrupt) return reserved.error();
+    if (!*id || !reserved) {
+        on_gap({stream, {}, {}, std::nullopt, "its log-id is lost: the agent will forward the stream again"});
+        const auto made = make_log_id(files, directory);
+        if (!made) return made.error();
+        *id = *made;
+    }
+    for (const auto* name : kSmallFiles) {
+        const auto path = directory + ("/" + std::string(name));
+        const auto text = load_checked(files, path);
+        if (text || text.error().kind() != Errc::corrupt) continue;
+        if (auto done = files.remove(path); !done) return done.error();
+    }
+    return load_recovery_point(files, directory, **id);
 }
 
 }  // namespace
@@ -198,12 +278,15 @@ Result<void> repair_log(FileSystem& files, const std::string& directory, const s
         if (const auto base = parse_segment_file_name(name, kLogSuffix)) bases.push_back(*base);
     }
     std::sort(bases.begin(), bases.end());
-    const auto id = load_log_id(files, directory);
-    const auto last_durable = id ? load_recovery_point(files, directory, *id) : Result<Offset>(Offset(0));
+    const auto last_durable = repair_notes(files, directory, stream, on_gap);
     if (!last_durable) return last_durable.error();
+    const auto gapless_from = load_gapless_from(files, directory);
+    if (!gapless_from) return gapless_from.error();
     for (std::size_t i = 0; i < bases.size(); ++i) {
         const auto durable_end = i + 1 < bases.size() ? bases[i + 1] : *last_durable;
-        if (auto done = repair_segment(files, directory, stream, bases[i], durable_end, on_gap); !done) return done;
+        const auto gapless = gapless_from->value_or(durable_end);
+        auto done = repair_segment(files, directory, stream, bases[i], gapless, durable_end, on_gap);
+        if (!done) return done;
     }
     return files.sync_directory(directory);
 }

@@ -107,6 +107,11 @@ class Printer {
         std::cerr << where << ": " << what << " (skipped)\n";
         damaged_ = true;
     }
+    void complain_of_hole(Offset first, Offset next) {
+        if (to_.offset && first > *to_.offset) return;
+        complain("offsets " + std::to_string(first.value()) + " to " + std::to_string(next.value() - 1),
+                 "the end of a segment, or a whole one, is missing");
+    }
     [[nodiscard]] bool damaged() const { return damaged_; }
 
  private:
@@ -157,7 +162,8 @@ int log_cat_command(const LogCatArguments& arguments) {
         [&](const std::string& path, storage::FilePosition damaged_from, storage::FilePosition damaged_to) {
             printer.complain(path + ":" + std::to_string(damaged_from.value()),
                              std::to_string(damaged_to - damaged_from) + " bytes are damaged");
-        });
+        },
+        [&](Offset first, Offset next) { printer.complain_of_hole(first, next); });
     std::cout.flush();
     if (!done) return report_failure(done.error());
     return printer.damaged() || !std::cout ? kExitFailure : kExitSuccess;

@@ -1,5 +1,6 @@
 #include "agent/cli/log_files.hpp"
 
+#include "storage/gapless_from.hpp"
 #include "storage/key_index.hpp"
 #include "storage/log_dir.hpp"
 #include "storage/log_id_file.hpp"
@@ -24,7 +25,7 @@ constexpr std::string_view kPartition = "-0";
 constexpr std::string_view kSetAside = ".log.damaged-";
 
 Result<StreamFiles> look_into(storage::FileSystem& files, std::string directory, std::string stream) {
-    StreamFiles found{std::move(stream), std::move(directory), {}, {}, {}, {}};
+    StreamFiles found{std::move(stream), std::move(directory), {}, {}, {}, {}, {}};
     const auto names = files.list(found.directory);
     if (!names) return names.error();
     for (const auto& name : *names) {
@@ -43,6 +44,7 @@ Result<StreamFiles> look_into(storage::FileSystem& files, std::string directory,
     }
     std::sort(found.segments.begin(), found.segments.end());
     if (const auto id = storage::load_log_id(files, found.directory)) found.log_id = *id;
+    if (const auto from = storage::load_gapless_from(files, found.directory)) found.gapless_from = *from;
     return found;
 }
 
@@ -156,11 +158,17 @@ Result<Offset> first_offset_since(storage::FileSystem& files, const StreamFiles&
 }
 
 Result<void> walk_batches(storage::FileSystem& files, const StreamFiles& stream, Offset from,
-                          const std::optional<std::string>& key, const OnBatch& on_batch, const OnDamage& on_damage) {
+                          const std::optional<std::string>& key, const OnBatch& on_batch, const OnDamage& on_damage,
+                          const OnHole& on_hole) {
     auto now = stream;  // as it is now: a running agent deletes segments and makes one of several
     auto position = from;
+    const auto met = [&](Offset next) {
+        const auto first = std::max({position, now.segments.front(), now.gapless_from.value_or(next)});
+        if (first < next) on_hole(first, next);
+    };
     const auto noting = [&](const storage::BatchHeader& header, const std::vector<std::byte>& bytes) {
         if (header.next_offset() <= position) return true;
+        met(header.base_offset);
         position = header.next_offset();
         return on_batch(header, bytes);
     };
@@ -188,6 +196,7 @@ Result<void> walk_batches(storage::FileSystem& files, const StreamFiles& stream,
             const auto goes_on = walk_segment(**segment, path, start, end, *base, closed, noting, on_damage);
             if (!goes_on) return goes_on.error();
             if (!*goes_on) break;
+            if (closed) met(*std::next(base));
         }
         ++base;
         if (closed) position = std::max(position, *base);

@@ -32,8 +32,9 @@ struct StreamFiles {
     std::vector<storage::Offset> segments;  ///< base offsets, rising
     /// The cleaner's results that have not taken the place of the segments that they stand for: file names
     std::map<storage::Offset, std::string> swaps;
-    std::vector<std::string> set_aside;    ///< files with damaged bytes that recovery took out of a segment
-    std::optional<storage::LogId> log_id;  ///< nullopt: missing or damaged
+    std::vector<std::string> set_aside;           ///< files with damaged bytes that recovery took out of a segment
+    std::optional<storage::LogId> log_id;         ///< nullopt: missing or damaged
+    std::optional<storage::Offset> gapless_from;  ///< holes in the offsets from here on are losses; nullopt: none are
 
     [[nodiscard]] std::string segment_path(storage::Offset base_offset) const;
 };
@@ -53,10 +54,14 @@ using OnBatch = std::function<bool(const storage::BatchHeader&, const std::vecto
 /// Told of bytes that are no batch, with batches after them.
 using OnDamage = std::function<void(const std::string& path, storage::FilePosition from, storage::FilePosition to)>;
 
+/// Told of offsets that no batch stands for.
+using OnHole = std::function<void(storage::Offset first, storage::Offset next)>;
+
 /// Walks the batches of a stream, in order, from the one that holds `from`.
 /// @param key  segments that are known not to have it may be passed over
 [[nodiscard]] storage::Result<void> walk_batches(storage::FileSystem& files, const StreamFiles& stream,
                                                  storage::Offset from, const std::optional<std::string>& key,
-                                                 const OnBatch& on_batch, const OnDamage& on_damage);
+                                                 const OnBatch& on_batch, const OnDamage& on_damage,
+                                                 const OnHole& on_hole);
 
 }  // namespace sluice::agent

@@ -385,7 +385,7 @@ class Simulation {
     void open() {
         for (int attempt = 0;; ++attempt) {
             budget_.emplace(quota_);
-            auto opened = Log::open({files_, clock_, *budget_, [this](const Gap& gap) { model_.gap(gap); }}, kDirectory,
+            auto opened = Log::open({files_, clock_, *budget_, [this](const Gap& gap) { note_gap(gap); }}, kDirectory,
                                     "s", options_, [this](const LogId&) { return cursor(); });
             if (opened) {
                 log_ = std::move(*opened);
@@ -403,6 +403,15 @@ class Simulation {
         }
         if (id_ && model_.accepted_end() > 0 && !(*id_ == log_->id())) throw std::runtime_error("the log id changed");
         id_ = log_->id();
+    }
+
+    void note_gap(const Gap& gap) {
+        say("gap " + std::to_string(gap.first.value()) + " to " + std::to_string(gap.next.value()) + ": " + gap.reason);
+        model_.gap(gap);
+        // Nothing takes segments or their ends away here.
+        if (gap.reason.find("is missing") != std::string::npos && gap.reason.find("segment") != std::string::npos) {
+            hole_ = true;
+        }
     }
 
     [[nodiscard]] std::optional<Offset> cursor() const {
@@ -450,6 +459,7 @@ class Simulation {
         if (power && options_.durability != Durability::fsync) weak_ = true;
         allowance.power_may_lose |= weak_;
         model_.check(*log_, allowance, reopened, clock_.now());
+        if (hole_) throw std::runtime_error("a hole was reported where nothing was lost");
         verify();
         if (forwards_ && finished_ > log_->high_watermark().value()) finished_ = log_->high_watermark().value();
     }
@@ -473,6 +483,7 @@ class Simulation {
     bool flipped_ = false;
     bool flipped_indexes_ = false;
     bool failed_ = false;
+    bool hole_ = false;
     bool power_went_ = false;
     bool weak_ = false;  // the power went, and the durability allows for loss
 };

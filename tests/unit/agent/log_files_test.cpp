@@ -19,7 +19,8 @@ namespace {
 
 /// The offsets that a walk from `from` gets.
 std::vector<std::int64_t> walk(FileSystem& files, const StreamFiles& stream, std::int64_t from,
-                               const std::function<void()>& meanwhile = {}) {
+                               const std::function<void()>& meanwhile = {},
+                               std::vector<std::int64_t>* holes = nullptr) {
     std::vector<std::int64_t> offsets;
     must(walk_batches(
         files, stream, Offset(from), {},
@@ -28,7 +29,11 @@ std::vector<std::int64_t> walk(FileSystem& files, const StreamFiles& stream, std
             if (meanwhile) meanwhile();
             return true;
         },
-        [](const std::string& path, FilePosition, FilePosition) { FAIL("damage in " << path); }));
+        [](const std::string& path, FilePosition, FilePosition) { FAIL("damage in " << path); },
+        [&](Offset first, Offset next) {
+            REQUIRE(holes != nullptr);
+            for (auto offset = first; offset < next; offset = offset + 1) holes->push_back(offset.value());
+        }));
     return offsets;
 }
 
@@ -39,6 +44,7 @@ struct Fixture {
         log.kill();
         stream.stream = "s";
         stream.directory = log.directory();
+        stream.gapless_from = Offset(0);
         for (int i = 0; i < 6; ++i) stream.segments.emplace_back(i);
     }
     static LogOptions small() {
@@ -67,6 +73,20 @@ TEST_CASE("log files: a walk from any offset") {
     Fixture fixture;
     CHECK(walk(fixture.files, fixture.stream, 0) == kAll);
     CHECK(walk(fixture.files, fixture.stream, 3) == std::vector<std::int64_t>{3, 4, 5});
+}
+
+TEST_CASE("log files: a walk tells of segments that are missing, and not of the log start") {
+    Fixture fixture;
+    for (const int gone : {0, 3}) {
+        std::filesystem::remove(fixture.log.segment(gone));
+        std::erase(fixture.stream.segments, Offset(gone));
+    }
+    std::vector<std::int64_t> holes;
+    CHECK(walk(fixture.files, fixture.stream, 0, {}, &holes) == std::vector<std::int64_t>{1, 2, 4, 5});
+    CHECK(holes == std::vector<std::int64_t>{3});
+    holes.clear();
+    CHECK(walk(fixture.files, fixture.stream, 4, {}, &holes) == std::vector<std::int64_t>{4, 5});
+    CHECK(holes.empty());
 }
 
 TEST_CASE("log files: a walk beside a running cleaner misses nothing and gives nothing twice") {

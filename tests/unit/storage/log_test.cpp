@@ -254,8 +254,12 @@ TEST_CASE("log: without its id or its segments it is another log") {
     log.kill();
     SUBCASE("the id is lost: the records are served under a new one") {
         std::filesystem::remove(log.directory() + "/log-id");
+        std::filesystem::remove(log.directory() + "/recovery-point");
         log.open();
         CHECK(log.values() == Values{"a"});
+        REQUIRE(log.gaps.size() == 1);
+        CHECK(log.gaps[0].count == 0);
+        CHECK(log.gaps[0].reason.find("forwarded again") != std::string::npos);
     }
     SUBCASE("the segments are lost") {
         std::filesystem::remove(log.segment(0));

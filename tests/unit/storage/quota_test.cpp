@@ -129,7 +129,7 @@ TEST_CASE("quota: compact keeps the latest record of each key, and then waits") 
     gateway.fill(*log);
     CHECK(gateway.make_room(*log) == Quota::Room::made);
     CHECK(gateway.append(*log, "k"));
-    CHECK(log->size_bytes() < 10'000);
+    CHECK(log->size_bytes() < 20'000);  // some 200 segments with an empty batch each
     CHECK(log->log_start_offset() == Offset(0));
     std::int64_t reported = 0;
     for (const auto& gap : gateway.gaps) reported += gap.count.value_or(0);

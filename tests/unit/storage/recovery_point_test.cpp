@@ -57,7 +57,6 @@ TEST_CASE(
     CHECK(log->log_end_offset() == Offset(3));
     log.append("d");
     CHECK(log.values() == Values{"a", "b", "d"});
-    CHECK(std::filesystem::exists(log.segment(3)));
     const auto set_aside = std::filesystem::directory_iterator(log.directory());
     CHECK(std::any_of(begin(set_aside), end(set_aside),
                       [](const auto& entry) { return entry.path().string().find(".damaged-") != std::string::npos; }));

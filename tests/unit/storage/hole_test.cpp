@@ -1,0 +1,245 @@
+#include "storage/compaction.hpp"
+#include "storage/gapless_from.hpp"
+#include "storage/quarantine.hpp"
+#include "storage/verify.hpp"
+#include "tests/support/log_builder.hpp"
+
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+using namespace sluice::storage;
+using namespace sluice::test;
+
+namespace {
+
+const auto kNeverGiveUp = [](std::size_t) { return true; };
+
+LogOptions small_segments() {
+    LogOptions options;
+    options.segment_bytes = 1000;
+    options.compression = Compression::none;
+    options.tail_cache_bytes = 0;
+    return options;
+}
+
+void append_some(TestLog& log, int count) {
+    for (int i = 0; i < count; ++i) {
+        must(log.append_only({record(std::string(100, 'x'), "key-" + std::to_string(i % 5))}));
+        must(log->commit());
+    }
+}
+
+/// Base offset and end of a segment in the middle.
+struct Lost {
+    std::int64_t base;
+    std::int64_t next;
+};
+Lost middle_of(TestLog& log) {
+    const auto segments = log->segments().closed();
+    const auto& segment = segments[segments.size() / 2];
+    return {segment->base_offset().value(), segment->next_base()->value()};
+}
+
+std::uint64_t faults(const TestLog& log) {
+    PosixFileSystem files;
+    return must(verify_log(files, log.directory(), {})).faults;
+}
+
+std::vector<Gap> repair(const TestLog& log) {
+    PosixFileSystem files;
+    std::vector<Gap> gaps;
+    must(repair_log(files, log.directory(), "s", [&](const Gap& gap) { gaps.push_back(gap); }));
+    return gaps;
+}
+
+void check_gap(const std::vector<Gap>& gaps, const Lost& lost) {
+    REQUIRE(gaps.size() == 1);
+    CHECK(gaps[0].first.value() == lost.base);
+    CHECK(gaps[0].next.value() == lost.next);
+    CHECK(gaps[0].count == lost.next - lost.base);
+}
+
+}  // namespace
+
+TEST_CASE("hole: a segment that is gone, or empty, is a fault, and a gap for whoever reads or repairs") {
+    TestLog log(small_segments());
+    append_some(log, 60);
+    const auto lost = middle_of(log);
+    must(log->close());
+    log.kill();
+    CHECK(faults(log) == 0);
+    SUBCASE("gone") {
+        std::filesystem::remove(log.segment(lost.base));
+        for (const auto suffix : {kIndexSuffix, kTimeIndexSuffix})
+            std::filesystem::remove(log.segment(lost.base, suffix));
+    }
+    SUBCASE("empty") {
+        std::filesystem::resize_file(log.segment(lost.base), 0);
+    }
+    CHECK(faults(log) > 0);
+    log.open();
+    CHECK(static_cast<std::int64_t>(log.values().size()) == 60 - (lost.next - lost.base));
+    CHECK(static_cast<std::int64_t>(log.values().size()) == 60 - (lost.next - lost.base));
+    check_gap(log.gaps, lost);
+    log.kill();
+    check_gap(repair(log), lost);
+    CHECK(faults(log) == 0);
+    CHECK(repair(log).empty());
+    log.gaps.clear();
+    log.open();
+    CHECK(static_cast<std::int64_t>(log.values().size()) == 60 - (lost.next - lost.base));
+    CHECK(log.gaps.empty());
+}
+
+TEST_CASE("hole: a segment that is cut between two batches is one at its end") {
+    TestLog log(small_segments());
+    append_some(log, 60);
+    auto lost = middle_of(log);
+    must(log->close());
+    log.kill();
+    const auto path = log.segment(lost.base);
+    const auto batches = static_cast<std::uint64_t>(lost.next - lost.base);
+    std::filesystem::resize_file(path, std::filesystem::file_size(path) / batches * (batches - 1));
+    CHECK(faults(log) > 0);
+    log.open();
+    CHECK(log.values().size() == 59);
+    lost.base = lost.next - 1;
+    check_gap(log.gaps, lost);
+}
+
+TEST_CASE("hole: the log start may be anywhere") {
+    TestLog log(small_segments());
+    append_some(log, 60);
+    must(log->close());
+    log.kill();
+    std::filesystem::remove(log.segment(0));
+    CHECK(faults(log) == 0);
+    log.open();
+    CHECK(log.values().size() > 40);
+    CHECK(log.gaps.empty());
+}
+
+TEST_CASE("hole: what compaction leaves out is none, and a compacted segment that is gone is one") {
+    auto options = small_segments();
+    options.cleanup = Cleanup::compact;
+    TestLog log(options);
+    append_some(log, 20);
+    for (int i = 0; i < 60; ++i) must(log.append_only({record(std::string(100, 'y'), "once-" + std::to_string(i))}));
+    must(log->commit());
+    append_some(log, 20);
+    PosixFileSystem files;
+    REQUIRE(must(compact(files, *log, log.clock, {.whatever_the_ratio = true}, kNeverGiveUp)).records_left_out > 10);
+    const auto kept = log.values().size();
+    CHECK(log.gaps.empty());
+    CHECK(faults(log) == 0);
+    const auto lost = middle_of(log);
+    must(log->close());
+    log.kill();
+    std::filesystem::remove(log.segment(lost.base));
+    CHECK(faults(log) == 1);
+    log.open();
+    CHECK(log.values().size() < kept);
+    check_gap(log.gaps, lost);
+}
+
+TEST_CASE("hole: compaction says so before it covers one") {
+    auto options = small_segments();
+    options.cleanup = Cleanup::compact;
+    TestLog log(options);
+    append_some(log, 60);
+    const auto lost = middle_of(log);
+    must(log->close());
+    log.kill();
+    std::filesystem::remove(log.segment(lost.base));
+    log.open();
+    PosixFileSystem files;
+    must(compact(files, *log, log.clock, {.whatever_the_ratio = true}, kNeverGiveUp));
+    check_gap(log.gaps, lost);
+}
+
+TEST_CASE("hole: what was forwarded from memory and never written is none") {
+    auto options = small_segments();
+    options.durability = Durability::memory;
+    options.memory_bytes_max = 500;
+    TestLog log(options);
+    log.cursor_of = [](const LogId&) { return Offset(0); };
+    log.kill();
+    log.open();
+    for (int i = 0; i < 40; ++i) {
+        log.append(std::string(100, 'x'));
+        if (i % 7 < 4) log->set_finished(log->log_end_offset());
+    }
+    SUBCASE("while it runs") {
+        must(log->roll());
+    }
+    SUBCASE("after a clean stop") {
+        must(log->close());
+        log.kill();
+        log.open();
+    }
+    SUBCASE("after a kill, which is told once") {
+        log.kill();
+        log.open();
+        CHECK(log.gaps.size() == 1);
+        log.gaps.clear();
+        log.kill();
+        log.open();
+    }
+    CHECK_FALSE(log.values().empty());
+    CHECK(log.gaps.empty());
+    CHECK(faults(log) == 0);
+}
+
+TEST_CASE("hole: damaged bytes that were set aside, at the end of a segment too, are told once") {
+    TestLog log(small_segments());
+    append_some(log, 60);
+    const auto lost = middle_of(log);
+    must(log->close());
+    log.kill();
+    auto bytes = read_bytes(log.segment(lost.base));
+    bytes.back() = static_cast<char>(bytes.back() ^ 1);
+    write_bytes(log.segment(lost.base), bytes);
+    SUBCASE("by a repair") {
+        check_gap(repair(log), {lost.next - 1, lost.next});
+    }
+    SUBCASE("by the cleaner") {
+        log.open();
+        PosixFileSystem files;
+        must(quarantine_damage(files, *log, kNeverGiveUp));
+        check_gap(log.gaps, {lost.next - 1, lost.next});
+        log.gaps.clear();
+        log.kill();
+    }
+    CHECK(faults(log) == 0);
+    log.open();
+    CHECK(log.values().size() == 59);
+    CHECK(log.gaps.empty());
+}
+
+TEST_CASE("hole: those that an older version left mean nothing, and later ones do") {
+    TestLog log(small_segments());
+    append_some(log, 60);
+    const auto old = middle_of(log);
+    must(log->close());
+    log.kill();
+    std::filesystem::remove(log.segment(old.base));
+    std::filesystem::remove(log.directory() + "/gapless-from");
+    CHECK(faults(log) == 0);
+    CHECK(repair(log).empty());
+    log.open();
+    append_some(log, 60);
+    CHECK(log.values().size() > 100);
+    CHECK(log.gaps.empty());
+    const auto segments = log->segments().closed();
+    const Lost lost{segments[segments.size() - 2]->base_offset().value(), segments.back()->base_offset().value()};
+    must(log->close());
+    log.kill();
+    std::filesystem::remove(log.segment(lost.base));
+    CHECK(faults(log) == 1);
+    log.open();
+    CHECK_FALSE(log.values().empty());
+    check_gap(log.gaps, lost);
+}
