@@ -39,11 +39,6 @@ class PosixFile final : public File {
  public:
     PosixFile(Descriptor fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
 
-    Result<void> sync_data() override {
-        if (::fdatasync(fd_.get()) != 0) return failed("sync");
-        return {};
-    }
-
     Result<void> allocate(std::uint64_t size) override {
         auto old_size = this->size();
         if (!old_size) return old_size.error();
@@ -104,6 +99,11 @@ class PosixFile final : public File {
         }
     }
 
+    Result<void> sync() override {
+        if (::fdatasync(fd_.get()) != 0) return failed("sync");
+        return {};
+    }
+
     [[nodiscard]] Error failed(std::string_view operation) const { return Error::from_errno(errno, operation, path_); }
 
     Descriptor fd_;
@@ -150,6 +150,16 @@ Result<void> File::write_at(FilePosition to, std::span<const std::byte> bytes) {
         to = to + *put;
         bytes = bytes.subspan(*put);
     }
+    return {};
+}
+
+Result<void> File::sync_data() {
+    if (auto done = sync(); !done) return done.error().of_sync();
+    return {};
+}
+
+Result<void> FileSystem::sync_directory(const std::string& directory) {
+    if (auto done = sync_entries(directory); !done) return done.error().of_sync();
     return {};
 }
 
@@ -205,7 +215,7 @@ Result<void> PosixFileSystem::remove(const std::string& path) {
     return {};
 }
 
-Result<void> PosixFileSystem::sync_directory(const std::string& directory) {
+Result<void> PosixFileSystem::sync_entries(const std::string& directory) {
     const Descriptor fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (fd.get() < 0) return Error::from_errno(errno, "open", directory);
     if (::fsync(fd.get()) != 0) return Error::from_errno(errno, "sync", directory);
@@ -250,7 +260,7 @@ Result<void> replace_file(FileSystem& files, const std::string& directory, const
     auto file = files.open(aside, OpenMode::create);
     if (!file) return file.error();
     if (auto done = (*file)->write_at(FilePosition(0), std::as_bytes(std::span(contents))); !done) return done;
-    if (auto done = (*file)->sync_data(); !done) return done;
+    if (auto done = (*file)->sync_data(); !done) return done.error().of_scrapped_file();
     if (auto done = files.rename(aside, path); !done) return done;
     return files.sync_directory(directory);
 }

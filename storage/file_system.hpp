@@ -27,7 +27,9 @@ class File {
     /// Writes all of `bytes`, or returns an error after having written any part of them.
     [[nodiscard]] Result<void> write_at(FilePosition to, std::span<const std::byte> bytes);
     /// Returns once the data, and the size where it changed, are on the medium (fdatasync).
-    [[nodiscard]] virtual Result<void> sync_data() = 0;
+    /// @return Errc::sync_failed, whatever the system says, a full disk included: it says it once, and may have dropped
+    ///         what it could not write, so that no later sync makes up for it.
+    [[nodiscard]] Result<void> sync_data();
     /// Makes the file at least `size` bytes long. The new bytes are zero and written, not only reserved: a later write
     /// over them changes no metadata, so that a sync of it writes data and no journal
     /// (docs/decisions/preallocation.md).
@@ -44,6 +46,7 @@ class File {
     /// file.
     [[nodiscard]] virtual Result<std::size_t> read_some(FilePosition from, std::span<std::byte> into) const = 0;
     [[nodiscard]] virtual Result<std::size_t> write_some(FilePosition to, std::span<const std::byte> bytes) = 0;
+    [[nodiscard]] virtual Result<void> sync() = 0;
 };
 
 enum class OpenMode : std::uint8_t {
@@ -81,10 +84,14 @@ class FileSystem {
     [[nodiscard]] virtual Result<void> rename(const std::string& from, const std::string& to) = 0;
     [[nodiscard]] virtual Result<void> remove(const std::string& path) = 0;
     /// Returns once the entries of the directory (files made, renamed, removed) are on the medium.
-    [[nodiscard]] virtual Result<void> sync_directory(const std::string& directory) = 0;
+    /// @return Errc::sync_failed, as File::sync_data().
+    [[nodiscard]] Result<void> sync_directory(const std::string& directory);
     /// Takes an exclusive lock on `path` and writes the process id into it.
     /// @return Errc::locked, naming the holder.
     [[nodiscard]] virtual Result<std::unique_ptr<FileLock>> lock(const std::string& path) = 0;
+
+ private:
+    [[nodiscard]] virtual Result<void> sync_entries(const std::string& directory) = 0;
 };
 
 /// The real one.
@@ -97,8 +104,10 @@ class PosixFileSystem final : public FileSystem {
     [[nodiscard]] Result<void> make_directories(const std::string& directory) override;
     [[nodiscard]] Result<void> rename(const std::string& from, const std::string& to) override;
     [[nodiscard]] Result<void> remove(const std::string& path) override;
-    [[nodiscard]] Result<void> sync_directory(const std::string& directory) override;
     [[nodiscard]] Result<std::unique_ptr<FileLock>> lock(const std::string& path) override;
+
+ private:
+    [[nodiscard]] Result<void> sync_entries(const std::string& directory) override;
 };
 
 /// Reads the whole of a small file.

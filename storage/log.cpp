@@ -318,7 +318,7 @@ Result<void> Log::commit() {
         if (auto done = writer_->sync(); !done) {
             // The kernel may have dropped the pages and cleared the error: a second sync proves nothing.
             failed_ = true;
-            return Error(Errc::sync_failed, done.error().message());
+            return done;
         }
     }
     high_watermark_.store(end_.load(), std::memory_order_release);
@@ -361,8 +361,7 @@ Result<void> Log::spill() {
         tail_.pin_from(entry.next_offset);
     }
     unwritten_since_.reset();
-    if (auto done = writer_->sync(); !done) return Error(Errc::sync_failed, done.error().message());
-    return {};
+    return writer_->sync();
 }
 
 Result<void> Log::close() {

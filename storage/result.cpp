@@ -32,6 +32,18 @@ Error Error::at(std::string_view where) const {
     return error;
 }
 
+Error Error::of_sync() const {
+    Error error = *this;
+    error.kind_ = Errc::sync_failed;
+    return error;
+}
+
+Error Error::of_scrapped_file() const {
+    Error error = *this;
+    if (kind_ == Errc::sync_failed) error.kind_ = means_full(code_.value()) ? Errc::no_space : Errc::io;
+    return error;
+}
+
 void throw_exception_from_error(const Error& error, const boost::source_location& /*location*/) {
     throw std::logic_error("unchecked error: " + error.message());
 }

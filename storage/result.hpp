@@ -44,6 +44,10 @@ class Error {
 
     /// The same error, saying where it happened: "<where>: <message>".
     [[nodiscard]] Error at(std::string_view where) const;
+    /// The same error, as a sync's: Errc::sync_failed.
+    [[nodiscard]] Error of_sync() const;
+    /// The same error of a file that is thrown away now: a sync that failed is no worse than a write that did.
+    [[nodiscard]] Error of_scrapped_file() const;
 
  private:
     Errc kind_;

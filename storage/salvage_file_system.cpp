@@ -15,7 +15,6 @@ class SalvageFile final : public File {
     SalvageFile(std::unique_ptr<File> file, std::string path, const SalvageFileSystem::OnUnreadable& on_unreadable)
         : file_(std::move(file)), path_(std::move(path)), on_unreadable_(on_unreadable) {}
 
-    Result<void> sync_data() override { return file_->sync_data(); }
     Result<void> allocate(std::uint64_t size) override { return file_->allocate(size); }
     Result<void> truncate(std::uint64_t size) override { return file_->truncate(size); }
     Result<std::uint64_t> size() const override { return file_->size(); }
@@ -38,6 +37,8 @@ class SalvageFile final : public File {
         if (auto done = file_->write_at(to, bytes); !done) return done.error();
         return bytes.size();
     }
+
+    Result<void> sync() override { return file_->sync_data(); }
 
     std::unique_ptr<File> file_;
     const std::string path_;

@@ -35,12 +35,13 @@ class SalvageFileSystem final : public FileSystem {
         return files_.rename(from, to);
     }
     [[nodiscard]] Result<void> remove(const std::string& path) override { return files_.remove(path); }
-    [[nodiscard]] Result<void> sync_directory(const std::string& directory) override {
-        return files_.sync_directory(directory);
-    }
     [[nodiscard]] Result<std::unique_ptr<FileLock>> lock(const std::string& path) override { return files_.lock(path); }
 
  private:
+    [[nodiscard]] Result<void> sync_entries(const std::string& directory) override {
+        return files_.sync_directory(directory);
+    }
+
     FileSystem& files_;
     OnUnreadable on_unreadable_;
 };

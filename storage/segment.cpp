@@ -46,7 +46,7 @@ Result<void> write_aside_and_rename(FileSystem& files, const std::string& path, 
         if (!file) return file.error();
         if (auto done = (*file)->truncate(0); !done) return done;
         if (auto done = (*file)->write_at(FilePosition(0), bytes); !done) return done;
-        if (auto done = (*file)->sync_data(); !done) return done;
+        if (auto done = (*file)->sync_data(); !done) return done.error().of_scrapped_file();
     }
     return files.rename(aside, path);
 }

@@ -115,7 +115,7 @@ class Rewrite {
  private:
     Error undo(const Error& error) {
         if (output_.is_open()) static_cast<void>(files_.remove(output_.path()));  // else a start removes it
-        return error;
+        return error.of_scrapped_file();
     }
 
     Result<void> copy(const Segment& segment) {

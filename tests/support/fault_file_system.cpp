@@ -18,11 +18,6 @@ class FaultFile final : public storage::File {
  public:
     FaultFile(std::unique_ptr<storage::File> real, Faults& faults) : real_(std::move(real)), faults_(faults) {}
 
-    Result<void> sync_data() override {
-        ++faults_.syncs;
-        if (faults_.strike() || faults_.fail_syncs) return Error::from_errno(EIO, "sync", "(injected)");
-        return real_->sync_data();
-    }
     Result<void> allocate(std::uint64_t size) override {
         if (faults_.strike()) return injected(faults_, "reserve space for");
         return real_->allocate(size);
@@ -49,6 +44,12 @@ class FaultFile final : public storage::File {
         return injected(faults_, "write");
     }
 
+    Result<void> sync() override {
+        ++faults_.syncs;
+        if (faults_.strike() || faults_.fail_syncs) return injected(faults_, "sync");
+        return real_->sync_data();
+    }
+
     std::unique_ptr<storage::File> real_;
     Faults& faults_;
 };
@@ -72,7 +73,7 @@ Result<void> FaultFileSystem::remove(const std::string& path) {
     return real_.remove(path);
 }
 
-Result<void> FaultFileSystem::sync_directory(const std::string& directory) {
+Result<void> FaultFileSystem::sync_entries(const std::string& directory) {
     if (faults_.strike()) return injected(faults_, "sync");
     return real_.sync_directory(directory);
 }

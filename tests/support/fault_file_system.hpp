@@ -48,12 +48,13 @@ class FaultFileSystem final : public storage::FileSystem {
     }
     storage::Result<void> rename(const std::string& from, const std::string& to) override;
     storage::Result<void> remove(const std::string& path) override;
-    storage::Result<void> sync_directory(const std::string& directory) override;
     storage::Result<std::unique_ptr<storage::FileLock>> lock(const std::string& path) override {
         return real_.lock(path);
     }
 
  private:
+    storage::Result<void> sync_entries(const std::string& directory) override;
+
     Faults& faults_;
     storage::PosixFileSystem real_;
 };

@@ -35,17 +35,6 @@ class SimFile final : public storage::File {
     SimFile& operator=(const SimFile&) = delete;
     ~SimFile() override { --inode_->handles; }
 
-    Result<void> sync_data() override {
-        if (system_.down_) return eio("sync");
-        if (system_.strike() != SimFileSystem::Strike::none) {
-            // The kernel drops what it could not write, or not: nobody knows.
-            return eio("sync");
-        }
-        inode_->durable = inode_->now;
-        inode_->dirty.clear();
-        return {};
-    }
-
     Result<void> allocate(std::uint64_t size) override {
         if (system_.down_) return eio("allocate");
         if (system_.strike() != SimFileSystem::Strike::none) return eio("allocate");
@@ -107,6 +96,17 @@ class SimFile final : public storage::File {
         put(to.value(), bytes.first(part));
         if (whole) return part;
         return eio("write");
+    }
+
+    Result<void> sync() override {
+        if (system_.down_) return eio("sync");
+        if (system_.strike() != SimFileSystem::Strike::none) {
+            // The kernel drops what it could not write, or not: nobody knows.
+            return eio("sync");
+        }
+        inode_->durable = inode_->now;
+        inode_->dirty.clear();
+        return {};
     }
 
     [[nodiscard]] bool has_room(std::uint64_t bytes) const { return system_.used() + bytes <= system_.capacity_; }
@@ -304,7 +304,7 @@ Result<void> SimFileSystem::remove(const std::string& path) {
     return {};
 }
 
-Result<void> SimFileSystem::sync_directory(const std::string& directory) {
+Result<void> SimFileSystem::sync_entries(const std::string& directory) {
     if (down_) return eio("sync");
     if (strike() != Strike::none) return eio("sync");
     std::vector<EntryChange> others;

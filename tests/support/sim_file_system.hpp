@@ -55,7 +55,6 @@ class SimFileSystem final : public storage::FileSystem {
     storage::Result<void> make_directories(const std::string& directory) override;
     storage::Result<void> rename(const std::string& from, const std::string& to) override;
     storage::Result<void> remove(const std::string& path) override;
-    storage::Result<void> sync_directory(const std::string& directory) override;
     storage::Result<std::unique_ptr<storage::FileLock>> lock(const std::string& path) override;
 
  private:
@@ -76,6 +75,7 @@ class SimFileSystem final : public storage::FileSystem {
     };
     enum class Strike : std::uint8_t { none, fail, crash };
 
+    storage::Result<void> sync_entries(const std::string& directory) override;
     [[nodiscard]] Strike strike();
     [[nodiscard]] bool read_fails();
     [[nodiscard]] std::size_t some_of(std::size_t bytes);

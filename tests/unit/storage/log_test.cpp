@@ -350,6 +350,26 @@ TEST_CASE("log: a failed sync closes it for writing") {
     CHECK(log.values() == Values{"a"});
 }
 
+TEST_CASE("log: a sync that finds the disk full is no reason to try again, wherever a roll or a commit makes it") {
+    for (const bool at_roll : {true, false}) {
+        CAPTURE(at_roll);
+        Faults faults;
+        faults.error_number = ENOSPC;
+        FaultFileSystem files(faults);
+        TestLog log(small_segments(), &files);
+        must(log.append_only({record("a")}));
+        faults.fail_syncs = true;
+        const auto failed = at_roll ? log->roll() : log->commit();
+        faults.fail_syncs = false;  // the system says it once
+        REQUIRE_FALSE(failed.has_value());
+        CHECK(failed.error().kind() == Errc::sync_failed);
+        CHECK(failed.error().code().value() == ENOSPC);
+        CHECK_FALSE(log->commit().has_value());
+        CHECK(log->high_watermark() == Offset(0));
+        CHECK(log.append_only({record("b")}).error().kind() == Errc::sync_failed);
+    }
+}
+
 TEST_CASE("log: whichever change finds the disk full, nothing is lost and appending goes on when there is space") {
     for (int n = 0; n < 60; ++n) {
         CAPTURE(n);
