@@ -94,6 +94,9 @@ Result<EncodedBatch> BatchBuilder::finish(Offset base_offset, Compression compre
                                           std::optional<std::int32_t> last_delta) {
     SLUICE_ASSERT(!empty());
     if (used_ > kBatchBytesMax) return Error(Errc::invalid, "batch of more than 64 MiB");
+    if (static_cast<std::size_t>(record_count_) > kBatchRecordsMax) {
+        return Error(Errc::invalid, "batch of more than a million records");
+    }
     BatchHeader header;
     header.base_offset = base_offset;
     header.last_offset_delta = std::max(next_delta_ - 1, last_delta.value_or(0));
