@@ -98,6 +98,9 @@ Result<EncodedBatch> BatchBuilder::finish(Offset base_offset, Compression compre
     if (base_offset > Offset(kOffsetMax)) {
         return Error(Errc::invalid, "offset " + std::to_string(base_offset.value()) + " is beyond 2^46, the last one");
     }
+    if (static_cast<std::size_t>(record_count_) > kBatchRecordsMax) {
+        return Error(Errc::invalid, "batch of more than a million records");
+    }
     BatchHeader header;
     header.base_offset = base_offset;
     header.last_offset_delta = std::max(next_delta_ - 1, last_delta.value_or(0));

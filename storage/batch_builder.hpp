@@ -57,7 +57,8 @@ class BatchBuilder {
 
     /// Puts header, codec and checksum on. Where compressing doesn't make the batch smaller it is left uncompressed.
     /// @param last_delta  the last offset delta that the batch stands for, where it is beyond that of its last record
-    /// @return Errc::invalid where the batch would be larger than kBatchBytesMax; the builder is then as before.
+    /// @return Errc::invalid where the batch would be larger than kBatchBytesMax or kBatchRecordsMax; the builder is
+    /// then as before.
     [[nodiscard]] Result<EncodedBatch> finish(Offset base_offset, Compression compression,
                                               std::optional<std::int32_t> last_delta = std::nullopt);
     /// The batch of the last finish() as it was before compression. For readers in memory.

@@ -70,6 +70,11 @@ void GroupCommit::take_in(Log& log, const R& record, std::size_t bytes, Completi
                                       std::to_string(kRecordBytesMax) + " can be kept"));
         return;
     }
+    if (record.headers.size() > kRecordHeadersMax) {
+        done(Error(Errc::invalid, "record of " + std::to_string(record.headers.size()) + " headers; at most " +
+                                      std::to_string(kRecordHeadersMax) + " can be kept"));
+        return;
+    }
     std::unique_lock lock(mutex_);
     if (stopping_) {
         lock.unlock();

@@ -30,6 +30,7 @@ constexpr std::size_t kRecordCountAt = 57;
 constexpr std::size_t kLengthCountsFrom = 12;
 constexpr std::int8_t kMagic = 2;
 constexpr std::uint16_t kCodecMask = 0x07;
+constexpr std::size_t kRecordBytesMin = 7;  // of a record without anything: a byte for each of its fields
 
 /// Defined for every pair: a device may claim any time.
 std::int64_t sum(std::int64_t a, std::int64_t b) {
@@ -80,7 +81,7 @@ std::optional<std::size_t> take_headers(std::span<const std::byte>& bytes, std::
         const auto key = take_nullable(bytes);
         if (!key || !*key) return std::nullopt;
         const auto value = take_nullable(bytes);
-        if (!value) return std::nullopt;
+        if (!value || headers.size() == kBatchHeadersMax) return std::nullopt;
         headers.push_back({**key, *value});
     }
     return static_cast<std::size_t>(*count);
@@ -177,6 +178,9 @@ Result<BatchHeader> decode_batch_header(std::span<const std::byte> bytes) {
         header.record_count < 0 || header.record_count > static_cast<std::int64_t>(header.last_offset_delta) + 1) {
         return Error(Errc::corrupt, "batch header has impossible offsets or counts");
     }
+    if (static_cast<std::size_t>(header.record_count) > kBatchRecordsMax) {
+        return Error(Errc::corrupt, "batch of " + std::to_string(header.record_count) + " records: too many");
+    }
     return header;
 }
 
@@ -224,7 +228,10 @@ Result<DecodedBatch> DecodedBatch::view(std::shared_ptr<const std::vector<std::b
 
 Result<void> DecodedBatch::parse(std::span<const std::byte> body) {
     const auto record_count = static_cast<std::size_t>(header_.record_count);
-    if (record_count > body.size()) return Error(Errc::corrupt, "batch has fewer bytes than records");
+    // Before anything is allocated for them: a header can claim whatever it likes.
+    if (record_count > body.size() / kRecordBytesMin) {
+        return Error(Errc::corrupt, "batch has fewer bytes than its records take");
+    }
     std::vector<std::size_t> header_counts(record_count);
     records_.reserve(record_count);
     auto at_least = header_.base_offset;

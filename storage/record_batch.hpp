@@ -28,6 +28,11 @@ inline constexpr std::size_t kBatchHeaderBytes = 61;
 inline constexpr std::size_t kBatchBytesMax = 64U << 20U;
 /// A record larger than this is refused before it is queued. Leaves room for a batch of one with headers.
 inline constexpr std::size_t kRecordBytesMax = 32U << 20U;
+/// The same for its headers, and for all records and headers of a batch: a view of one takes far more memory than its
+/// bytes, and a few KiB can hold millions of them compressed. What we write stays far below: a commit writes 1 MiB.
+inline constexpr std::size_t kRecordHeadersMax = 1U << 16U;
+inline constexpr std::size_t kBatchRecordsMax = 1U << 20U;
+inline constexpr std::size_t kBatchHeadersMax = 1U << 20U;
 
 /// The greatest offset: so many bits fit where a batch repeats its base offset.
 inline constexpr std::int64_t kOffsetMax = (std::int64_t{1} << 46U) - 1;

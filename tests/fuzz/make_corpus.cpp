@@ -1,5 +1,6 @@
 // make_corpus DIR: small inputs that the fuzzers start from.
 #include "storage/batch_builder.hpp"
+#include "storage/compression.hpp"
 #include "storage/segment_index.hpp"
 
 #include <filesystem>
@@ -34,6 +35,22 @@ Bytes batch_of(Offset base, int records, Compression compression) {
     return {batch->bytes.begin(), batch->bytes.end()};
 }
 
+/// As many records as the codec can claim in a few KiB, with the right checksum: what reads it must not allocate for
+/// them.
+Bytes bomb() {
+    const Bytes zeros(kBatchBytesMax - kBatchHeaderBytes);
+    Bytes batch(kBatchHeaderBytes);
+    batch.resize(*compress(zeros, Compression::zstd, batch, kBatchHeaderBytes));
+    BatchHeader header;
+    header.size_bytes = static_cast<std::uint32_t>(batch.size());
+    header.attributes = static_cast<std::uint16_t>(Compression::zstd);
+    header.record_count = static_cast<std::int32_t>(zeros.size());
+    header.last_offset_delta = header.record_count - 1;
+    store_batch_header(batch, header);
+    seal_batch(batch);
+    return batch;
+}
+
 void append(Bytes& to, const Bytes& bytes) {
     to.insert(to.end(), bytes.begin(), bytes.end());
 }
@@ -43,6 +60,7 @@ void append(Bytes& to, const Bytes& bytes) {
 int main(int argc, char** argv) {
     if (argc != 2) return 2;
     const std::filesystem::path root(argv[1]);
+    write(root / "batch" / "bomb", bomb());
     for (const auto codec : {Compression::none, Compression::lz4, Compression::zstd}) {
         const std::string name(to_string(codec));
         write(root / "batch" / name, batch_of(Offset(7), 6, codec));
