@@ -22,6 +22,7 @@ Result<std::unique_ptr<Catalog>> Catalog::open(const std::string& path, CatalogM
     options.what = "catalog";
     options.loss = "records are safe in the log, and forwarding starts over from its start";
     options.migrations = kCatalogMigrations;
+    options.keep_space = true;  // the cursor has to move before what is behind it may be deleted
     options.read_only = mode == CatalogMode::read_only;
     auto database = Database::open(path, options);
     if (!database) return database.error();

@@ -77,9 +77,10 @@ void Cleaner::run() {
 
 void Cleaner::look_after(Log& log) {
     for (const auto& segment : log.segments().closed()) {
-        if (auto done = segment->repair_indexes(); !done && done.error().kind() != Errc::not_found) {
-            report(log, done.error());
-        }
+        const auto done = segment->repair_indexes();
+        // On a full disk they wait: readers do without, and whoever writes has said it.
+        if (!done && done.error().kind() == Errc::no_space) break;
+        if (!done && done.error().kind() != Errc::not_found) report(log, done.error());
         if (stopping()) return;
     }
     // Appends roll too, but a stream may have gone quiet, and only what is closed can be cleaned.

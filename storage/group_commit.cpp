@@ -51,6 +51,11 @@ bool GroupCommit::has_room(Log& log) {
     return has_room(lane_of(log), 0);
 }
 
+bool GroupCommit::waits_for_space(Log& log) {
+    const std::lock_guard lock(mutex_);
+    return lane_of(log).no_space;
+}
+
 bool GroupCommit::has_room(const Lane& lane, std::size_t bytes) const {
     return lane.records == 0 ||
            (lane.records < options_.queue_records_max && lane.bytes + bytes <= options_.queue_bytes_max);

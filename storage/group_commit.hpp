@@ -73,6 +73,8 @@ class GroupCommit {
     void append_without_wait(Log& log, const Record& record, Completion done);
     /// Whether append() would take a small record for `log` at once.
     [[nodiscard]] bool has_room(Log& log);
+    /// Whether what was appended to `log` has found no space, and is tried again and again.
+    [[nodiscard]] bool waits_for_space(Log& log);
 
     /// Runs `task` on the log thread between two commits.
     void post(std::function<void()> task);

@@ -2,6 +2,8 @@
 
 #include <sqlite3.h>
 
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 namespace sluice::storage {
@@ -9,6 +11,8 @@ namespace sluice::storage {
 namespace {
 
 constexpr int kBusyMilliseconds = 5000;
+// Beyond the pages at which the journal is rewritten: what the change that comes then may add.
+constexpr int kSparePages = 16;
 
 Error error_of(sqlite3* database, std::string text, const std::string& loss) {
     const int code = sqlite3_errcode(database);
@@ -103,7 +107,38 @@ Result<Database> Database::open(const std::string& path, const DatabaseOptions& 
                          std::to_string(options.checkpoint_pages);
     if (auto done = database.execute(pragmas, "open " + path); !done) return done.error();
     if (auto done = database.migrate(path, options.migrations); !done) return done.error();
+    if (options.keep_space) database.keep_space(path, options.checkpoint_pages + kSparePages);
     return database;
+}
+
+/// Makes the file and its journal as large as small changes will ever need them, and keeps them so: a full disk has no
+/// block to give, and what is deleted to make room on it may first have to be noted here. Where it is full already,
+/// this gets what there is.
+void Database::keep_space(const std::string& path, int pages) {
+    int keep = 1;  // the journal, when the database is closed
+    sqlite3_file_control(database_.get(), "main", SQLITE_FCNTL_PERSIST_WAL, &keep);
+    static_cast<void>(execute("DROP TABLE IF EXISTS reserve", "keep space"));  // of a process that was killed here
+    const auto page_bytes = pragma("PRAGMA page_size");
+    const auto free_pages = pragma("PRAGMA freelist_count");
+    if (!page_bytes || !free_pages) return;
+    std::error_code error;
+    const auto journal_bytes = std::filesystem::file_size(path + "-wal", error);
+    const auto wanted_bytes = static_cast<std::uint64_t>(*page_bytes * pages);
+    if (!error && journal_bytes >= wanted_bytes && *free_pages >= kSparePages) return;
+    // Written, not only allocated, and committed once before they are free pages again: else SQLite leaves them out.
+    const auto done = in_transaction([&] {
+        return execute("CREATE TABLE reserve (bytes BLOB); INSERT INTO reserve VALUES (zeroblob(" +
+                           std::to_string(wanted_bytes) + "))",
+                       "keep space");
+    });
+    if (done) static_cast<void>(execute("DROP TABLE reserve", "keep space"));
+}
+
+Result<std::int64_t> Database::pragma(const char* sql) {
+    auto statement = prepare(sql, "read its state");
+    if (!statement) return statement.error();
+    if (const auto row = statement->next(); !row) return row.error();
+    return statement->integer(0);
 }
 
 Result<void> Database::execute(const std::string& sql, std::string_view what) {
@@ -118,6 +153,15 @@ Result<Statement> Database::prepare(const char* sql, std::string_view what) {
 }
 
 Result<void> Database::in_transaction(const std::function<Result<void>()>& change) {
+    auto result = attempt(change);
+    if (result || result.error().kind() != Errc::no_space) return result;
+    // What the journal has is in its place then, and the next change begins at the journal's start: space that is
+    // there.
+    if (auto done = execute("PRAGMA wal_checkpoint", "make room in its journal"); !done) return result;
+    return attempt(change);
+}
+
+Result<void> Database::attempt(const std::function<Result<void>()>& change) {
     if (auto done = execute("BEGIN IMMEDIATE", "begin"); !done) return done;
     auto result = change();
     if (result) result = execute("COMMIT", "commit");
@@ -126,10 +170,9 @@ Result<void> Database::in_transaction(const std::function<Result<void>()>& chang
 }
 
 Result<void> Database::migrate(const std::string& path, std::span<const char* const> migrations) {
-    auto statement = prepare("PRAGMA user_version", "read its version");
-    if (!statement) return statement.error();
-    if (auto row = statement->next(); !row) return failed("read its version");
-    const auto version = static_cast<std::size_t>(statement->integer(0));
+    const auto stored = pragma("PRAGMA user_version");
+    if (!stored) return stored.error();
+    const auto version = static_cast<std::size_t>(*stored);
     if (version > migrations.size()) {
         return Error(Errc::invalid, path + " was written by a newer sluice (schema " + std::to_string(version) +
                                         ", this one knows " + std::to_string(migrations.size()) + "): update sluice");

@@ -61,6 +61,7 @@ struct DatabaseOptions {
     std::span<const char* const> migrations;  ///< [n] takes it from version n to n + 1
     bool read_only = false;                   ///< must exist, and is left as it is
     int checkpoint_pages = 64;                ///< the journal is rewritten when it has this many
+    bool keep_space = false;                  ///< changes go on where the disk is full, as far as they are small
 };
 
 class Database {
@@ -70,7 +71,8 @@ class Database {
 
     /// @param what  for error texts: "store a cursor"
     [[nodiscard]] Result<Statement> prepare(const char* sql, std::string_view what);
-    /// Durable when it returns without an error; else nothing of it has happened.
+    /// Durable when it returns without an error; else nothing of it has happened. On a full disk `change` may run
+    /// twice.
     [[nodiscard]] Result<void> in_transaction(const std::function<Result<void>()>& change);
 
  private:
@@ -80,6 +82,9 @@ class Database {
     explicit Database(std::unique_ptr<sqlite3, Close> database, std::string what, std::string loss)
         : database_(std::move(database)), what_(std::move(what)), loss_(std::move(loss)) {}
     [[nodiscard]] Result<void> execute(const std::string& sql, std::string_view what);
+    [[nodiscard]] Result<void> attempt(const std::function<Result<void>()>& change);
+    void keep_space(const std::string& path, int pages);
+    [[nodiscard]] Result<std::int64_t> pragma(const char* sql);
     [[nodiscard]] Result<void> migrate(const std::string& path, std::span<const char* const> migrations);
     [[nodiscard]] Error failed(std::string_view what) const;
 

@@ -131,7 +131,7 @@ ForwardStream::Step ForwardStream::send_one(Producer& producer, const storage::R
             return Step::sent;
         case Sent::too_large:
             window_.set_aside(entry);
-            put_aside(record, "larger than librdkafka's message.max.bytes (raise it in [kafka.properties])");
+            put_aside(record.offset, "larger than librdkafka's message.max.bytes (raise it in [kafka.properties])");
             return Step::skipped;
         case Sent::full:
         case Sent::spent:
@@ -145,22 +145,9 @@ ForwardStream::Step ForwardStream::send_one(Producer& producer, const storage::R
     return Step::stop;
 }
 
-void ForwardStream::put_aside(const storage::RecordView& record, std::string why) {
+void ForwardStream::put_aside(storage::Offset offset, std::string why) {
     ++dead_lettered_;
-    set_aside_(record.to_record(), record.offset, std::move(why));
-}
-
-/// The record was sent from a batch that is gone: read it again.
-void ForwardStream::put_aside_again(storage::Offset offset, std::string why) {
-    storage::LogReader reader(log_, offset);
-    const auto batch = reader.next();
-    if (batch && *batch && !(*batch)->records().empty() && (*batch)->records().front().offset == offset) {
-        put_aside((*batch)->records().front(), std::move(why));
-        return;
-    }
-    report_(Severity::error, "stream " + target_.stream,
-            "offset " + std::to_string(offset.value()) + " was refused by Kafka and can't be read again: " + why);
-    finish_set_aside(offset);
+    set_aside_(offset, std::move(why));
 }
 
 void ForwardStream::delivered(StreamWindow::Entry& entry, int error_code, TimePoint now) {
@@ -175,7 +162,7 @@ void ForwardStream::delivered(StreamWindow::Entry& entry, int error_code, TimePo
         forwarded_bytes_ += bytes;
         if (trouble_.in_trouble()) release(now);
     } else if (refused_alone) {
-        put_aside_again(offset, explain(error_code, target_.topic));
+        put_aside(offset, explain(error_code, target_.topic));
     } else if (result == ErrorClass::topic && !retry_at_) {
         hold(explain(error_code, target_.topic), now);
     }

@@ -18,7 +18,7 @@ class ForwardStream {
  public:
     using TimePoint = std::chrono::steady_clock::time_point;
     /// Keeps a refused record as a dead letter; finish_set_aside() is to be called with `offset` when it is there.
-    using SetAside = std::function<void(storage::Record record, storage::Offset offset, std::string why)>;
+    using SetAside = std::function<void(storage::Offset offset, std::string why)>;
 
     ForwardStream(StreamTarget target, const storage::Log& log, storage::Offset cursor, std::uint32_t index,
                   const ClusterOptions& options, const Report& report, SetAside set_aside);
@@ -42,7 +42,6 @@ class ForwardStream {
     /// Sends nothing until check() finds the topic well.
     void hold(const std::string& why, TimePoint now);
     void finish_set_aside(storage::Offset offset);
-    /// A refused dead letter has nowhere to go but the local log.
     [[nodiscard]] StreamStatus status() const;
 
  private:
@@ -52,8 +51,7 @@ class ForwardStream {
     /// @return how many records were sent or skipped; the rest of the batch may not be sent now
     [[nodiscard]] std::size_t send_batch(Producer& producer, std::size_t room, bool nothing_in_flight, TimePoint now);
     [[nodiscard]] Step send_one(Producer& producer, const storage::RecordView& record, TimePoint now);
-    void put_aside(const storage::RecordView& record, std::string why);
-    void put_aside_again(storage::Offset offset, std::string why);
+    void put_aside(storage::Offset offset, std::string why);
     void release(TimePoint now);
 
     const StreamTarget target_;

@@ -1,7 +1,7 @@
 #include "bridge/kafka/forwarder.hpp"
 
-#include "bridge/dead_letter.hpp"
 #include "bridge/kafka/forward_stream.hpp"
+#include "bridge/kafka/set_asides.hpp"
 
 #include <librdkafka/rdkafka.h>
 
@@ -32,7 +32,9 @@ class Forwarder::Impl {
           parts_(std::move(parts)),
           producer_(std::move(producer)),
           cluster_trouble_(parts_.report, "kafka"),
-          rebuild_backoff_(options_.retry_min, options_.retry_max, std::random_device()()) {
+          catalog_trouble_(parts_.report, "kafka"),
+          rebuild_backoff_(options_.retry_min, options_.retry_max, std::random_device()()),
+          set_asides_(parts_.logs, parts_.commit, parts_.dead_letter_stream, parts_.report, [this] { wake(); }) {
         events_.on_delivery = [this](void* tag, int error) { on_delivery(tag, error); };
         events_.on_trouble = [this](int error, const std::string& message) { on_trouble(error, message); };
     }
@@ -50,8 +52,7 @@ class Forwarder::Impl {
     [[nodiscard]] std::size_t in_flight_bytes();
     [[nodiscard]] bool anything_in_flight();
     [[nodiscard]] std::chrono::milliseconds idle_wait() const;
-    void set_aside(std::uint32_t index, storage::Record record, storage::Offset offset, const std::string& why);
-    void take_finished_set_asides();
+    void serve_set_asides();
     void on_delivery(void* tag, int error);
     void on_trouble(int error, const std::string& message);
     void reachable(bool yes);
@@ -72,13 +73,13 @@ class Forwarder::Impl {
     std::size_t first_in_turn_ = 0;
     bool spent_ = false;  // the producer has given back what was queued: it only waits for what is in flight
     TroubleReport cluster_trouble_;
+    TroubleReport catalog_trouble_;
     Backoff rebuild_backoff_;
     std::atomic<bool> connected_{false};
     std::atomic<std::size_t> in_flight_bytes_{0};
     std::atomic<bool> stopping_{false};
     std::atomic<SteadyClock::time_point> stop_deadline_{SteadyClock::time_point::max()};
-    std::mutex set_aside_mutex_;
-    std::vector<std::pair<std::uint32_t, storage::Offset>> set_asides_finished_;  // told by the log thread
+    SetAsides set_asides_;
     std::vector<std::shared_ptr<void>> subscriptions_;
     std::thread thread_;
 };
@@ -100,11 +101,11 @@ storage::Result<void> Forwarder::Impl::add(StreamTarget target) {
         log->set_finished(cursor);
     }
     const auto index = static_cast<std::uint32_t>(streams_.size());
-    streams_.push_back(std::make_unique<ForwardStream>(
-        std::move(target), *log, cursor, index, options_, parts_.report,
-        [this, index](storage::Record record, storage::Offset offset, const std::string& why) {
-            set_aside(index, std::move(record), offset, why);
-        }));
+    streams_.push_back(std::make_unique<ForwardStream>(std::move(target), *log, cursor, index, options_, parts_.report,
+                                                       [this, index, log](storage::Offset offset, std::string why) {
+                                                           set_asides_.add(index, *log, offset, std::move(why),
+                                                                           SteadyClock::now());
+                                                       }));
     stored_.push_back(cursor);
     subscriptions_.push_back(log->subscribe([this] { wake(); }));
     return {};
@@ -115,18 +116,20 @@ void Forwarder::Impl::run() {
         const bool progress = !spent_ && step();
         producer_->poll(progress ? 0ms : idle_wait(), events_);
         in_flight_bytes_ = in_flight_bytes();
-        take_finished_set_asides();
+        serve_set_asides();
         look_for_silence();
         if (const auto why = producer_->fatal()) rebuild(*why);
         if (spent_ && !anything_in_flight()) rebuild("no answer for a long time");
         if (SteadyClock::now() >= next_store_) store_cursors();
     }
     collect_answers(stop_deadline_);
+    serve_set_asides();
     store_cursors();
 }
 
 /// Lets each stream send a share, a different one first each time.
 bool Forwarder::Impl::step() {
+    if (set_asides_.full()) return false;
     bool progress = false;
     const auto count = streams_.size();
     for (std::size_t i = 0; i < count; ++i) {
@@ -202,41 +205,10 @@ void Forwarder::Impl::reachable(bool yes) {
     }
 }
 
-void Forwarder::Impl::set_aside(std::uint32_t index, storage::Record record, storage::Offset offset,
-                                const std::string& why) {
-    const auto& target = streams_[index]->target();
-    const auto done = [this, index, offset](const storage::Result<storage::Offset>& result) {
-        // Not kept: its offset stays unfinished, so that it is tried again after a restart. Nothing is lost.
-        if (!result) return;
-        {
-            const std::lock_guard lock(set_aside_mutex_);
-            set_asides_finished_.emplace_back(index, offset);
-        }
-        wake();
-    };
-    const auto where = "offset " + std::to_string(offset.value());
-    if (target.stream == parts_.dead_letter_stream) {
-        parts_.report(Severity::error, "stream " + target.stream,
-                      where + " can't be sent, it stays in the local log only: " + why);
-        done(offset);
-        return;
+void Forwarder::Impl::serve_set_asides() {
+    for (const auto& [stream, offset] : set_asides_.serve(SteadyClock::now())) {
+        streams_[stream]->finish_set_aside(offset);
     }
-    parts_.report(Severity::warning, "stream " + target.stream,
-                  where + " goes to " + parts_.dead_letter_stream + ": " + why);
-    auto* dead_letters = parts_.logs.find(parts_.dead_letter_stream);
-    std::erase_if(record.headers,
-                  [](const storage::Header& header) { return header.key.starts_with(storage::kInternalHeaderPrefix); });
-    parts_.commit.append(*dead_letters, make_dead_letter(std::move(record), kReasonRefusedByKafka, why, target.stream),
-                         done);
-}
-
-void Forwarder::Impl::take_finished_set_asides() {
-    std::vector<std::pair<std::uint32_t, storage::Offset>> finished;
-    {
-        const std::lock_guard lock(set_aside_mutex_);
-        finished.swap(set_asides_finished_);
-    }
-    for (const auto& [index, offset] : finished) streams_[index]->finish_set_aside(offset);
 }
 
 /// A cluster that is connected and doesn't answer: it hangs, or the link eats packets, or it refuses in a way that
@@ -307,9 +279,11 @@ void Forwarder::Impl::store_cursors() {
     }
     if (moved.empty()) return;
     if (auto done = parts_.catalog.store_cursors(moved); !done) {
-        parts_.report(Severity::warning, "kafka", done.error().message() + " (after a crash, records are sent again)");
+        catalog_trouble_.trouble(done.error().message() + " (after a crash, records are sent again)",
+                                 SteadyClock::now());
         return;
     }
+    catalog_trouble_.over("the cursors can be stored again", SteadyClock::now());
     for (std::size_t i = 0; i < moved.size(); ++i) {
         stored_[which[i]] = moved[i].offset;
         if (parts_.on_cursor) parts_.on_cursor(moved[i].stream, moved[i].offset);

@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 #include <sqlite3.h>
+#include <sys/stat.h>
 
 #include <string>
 
@@ -76,4 +77,32 @@ TEST_CASE("catalog: notes") {
         must(catalog->store_note("flash vda", "two"));
     }
     CHECK(must(must(Catalog::open(path))->note("flash vda")) == "two");
+}
+
+TEST_CASE("catalog: what it stores needs no new block of the disk, also after a restart") {
+    const TempDir dir;
+    const auto path = dir / "catalog.db";
+    const auto blocks = [&] {
+        std::int64_t sum = 0;
+        for (const auto* suffix : {"", "-wal", "-shm"}) {
+            struct stat status {};
+            REQUIRE(::stat((path + suffix).c_str(), &status) == 0);
+            sum += status.st_blocks;
+        }
+        return sum;
+    };
+    const auto id = LogId::random();
+    std::int64_t before = 0;
+    for (int start = 0; start < 3; ++start) {
+        CAPTURE(start);
+        auto catalog = must(Catalog::open(path));
+        if (start == 0) before = blocks();
+        CHECK(blocks() == before);
+        for (int i = 0; i < 300; ++i) {
+            must(catalog->store_cursors(
+                {{"forward", "telemetry", id, Offset(i)}, {"forward", "events", id, Offset(i)}}));
+            if (i % 10 == 0) must(catalog->store_note("note " + std::to_string(i), std::string(500, 'x')));
+        }
+        CHECK(blocks() == before);
+    }
 }

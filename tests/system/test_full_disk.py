@@ -1,0 +1,105 @@
+"""A log that has filled the disk in an outage: it gets room by being forwarded, and nobody has to come."""
+import json
+import os
+import subprocess
+
+import pytest
+
+from support.agent import configuration, sluice
+from support.audit import read_topic
+from support.processes import wait_until
+from test_broker import publish_one
+from test_process import fill
+
+MIB = 1 << 20
+
+
+@pytest.fixture
+def mount(tmp_path, ends):
+    """A function that mounts a file system of so many MiB."""
+    def make(kind, mebibytes):
+        folder = tmp_path / "disk"
+        folder.mkdir()
+        image = tmp_path / "image"
+        how = ["-t", "tmpfs", "-o", f"size={mebibytes}m", "tmpfs"]
+        if kind == "ext4":
+            with open(image, "wb") as file:
+                file.truncate(mebibytes * MIB)
+            subprocess.run(["mkfs.ext4", "-q", "-m", "0", str(image)], check=True)
+            how = ["-o", "loop", str(image)]
+        if subprocess.run(["mount", *how, str(folder)], capture_output=True, check=False).returncode != 0:
+            pytest.skip("needs the right to mount")
+        ends(lambda: subprocess.run(["umount", "-l", str(folder)], check=True))
+        return folder
+    return make
+
+
+def agent_on(disk, new_agent, mosquitto, kafka, topic, stream):
+    config = configuration(mosquitto.port, kafka.brokers, topic, stream=f'compression = "none"\n{stream}')
+    agent = new_agent(config.replace('"data"', f'"{disk}/data"'))
+    agent.data = disk / "data"
+    return agent.start("connected")
+
+
+def free_bytes(disk):
+    found = os.statvfs(disk)
+    return found.f_bavail * found.f_frsize
+
+
+def behind(agent, stream):
+    """How many records the forwarder's cursor is behind."""
+    rows = [json.loads(line) for line in sluice("log", "ls", "--data-dir", agent.data, "--json").stdout.splitlines()]
+    row = next(row for row in rows if row["stream"] == stream)
+    return row["cursors"][0]["behind"]
+
+
+def given_up(kafka):
+    """How many records went without a dead letter, as the events say."""
+    events = [json.loads(record.value()) for record in read_topic(kafka.brokers, "sluice.events")]
+    return sum(event["count"] for event in events if "no space for dead letters" in event["reason"])
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_log_that_filled_the_disk_is_forwarded_and_makes_room(
+        restarted, mount, new_agent, mosquitto, kafka, topic, new_fleet):
+    disk = mount("ext4", 24)
+    agent = agent_on(disk, new_agent, mosquitto, kafka, topic, 'segment_bytes = "1MiB"')
+    publish_one(mosquitto.port)
+    wait_until(lambda: len(read_topic(kafka.brokers, topic)) == 1, 30, agent.output)
+    kafka.stop()
+    ledger = new_fleet(mosquitto.port, messages=6000, rate=3000, size=4000).ledger()
+    agent.wait_for_output("o space left", 60)
+    if restarted:
+        agent.stop()
+        fill(disk)
+        agent.start("connected")
+        agent.wait_for_output("o space left", 60)
+    kafka.start()
+    wait_until(lambda: len(read_topic(kafka.brokers, topic)) >= 6001, 120, agent.output)
+    wait_until(lambda: free_bytes(disk) > (2 if restarted else 10) * MIB, 30, agent.output)
+    assert "catalog" not in agent.output() and "cleaning" not in agent.output(), agent.output()
+    agent.stop()
+    values = [record.value() for record in read_topic(kafka.brokers, topic)]
+    assert len(values) == len(set(values)) == 1 + sum(ledger.values())
+
+
+def test_records_that_kafka_refuses_don_t_keep_a_full_disk_full(mount, new_agent, mosquitto, kafka, topic):
+    """There is no room for dead letters before a segment goes, and none goes before there are dead letters."""
+    disk = mount("tmpfs", 20)
+    agent = agent_on(disk, new_agent, mosquitto, kafka, topic, 'segment_bytes = "4MiB"')
+    publish_one(mosquitto.port, payload=b"first")
+    wait_until(lambda: len(read_topic(kafka.brokers, topic)) == 1, 30, agent.output)
+    kafka.stop()
+    refused = 8
+    for _ in range(refused):
+        publish_one(mosquitto.port, payload=os.urandom(1_500_000))
+    publish_one(mosquitto.port, payload=b"after")
+    wait_until(lambda: len(agent.records("telemetry", "--limit", "20")) == refused + 2, 30, agent.output)
+    fill(disk)
+    kafka.start()
+    wait_until(lambda: len(read_topic(kafka.brokers, topic)) == 2, 60, agent.output)
+    wait_until(lambda: behind(agent, "telemetry") == 0, 60, agent.output)
+    wait_until(lambda: given_up(kafka) > 0, 30, agent.output)
+    agent.stop(10)
+    assert agent.count("goes to sluice.dead-letter") == refused
+    assert given_up(kafka) < refused, "only a segment is given up at a time, to have room for the others"
