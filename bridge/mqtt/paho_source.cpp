@@ -89,6 +89,12 @@ std::string explain(const ::mqtt::exception& error) {
                                                                : words;
 }
 
+/// Whether a SUBACK or UNSUBACK has a reason code that says no.
+template <class Response>
+bool refuses(const Response& response) {
+    return std::ranges::any_of(response.get_reason_codes(), [](auto code) { return code >= 0x80; });
+}
+
 std::optional<std::string> text_property(const ::mqtt::properties& properties, ::mqtt::property::code code) {
     if (!properties.contains(code)) return std::nullopt;
     return ::mqtt::get<::mqtt::string>(properties, code);
@@ -174,8 +180,7 @@ class PahoSource::Impl {
             if (!token->wait_for(options_.connect_timeout + 1s)) throw ::mqtt::timeout_error();
             const bool session_present = token->get_connect_response().is_session_present();
             ++connections_;
-            while (!subscribe(client, session_present) && !wait(backoff_.next())) {
-            }
+            subscribe(client, session_present);
             if (!ended_or_lost()) {
                 ready_ = true;
                 trouble_.over("connected again", SteadyClock::now());
@@ -194,37 +199,40 @@ class PahoSource::Impl {
         if (!stopping()) pause(backoff_.next());
     }
 
-    /// Brings the session's subscriptions to what is configured.
-    /// @return false where the broker refuses one: reported, and to be tried again
-    bool subscribe(::mqtt::async_client& client, bool session_present) {
-        storage::Catalog::Subscriptions wanted;
-        for (const auto& topic : options_.topics) wanted[topic] = options_.qos;
-        storage::Catalog::Subscriptions known;
-        if (session_present) {
-            // Unreadable: subscribing again is harmless, but for retained messages that come once more.
-            if (auto stored = catalog_.subscriptions(options_.name)) known = std::move(*stored);
+    /// Subscribes to all that is configured, and unsubscribes from what a session may have from an older configuration.
+    /// Always: a broker that crashed goes on with the session as it had last saved it, and nobody says so.
+    void subscribe(::mqtt::async_client& client, bool session_present) {
+        std::vector<std::string> refused = options_.topics;
+        for (const auto& filter : remember_filters(session_present)) unsubscribe_one(client, filter);
+        do {
+            std::erase_if(refused, [&](const auto& filter) { return subscribe_one(client, filter, options_.qos); });
+        } while (!refused.empty() && !wait(backoff_.next()));
+    }
+
+    /// Notes down which filters the session may have from now on; none is forgotten before the session is.
+    /// @return those that are not configured
+    std::vector<std::string> remember_filters(bool session_present) {
+        storage::Catalog::Subscriptions filters;
+        auto stored = catalog_.subscriptions(options_.name);
+        if (session_present && stored) filters = *stored;
+        std::vector<std::string> unwanted;
+        for (const auto& [filter, qos] : filters) {
+            if (std::ranges::find(options_.topics, filter) == options_.topics.end()) unwanted.push_back(filter);
         }
-        bool complete = true;
-        for (const auto& [filter, qos] : wanted) {
-            const auto found = known.find(filter);
-            if (found != known.end() && found->second == qos) continue;
-            if (subscribe_one(client, filter, qos))
-                known[filter] = qos;
-            else
-                complete = false;
-        }
-        for (auto it = known.begin(); it != known.end();) {
-            if (wanted.contains(it->first)) {
-                ++it;
-                continue;
-            }
-            client.unsubscribe(it->first)->wait_for(kAnswerTimeout);
-            it = known.erase(it);
-        }
-        if (auto done = catalog_.store_subscriptions(options_.name, known); !done) {
+        for (const auto& filter : options_.topics) filters[filter] = options_.qos;
+        if (stored && *stored == filters) return unwanted;
+        if (auto done = catalog_.store_subscriptions(options_.name, filters); !done) {
             report_(Severity::warning, component_, done.error().message());
         }
-        return complete;
+        return unwanted;
+    }
+
+    /// What is not answered is asked again at the next connection.
+    void unsubscribe_one(::mqtt::async_client& client, const std::string& filter) {
+        auto token = client.unsubscribe(filter);
+        bool done = token->wait_for(kAnswerTimeout);
+        if (done && options_.version == ProtocolVersion::v5) done = !refuses(token->get_unsubscribe_response());
+        if (!done) report_(Severity::warning, component_, "the broker doesn't end the subscription to " + filter);
     }
 
     bool subscribe_one(::mqtt::async_client& client, const std::string& filter, int qos) {
@@ -236,9 +244,7 @@ class PahoSource::Impl {
         try {
             auto token = client.subscribe(filter, qos, options);
             if (token->wait_for(kAnswerTimeout)) {
-                const auto codes = token->get_subscribe_response().get_reason_codes();
-                const bool refused = std::any_of(codes.begin(), codes.end(), [](auto code) { return code >= 0x80; });
-                if (!refused) return true;
+                if (!refuses(token->get_subscribe_response())) return true;
                 why = "refused by the broker (may this user read it?)";
             } else {
                 why = "no answer";
