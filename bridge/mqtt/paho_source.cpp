@@ -1,6 +1,7 @@
 #include "bridge/mqtt/paho_source.hpp"
 
 #include "bridge/backoff.hpp"
+#include "bridge/mqtt/connect_fault.hpp"
 #include "bridge/mqtt/paho_persistence.hpp"
 
 #include <mqtt/async_client.h>
@@ -22,6 +23,9 @@ using SteadyClock = std::chrono::steady_clock;
 
 constexpr auto kAnswerTimeout = 10s;  // for SUBACK and UNSUBACK
 constexpr auto kDisconnectTimeout = 2s;
+constexpr std::chrono::milliseconds kLastingMin = 1min;  // until a connection has lasted, the next attempt waits longer
+constexpr std::chrono::milliseconds kLastingMax = 10min;
+constexpr int kFlapping = 3;  // so many shorter ones in a row are one trouble, and not each a new one
 
 /// Paho knows tcp:// and ssl://.
 std::string paho_url(const std::string& url) {
@@ -62,8 +66,9 @@ std::string paho_url(const std::string& url) {
     return options;
 }
 
-/// A refusal in words; the numbers are CONNACK's of MQTT 3.1.1 (section 3.2.2.3) and 5 (section 3.2.2.2).
-std::string explain(const ::mqtt::exception& error) {
+/// A refusal in words, where it is one; the numbers are CONNACK's of MQTT 3.1.1 (section 3.2.2.3) and 5
+/// (section 3.2.2.2).
+std::optional<std::string> refusal(const ::mqtt::exception& error) {
     switch (error.get_reason_code() >= 0x80 ? static_cast<int>(error.get_reason_code()) : error.get_return_code()) {
         case 1:
         case 0x84:
@@ -81,12 +86,22 @@ std::string explain(const ::mqtt::exception& error) {
         case 0x87:
             return "the broker says: not authorized (check username and password)";
         default:
-            break;
+            return std::nullopt;
     }
-    std::string words = error.get_message();
-    if (words.empty()) words = error.to_string();
-    return words.empty() || words == "TCP/TLS connect failure" ? "no connection (" + std::string(error.what()) + ")"
-                                                               : words;
+}
+
+/// Why the broker ended the connection; only MQTT 5 says that. Section 3.14.2.1.
+std::string explain(::mqtt::ReasonCode reason, const std::string& client_id) {
+    switch (static_cast<int>(reason)) {
+        case 0x8b:
+            return "the broker shuts down";
+        case 0x8d:
+            return "the broker heard nothing from us for too long";
+        case 0x8e:
+            return "another client uses our client id, " + client_id + " (has another agent the same id?)";
+        default:
+            return "the broker ended it with reason code " + std::to_string(static_cast<int>(reason));
+    }
 }
 
 /// Whether a SUBACK or UNSUBACK has a reason code that says no.
@@ -157,9 +172,10 @@ class PahoSource::Impl {
             ::mqtt::async_client client(paho_url(options_.url), options_.client_id,
                                         ::mqtt::create_options(static_cast<int>(options_.version)), &persistence_);
             client.set_message_callback([this](const ::mqtt::const_message_ptr& message) { arrived(*message); });
-            client.set_connection_lost_handler([this](const std::string& /*cause*/) { lost(); });
-            client.set_disconnected_handler(
-                [this](const ::mqtt::properties& /*p*/, ::mqtt::ReasonCode /*r*/) { lost(); });
+            client.set_connection_lost_handler([this](const std::string& /*cause*/) { lost({}); });
+            client.set_disconnected_handler([this](const ::mqtt::properties& /*p*/, ::mqtt::ReasonCode reason) {
+                lost(explain(reason, options_.client_id));
+            });
             while (!stopping()) serve(client);
         } catch (const std::exception& error) {
             report_(Severity::error, component_, std::string("stopped: ") + error.what());
@@ -171,6 +187,14 @@ class PahoSource::Impl {
 
     /// One connection, from the attempt to its end.
     void serve(::mqtt::async_client& client) {
+        const auto session_present = connect(client);
+        if (session_present) hold(client, *session_present);
+        disconnect(client);
+        if (!stopping()) pause(backoff_.next());
+    }
+
+    /// @return whether the broker has our session, or nullopt where the attempt failed
+    std::optional<bool> connect(::mqtt::async_client& client) {
         try {
             {
                 const std::lock_guard lock(mutex_);
@@ -178,25 +202,58 @@ class PahoSource::Impl {
             }
             auto token = client.connect(connect_options(options_));
             if (!token->wait_for(options_.connect_timeout + 1s)) throw ::mqtt::timeout_error();
-            const bool session_present = token->get_connect_response().is_session_present();
             ++connections_;
+            return token->get_connect_response().is_session_present();
+        } catch (const ::mqtt::exception& error) {
+            if (stopping()) return std::nullopt;
+            const auto refused = refusal(error);
+            trouble_.trouble(refused ? *refused : connect_fault(options_), SteadyClock::now());
+            return std::nullopt;
+        }
+    }
+
+    /// A connection that is made, to its end.
+    void hold(::mqtt::async_client& client, bool session_present) {
+        try {
             subscribe(client, session_present);
             if (!ended_or_lost()) {
                 ready_ = true;
-                trouble_.over("connected again", SteadyClock::now());
-                report_(Severity::info, component_,
-                        session_present ? "connected, the session goes on" : "connected, a new session");
-                backoff_.reset();
+                if (!is_flapping()) {
+                    trouble_.over("connected again", SteadyClock::now());
+                    report_(Severity::info, component_,
+                            session_present ? "connected, the session goes on" : "connected, a new session");
+                }
             }
-            while (!wait(1h)) {
-            }
+            wait_for_loss();
             ready_ = false;
-            if (!stopping()) trouble_.trouble("connection lost", SteadyClock::now());
+            if (!stopping()) trouble_.trouble(why_lost(), SteadyClock::now());
         } catch (const ::mqtt::exception& error) {
-            trouble_.trouble(explain(error), SteadyClock::now());
+            trouble_.trouble(std::string("connection lost: ") + error.what(), SteadyClock::now());
         }
-        disconnect(client);
-        if (!stopping()) pause(backoff_.next());
+    }
+
+    /// The wait before the next attempt starts over only once a connection has lasted: two clients that take the
+    /// session from each other would do so each second, for ever. Each of them waits for reconnect_max at most.
+    void wait_for_loss() {
+        ++short_connections_;
+        if (wait(std::clamp(2 * options_.reconnect_max, kLastingMin, kLastingMax))) return;
+        trouble_.over("connected again, and the connection lasts", SteadyClock::now());
+        short_connections_ = 0;
+        backoff_.reset();
+        {
+            const std::lock_guard lock(mutex_);
+            reason_.clear();
+        }
+        while (!wait(1h)) {
+        }
+    }
+    bool is_flapping() const { return short_connections_ >= kFlapping; }
+
+    std::string why_lost() const {
+        const std::lock_guard lock(mutex_);
+        const std::string what = is_flapping() ? "the connection is lost again and again" : "connection lost";
+        if (!reason_.empty()) return what + ": " + reason_;
+        return is_flapping() ? what + " (does another client use our client id, " + options_.client_id + "?)" : what;
     }
 
     /// Subscribes to all that is configured, and unsubscribes from what a session may have from an older configuration.
@@ -270,9 +327,10 @@ class PahoSource::Impl {
         ingest_.accept(options_.name, to_message(message), std::nullopt);
     }
 
-    void lost() {
+    void lost(const std::string& reason) {
         const std::lock_guard lock(mutex_);
         lost_ = true;
+        if (!reason.empty()) reason_ = reason;
         changed_.notify_all();
     }
 
@@ -302,12 +360,14 @@ class PahoSource::Impl {
     TroubleReport trouble_;
     PahoPersistence persistence_;
     Backoff backoff_;
+    int short_connections_ = 0;  // in a row
     std::atomic<bool> ready_{false};
     std::atomic<std::uint64_t> connections_{0};
     mutable std::mutex mutex_;
     std::condition_variable changed_;
     bool stopping_ = false;
     bool lost_ = false;
+    std::string reason_;  // the last that was given since a connection lasted
     bool ended_ = false;
     std::thread thread_;  // last: it uses all of the above
 };
