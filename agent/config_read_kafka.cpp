@@ -3,8 +3,13 @@
 #include "agent/config_secret.hpp"
 #include "bridge/kafka/kafka_config.hpp"
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
+#include <system_error>
 
 namespace sluice::agent {
 
@@ -76,6 +81,45 @@ void read_properties(ConfigSection& section, const ConfigTable& table, const std
     }
 }
 
+/// The property that librdkafka complains of, or nullptr.
+const ConfigEntry* find_named(const ConfigTable& table, const std::string& prefix, const std::string& complaint) {
+    for (const auto& entry : table.entries) {
+        const auto name = prefix + entry.key;
+        if (const auto* inner = entry.value.get_if<ConfigTable>()) {
+            if (const auto* found = find_named(*inner, name + ".", complaint)) return found;
+        } else if (complaint.find(name) != std::string::npos) {
+            return &entry;
+        }
+    }
+    return nullptr;
+}
+
+/// What the system says of a file that librdkafka can't take; it hides that.
+std::string why_unreadable(const ConfigEntry* property) {
+    const auto* path = property != nullptr ? property->value.get_if<std::string>() : nullptr;
+    if (path == nullptr || !property->key.ends_with("location") || ::access(path->c_str(), R_OK) == 0) return {};
+    return *path + ": " + std::generic_category().message(errno);
+}
+
+bool shows_secret(const std::string& text, const std::map<std::string, std::string>& properties) {
+    return std::ranges::any_of(properties, [&](const auto& property) {
+        return is_secret_property(property.first) && !property.second.empty() &&
+               text.find(property.second) != std::string::npos;
+    });
+}
+
+/// While a person is looking, not at the next start in the field.
+void try_to_start(ConfigSection& section, const ConfigValue& properties, const ClusterOptions& kafka) {
+    auto& diagnostics = section.context().diagnostics;
+    if (kafka.brokers.empty() || diagnostics.has_errors()) return;
+    auto fault = bridge::kafka::fault_at_start(kafka);
+    if (!fault) return;
+    if (shows_secret(*fault, kafka.properties)) fault = "for a reason that has a secret in it";
+    const auto* property = find_named(*properties.get_if<ConfigTable>(), "", *fault);
+    diagnostics.error(property != nullptr ? property->value.place : properties.place,
+                      "librdkafka does not start: " + *fault, why_unreadable(property));
+}
+
 bool uses_sasl(const std::map<std::string, std::string>& properties) {
     const auto protocol = properties.find("security.protocol");
     return protocol != properties.end() &&
@@ -130,11 +174,11 @@ void read_kafka(ConfigSection& top, Config& config) {
         {{"none", "none"}, {"gzip", "gzip"}, {"snappy", "snappy"}, {"lz4", "lz4"}, {"zstd", "zstd"}});
     read_topics(section, kafka);
     read_pace(section, kafka);
-    if (const auto* properties = section.table("properties")) {
-        read_properties(section, *properties->get_if<ConfigTable>(), "", kafka.properties);
-    }
+    const auto* properties = section.table("properties");
+    if (properties != nullptr) read_properties(section, *properties->get_if<ConfigTable>(), "", kafka.properties);
     read_user(section, kafka.properties);
     section.refuse_unknown();
+    if (properties != nullptr) try_to_start(section, *properties, kafka);
     if (section.is_there()) config.kafka = std::move(kafka);
 }
 

@@ -60,6 +60,21 @@ std::optional<std::string> warn_of_property(const std::string& name, const std::
            rd_kafka_version_str() + " (use PLAIN over TLS, a client certificate, or Debian 13)";
 }
 
+std::optional<std::string> fault_at_start(const ClusterOptions& options) {
+    std::array<char, 512> reason{};
+    Conf conf(rd_kafka_conf_new());
+    auto properties = producer_properties(options);
+    properties.erase("bootstrap.servers");
+    for (const auto& [name, value] : properties) {
+        rd_kafka_conf_set(conf.get(), name.c_str(), value.c_str(), nullptr, 0);
+    }
+    rd_kafka_conf_set_log_cb(conf.get(), nullptr);
+    const Handle handle(rd_kafka_new(RD_KAFKA_PRODUCER, conf.get(), reason.data(), reason.size()));
+    if (!handle) return std::string(reason.data());
+    static_cast<void>(conf.release());  // owned by the handle now
+    return std::nullopt;
+}
+
 std::map<std::string, std::string> producer_properties(const ClusterOptions& options) {
     // Room for what we hand over, with librdkafka's own bookkeeping; the forwarder is the one that holds the bound.
     const auto queue_kbytes = std::max<std::size_t>(options.inflight_bytes / 1024 * 2, std::size_t{64} * 1024);

@@ -17,6 +17,11 @@ namespace sluice::bridge::kafka {
 /// What a user should know before they rely on a property that may be set.
 [[nodiscard]] std::optional<std::string> warn_of_property(const std::string& name, const std::string& value);
 
+/// What librdkafka finds only when it starts: files that it can't read, properties that contradict each other. It
+/// starts without a broker, and connects to nothing.
+/// @return nullopt, or librdkafka's words, with the property's name in them where there is one
+[[nodiscard]] std::optional<std::string> fault_at_start(const ClusterOptions& options);
+
 /// All properties of the idempotent producer: ours, and the user's after them.
 [[nodiscard]] std::map<std::string, std::string> producer_properties(const ClusterOptions& options);
 

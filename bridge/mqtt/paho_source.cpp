@@ -1,6 +1,7 @@
 #include "bridge/mqtt/paho_source.hpp"
 
 #include "bridge/backoff.hpp"
+#include "bridge/mqtt/connect_fault.hpp"
 #include "bridge/mqtt/paho_persistence.hpp"
 
 #include <mqtt/async_client.h>
@@ -22,6 +23,9 @@ using SteadyClock = std::chrono::steady_clock;
 
 constexpr auto kAnswerTimeout = 10s;  // for SUBACK and UNSUBACK
 constexpr auto kDisconnectTimeout = 2s;
+constexpr std::chrono::milliseconds kLastingMin = 1min;  // until a connection has lasted, the next attempt waits longer
+constexpr std::chrono::milliseconds kLastingMax = 10min;
+constexpr int kFlapping = 3;  // so many shorter ones in a row are one trouble, and not each a new one
 
 /// Paho knows tcp:// and ssl://.
 std::string paho_url(const std::string& url) {
@@ -62,8 +66,9 @@ std::string paho_url(const std::string& url) {
     return options;
 }
 
-/// A refusal in words; the numbers are CONNACK's of MQTT 3.1.1 (section 3.2.2.3) and 5 (section 3.2.2.2).
-std::string explain(const ::mqtt::exception& error) {
+/// A refusal in words, where it is one; the numbers are CONNACK's of MQTT 3.1.1 (section 3.2.2.3) and 5
+/// (section 3.2.2.2).
+std::optional<std::string> refusal(const ::mqtt::exception& error) {
     switch (error.get_reason_code() >= 0x80 ? static_cast<int>(error.get_reason_code()) : error.get_return_code()) {
         case 1:
         case 0x84:
@@ -81,12 +86,28 @@ std::string explain(const ::mqtt::exception& error) {
         case 0x87:
             return "the broker says: not authorized (check username and password)";
         default:
-            break;
+            return std::nullopt;
     }
-    std::string words = error.get_message();
-    if (words.empty()) words = error.to_string();
-    return words.empty() || words == "TCP/TLS connect failure" ? "no connection (" + std::string(error.what()) + ")"
-                                                               : words;
+}
+
+/// Why the broker ended the connection; only MQTT 5 says that. Section 3.14.2.1.
+std::string explain(::mqtt::ReasonCode reason, const std::string& client_id) {
+    switch (static_cast<int>(reason)) {
+        case 0x8b:
+            return "the broker shuts down";
+        case 0x8d:
+            return "the broker heard nothing from us for too long";
+        case 0x8e:
+            return "another client uses our client id, " + client_id + " (has another agent the same id?)";
+        default:
+            return "the broker ended it with reason code " + std::to_string(static_cast<int>(reason));
+    }
+}
+
+/// Whether a SUBACK or UNSUBACK has a reason code that says no.
+template <class Response>
+bool refuses(const Response& response) {
+    return std::ranges::any_of(response.get_reason_codes(), [](auto code) { return code >= 0x80; });
 }
 
 std::optional<std::string> text_property(const ::mqtt::properties& properties, ::mqtt::property::code code) {
@@ -151,9 +172,10 @@ class PahoSource::Impl {
             ::mqtt::async_client client(paho_url(options_.url), options_.client_id,
                                         ::mqtt::create_options(static_cast<int>(options_.version)), &persistence_);
             client.set_message_callback([this](const ::mqtt::const_message_ptr& message) { arrived(*message); });
-            client.set_connection_lost_handler([this](const std::string& /*cause*/) { lost(); });
-            client.set_disconnected_handler(
-                [this](const ::mqtt::properties& /*p*/, ::mqtt::ReasonCode /*r*/) { lost(); });
+            client.set_connection_lost_handler([this](const std::string& /*cause*/) { lost({}); });
+            client.set_disconnected_handler([this](const ::mqtt::properties& /*p*/, ::mqtt::ReasonCode reason) {
+                lost(explain(reason, options_.client_id));
+            });
             while (!stopping()) serve(client);
         } catch (const std::exception& error) {
             report_(Severity::error, component_, std::string("stopped: ") + error.what());
@@ -165,6 +187,14 @@ class PahoSource::Impl {
 
     /// One connection, from the attempt to its end.
     void serve(::mqtt::async_client& client) {
+        const auto session_present = connect(client);
+        if (session_present) hold(client, *session_present);
+        disconnect(client);
+        if (!stopping()) pause(backoff_.next());
+    }
+
+    /// @return whether the broker has our session, or nullopt where the attempt failed
+    std::optional<bool> connect(::mqtt::async_client& client) {
         try {
             {
                 const std::lock_guard lock(mutex_);
@@ -172,59 +202,94 @@ class PahoSource::Impl {
             }
             auto token = client.connect(connect_options(options_));
             if (!token->wait_for(options_.connect_timeout + 1s)) throw ::mqtt::timeout_error();
-            const bool session_present = token->get_connect_response().is_session_present();
             ++connections_;
-            while (!subscribe(client, session_present) && !wait(backoff_.next())) {
-            }
-            if (!ended_or_lost()) {
-                ready_ = true;
-                trouble_.over("connected again", SteadyClock::now());
-                report_(Severity::info, component_,
-                        session_present ? "connected, the session goes on" : "connected, a new session");
-                backoff_.reset();
-            }
-            while (!wait(1h)) {
-            }
-            ready_ = false;
-            if (!stopping()) trouble_.trouble("connection lost", SteadyClock::now());
+            return token->get_connect_response().is_session_present();
         } catch (const ::mqtt::exception& error) {
-            trouble_.trouble(explain(error), SteadyClock::now());
+            if (stopping()) return std::nullopt;
+            const auto refused = refusal(error);
+            trouble_.trouble(refused ? *refused : connect_fault(options_), SteadyClock::now());
+            return std::nullopt;
         }
-        disconnect(client);
-        if (!stopping()) pause(backoff_.next());
     }
 
-    /// Brings the session's subscriptions to what is configured.
-    /// @return false where the broker refuses one: reported, and to be tried again
-    bool subscribe(::mqtt::async_client& client, bool session_present) {
-        storage::Catalog::Subscriptions wanted;
-        for (const auto& topic : options_.topics) wanted[topic] = options_.qos;
-        storage::Catalog::Subscriptions known;
-        if (session_present) {
-            // Unreadable: subscribing again is harmless, but for retained messages that come once more.
-            if (auto stored = catalog_.subscriptions(options_.name)) known = std::move(*stored);
-        }
-        bool complete = true;
-        for (const auto& [filter, qos] : wanted) {
-            const auto found = known.find(filter);
-            if (found != known.end() && found->second == qos) continue;
-            if (subscribe_one(client, filter, qos))
-                known[filter] = qos;
-            else
-                complete = false;
-        }
-        for (auto it = known.begin(); it != known.end();) {
-            if (wanted.contains(it->first)) {
-                ++it;
-                continue;
+    /// A connection that is made, to its end.
+    void hold(::mqtt::async_client& client, bool session_present) {
+        try {
+            subscribe(client, session_present);
+            if (!ended_or_lost()) {
+                ready_ = true;
+                if (!is_flapping()) {
+                    trouble_.over("connected again", SteadyClock::now());
+                    report_(Severity::info, component_,
+                            session_present ? "connected, the session goes on" : "connected, a new session");
+                }
             }
-            client.unsubscribe(it->first)->wait_for(kAnswerTimeout);
-            it = known.erase(it);
+            wait_for_loss();
+            ready_ = false;
+            if (!stopping()) trouble_.trouble(why_lost(), SteadyClock::now());
+        } catch (const ::mqtt::exception& error) {
+            trouble_.trouble(std::string("connection lost: ") + error.what(), SteadyClock::now());
         }
-        if (auto done = catalog_.store_subscriptions(options_.name, known); !done) {
+    }
+
+    /// The wait before the next attempt starts over only once a connection has lasted: two clients that take the
+    /// session from each other would do so each second, for ever. Each of them waits for reconnect_max at most.
+    void wait_for_loss() {
+        ++short_connections_;
+        if (wait(std::clamp(2 * options_.reconnect_max, kLastingMin, kLastingMax))) return;
+        trouble_.over("connected again, and the connection lasts", SteadyClock::now());
+        short_connections_ = 0;
+        backoff_.reset();
+        {
+            const std::lock_guard lock(mutex_);
+            reason_.clear();
+        }
+        while (!wait(1h)) {
+        }
+    }
+    bool is_flapping() const { return short_connections_ >= kFlapping; }
+
+    std::string why_lost() const {
+        const std::lock_guard lock(mutex_);
+        const std::string what = is_flapping() ? "the connection is lost again and again" : "connection lost";
+        if (!reason_.empty()) return what + ": " + reason_;
+        return is_flapping() ? what + " (does another client use our client id, " + options_.client_id + "?)" : what;
+    }
+
+    /// Subscribes to all that is configured, and unsubscribes from what a session may have from an older configuration.
+    /// Always: a broker that crashed goes on with the session as it had last saved it, and nobody says so.
+    void subscribe(::mqtt::async_client& client, bool session_present) {
+        std::vector<std::string> refused = options_.topics;
+        for (const auto& filter : remember_filters(session_present)) unsubscribe_one(client, filter);
+        do {
+            std::erase_if(refused, [&](const auto& filter) { return subscribe_one(client, filter, options_.qos); });
+        } while (!refused.empty() && !wait(backoff_.next()));
+    }
+
+    /// Notes down which filters the session may have from now on; none is forgotten before the session is.
+    /// @return those that are not configured
+    std::vector<std::string> remember_filters(bool session_present) {
+        storage::Catalog::Subscriptions filters;
+        auto stored = catalog_.subscriptions(options_.name);
+        if (session_present && stored) filters = *stored;
+        std::vector<std::string> unwanted;
+        for (const auto& [filter, qos] : filters) {
+            if (std::ranges::find(options_.topics, filter) == options_.topics.end()) unwanted.push_back(filter);
+        }
+        for (const auto& filter : options_.topics) filters[filter] = options_.qos;
+        if (stored && *stored == filters) return unwanted;
+        if (auto done = catalog_.store_subscriptions(options_.name, filters); !done) {
             report_(Severity::warning, component_, done.error().message());
         }
-        return complete;
+        return unwanted;
+    }
+
+    /// What is not answered is asked again at the next connection.
+    void unsubscribe_one(::mqtt::async_client& client, const std::string& filter) {
+        auto token = client.unsubscribe(filter);
+        bool done = token->wait_for(kAnswerTimeout);
+        if (done && options_.version == ProtocolVersion::v5) done = !refuses(token->get_unsubscribe_response());
+        if (!done) report_(Severity::warning, component_, "the broker doesn't end the subscription to " + filter);
     }
 
     bool subscribe_one(::mqtt::async_client& client, const std::string& filter, int qos) {
@@ -236,9 +301,7 @@ class PahoSource::Impl {
         try {
             auto token = client.subscribe(filter, qos, options);
             if (token->wait_for(kAnswerTimeout)) {
-                const auto codes = token->get_subscribe_response().get_reason_codes();
-                const bool refused = std::any_of(codes.begin(), codes.end(), [](auto code) { return code >= 0x80; });
-                if (!refused) return true;
+                if (!refuses(token->get_subscribe_response())) return true;
                 why = "refused by the broker (may this user read it?)";
             } else {
                 why = "no answer";
@@ -264,9 +327,10 @@ class PahoSource::Impl {
         ingest_.accept(options_.name, to_message(message), std::nullopt);
     }
 
-    void lost() {
+    void lost(const std::string& reason) {
         const std::lock_guard lock(mutex_);
         lost_ = true;
+        if (!reason.empty()) reason_ = reason;
         changed_.notify_all();
     }
 
@@ -296,12 +360,14 @@ class PahoSource::Impl {
     TroubleReport trouble_;
     PahoPersistence persistence_;
     Backoff backoff_;
+    int short_connections_ = 0;  // in a row
     std::atomic<bool> ready_{false};
     std::atomic<std::uint64_t> connections_{0};
     mutable std::mutex mutex_;
     std::condition_variable changed_;
     bool stopping_ = false;
     bool lost_ = false;
+    std::string reason_;  // the last that was given since a connection lasted
     bool ended_ = false;
     std::thread thread_;  // last: it uses all of the above
 };

@@ -57,6 +57,18 @@ class Mosquitto:
         self.stop()
         self.start()
 
+    def save(self):
+        """Writes its sessions to disk, which by default it does every 30 minutes; returns when they are there."""
+        saved = self.directory / "mosquitto.db"
+        before = saved.stat().st_mtime_ns if saved.exists() else 0
+        self.process.signal(signal.SIGUSR1)
+        wait_until(lambda: saved.exists() and saved.stat().st_mtime_ns != before, 10, self.process.output)
+
+    def crash(self):
+        """It goes on with what it had saved."""
+        self.process.kill()
+        self.start()
+
 
 class Certificates:
     """A CA, a server's certificate for 127.0.0.1 and a client's, made for one test."""

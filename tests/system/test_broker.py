@@ -1,6 +1,7 @@
 """The MQTT side: brokers that are away, refuse, forget, and messages of all kinds."""
 import base64
 import json
+import re
 import time
 
 import paho.mqtt.client as mqtt
@@ -70,6 +71,58 @@ def test_a_broker_that_forgot_the_session_is_subscribed_to_again(new_agent, kafk
     wait_until(lambda: agent.count("connected, a new session") == 2, 20, agent.output)
     ledger = new_fleet(forgetful.port, messages=100).ledger()
     wait_for_ledger(kafka.brokers, topic, ledger, timeout=20).check(ledger, "Kafka")
+
+
+ANNEX = """
+[[route]]
+topic = "annex/{device}"
+stream = "annex"
+"""
+
+
+def set_topics(agent, topics):
+    """What the agent subscribes to from its next start on."""
+    text = agent.config.read_text()
+    agent.config.write_text(re.sub(r"^topics = .*$", f"topics = {json.dumps(topics)}", text, flags=re.MULTILINE))
+
+
+def crash_into_the_past(broker, agent, topics):
+    """The agent goes over to other topics, and the broker crashes, without word of that in the session it has saved."""
+    agent.start("connected, a new session")
+    broker.save()
+    agent.stop()
+    set_topics(agent, topics)
+    agent.start("connected, the session goes on")
+    broker.crash()
+    wait_until(lambda: agent.count("connected, the session goes on") == 2, 20, agent.output)
+
+
+@pytest.mark.parametrize("version", ["5", "3.1.1"])
+def test_a_broker_that_crashed_is_told_again_what_to_send(version, new_agent, mosquitto):
+    agent = new_agent(configuration(mosquitto.port, None, "-", source=f'version = "{version}"', more=ANNEX))
+    crash_into_the_past(mosquitto, agent, ["plant/#", "annex/#"])
+    publish.single("annex/x", "one", qos=1, hostname="127.0.0.1", port=mosquitto.port)
+    wait_for_records(agent, "annex", 1)
+
+
+def test_a_broker_that_crashed_is_told_again_what_not_to_send(new_agent, mosquitto):
+    agent = new_agent(configuration(mosquitto.port, None, "-", more=ANNEX))
+    set_topics(agent, ["plant/#", "annex/#"])
+    crash_into_the_past(mosquitto, agent, ["plant/#"])
+    publish.single("annex/x", "one", qos=1, hostname="127.0.0.1", port=mosquitto.port)
+    publish_one(mosquitto.port)
+    wait_for_records(agent, "telemetry", 1)
+    assert not agent.records("annex")
+
+
+def test_a_retained_message_comes_once_in_a_session(new_agent, mosquitto):
+    publish_one(mosquitto.port, retain=True)
+    agent = new_agent(configuration(mosquitto.port, None, "-"))
+    for session in ["a new session", "the session goes on"]:
+        agent.start(f"connected, {session}")
+        wait_for_records(agent, "telemetry", 1)
+        agent.stop()
+    assert len(agent.records("telemetry")) == 1
 
 
 def test_a_broker_that_is_not_there_yet_is_said_once_and_found_later(new_agent, tmp_path, ends, new_fleet):

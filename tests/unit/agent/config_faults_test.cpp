@@ -307,6 +307,19 @@ TEST_CASE("config: kafka: every fault is found, and librdkafka judges its own pr
     });
 }
 
+TEST_CASE("config: kafka: what librdkafka would find only at its start is found by the check") {
+    const auto tls = [](const std::string& more) {
+        return faults_of(kGood + "[kafka]\nbrokers = \"k:9092\"\n[kafka.properties]\n\"linger.ms\" = 5\n" +
+                         "security.protocol = \"SSL\"\n" + more);
+    };
+    CHECK(tls("").empty());
+    const auto missing = tls("\"ssl.ca.location\" = \"/no/such/ca.pem\"\n");
+    CHECK(missing.starts_with("s.toml:13:21: librdkafka does not start: ssl.ca.location failed"));
+    CHECK(missing.ends_with("(/no/such/ca.pem: No such file or directory)\n"));
+    CHECK(tls("ssl.key.location = \"/etc/passwd\"\n").starts_with("s.toml:13:20: librdkafka does not start: "));
+    CHECK(tls("ssl.ca.location = \"/etc/passwd\"\n").starts_with("s.toml:13:19: librdkafka does not start: "));
+}
+
 TEST_CASE("config: all faults come at once, in the order of the file") {
     const auto text = faults_of(
         "[agent]\nid = 1\nlog_level = \"x\"\n[[source.mqtt]]\nqos = 9\n[[route]]\nkey = 1\n"

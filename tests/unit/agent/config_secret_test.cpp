@@ -69,7 +69,7 @@ TEST_CASE("secrets: a password that everybody can read where it stands is a warn
                  0644) ==
           "s.toml:11:22: warning: everybody on this machine can read \"ssl.key.password\" here" + std::string(advice));
     const auto kafka = kSource + kRoute + "[kafka]\nbrokers = \"k:1\"\nusername = \"u\"\n[kafka.properties]\n" +
-                       "security.protocol = \"SASL_SSL\"\n";
+                       "security.protocol = \"SASL_SSL\"\nsasl.mechanism = \"PLAIN\"\n";
     CHECK(warned(kafka, 0600, {.data_dir = {}, .id = {}, .sets = {"kafka.password=x"}}) ==
           "--set kafka.password:1:16: warning: the password is in the list of processes, which everybody can "
           "read (use "
@@ -84,8 +84,9 @@ TEST_CASE("secrets: no output of the check shows one, whether the configuration 
                          "[[source.mqtt]]\nurl = \"mqtt://b\"\ntopics = [\"a/#\"]\nusername = \"u\"\npassword = \"" +
                              secret + "\"\n" + kRoute + "[kafka]\nbrokers = \"k:9092\"\nusername = \"u\"\n" +
                              "password = \"" + secret + "\"\n" + more + "[kafka.properties]\n" +
-                             "security.protocol = \"SASL_SSL\"\n\"ssl.key.password\" = \"" + secret +
-                             "\"\n\"sasl.oauthbearer.config\" = \"" + secret + "\"\n",
+                             "security.protocol = \"SASL_SSL\"\nsasl.mechanism = \"PLAIN\"\n" +
+                             "\"ssl.key.password\" = \"" + secret + "\"\n\"sasl.oauthbearer.config\" = \"" + secret +
+                             "\"\n",
                          0644);
     };
     for (const std::string more : {"", "partitions = 0\n", "password = \"hunter2\"\n", "password_env = \"NONE\"\n"}) {
