@@ -13,6 +13,8 @@ namespace {
 using bridge::RouteOptions;
 using bridge::TimestampFormat;
 
+constexpr auto kAheadMax = std::chrono::hours(24 * 365);
+
 void read_headers(ConfigSection& route, std::map<std::string, std::string>& headers) {
     const auto* value = route.table("headers");
     if (value == nullptr) return;
@@ -56,8 +58,10 @@ bool read_route(ConfigSection& section, RouteOptions& route) {
                                           {"ms", TimestampFormat::milliseconds},
                                           {"us", TimestampFormat::microseconds},
                                           {"ns", TimestampFormat::nanoseconds}});
-    if (section.has("timestamp_format") && !section.has("timestamp")) {
-        section.error("timestamp_format", "has no effect without timestamp", "name the field: timestamp = \"/ts\"");
+    section.read("timestamp_ahead_max", route.timestamp_ahead_max, std::chrono::seconds(1), kAheadMax, "unlimited");
+    for (const auto* key : {"timestamp_format", "timestamp_ahead_max"}) {
+        if (!section.has(key) || section.has("timestamp")) continue;
+        section.error(key, "has no effect without timestamp", "name the field: timestamp = \"/ts\"");
     }
     read_headers(section, route.headers);
     section.refuse_unknown();

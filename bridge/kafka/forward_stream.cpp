@@ -37,11 +37,11 @@ ForwardStream::ForwardStream(StreamTarget target, const storage::Log& log, stora
       trouble_(report, "stream " + target_.stream),
       cursor_(cursor.value()) {}
 
-std::optional<TopicState> ForwardStream::check(Producer& producer, TimePoint now) {
+std::optional<TopicState> ForwardStream::check(Producer& producer, TimePoint now, const std::atomic<bool>& stopping) {
     if (!retry_at_ || now < *retry_at_ || window_.in_flight() > 0) return std::nullopt;
     const bool idle = !checked_ && log_.high_watermark() <= window_.cursor();
     if (idle) return std::nullopt;  // a stream that has nothing to send makes no topic
-    const auto checked = ensure_topic(producer, options_, target_.topic);
+    const auto checked = ensure_topic(producer, options_, target_.topic, stopping);
     now = std::chrono::steady_clock::now();
     switch (checked.state) {
         case TopicState::ready:

@@ -30,8 +30,9 @@ class ForwardStream {
     [[nodiscard]] std::optional<TimePoint> retry_at() const { return retry_at_; }
 
     /// Looks after the topic when that is due, before the first record and while the stream is held.
+    /// @param stopping  ends the wait for an answer
     /// @return what the cluster said, or nullopt where nothing was due
-    [[nodiscard]] std::optional<TopicState> check(Producer& producer, TimePoint now);
+    [[nodiscard]] std::optional<TopicState> check(Producer& producer, TimePoint now, const std::atomic<bool>& stopping);
     /// Sends what may be sent, of a few batches of the log at most, so that other streams and answers have their turn.
     /// @param room  bytes that may go in flight besides what is
     /// @return whether anything was done

@@ -1,5 +1,6 @@
 #include "bridge/kafka/forwarder.hpp"
 
+#include "bridge/kafka/error_class.hpp"
 #include "bridge/kafka/forward_stream.hpp"
 #include "bridge/kafka/set_asides.hpp"
 
@@ -71,7 +72,8 @@ class Forwarder::Impl {
     std::vector<storage::Offset> stored_;  // the cursor of each stream as the catalog has it
     SteadyClock::time_point next_store_{};
     std::size_t first_in_turn_ = 0;
-    bool spent_ = false;  // the producer has given back what was queued: it only waits for what is in flight
+    bool spent_ = false;    // the producer has given back what was queued: it only waits for what is in flight
+    bool refused_ = false;  // Kafka has refused a record since the producer was made: what turns it fatal is known
     TroubleReport cluster_trouble_;
     TroubleReport catalog_trouble_;
     Backoff rebuild_backoff_;
@@ -135,7 +137,9 @@ bool Forwarder::Impl::step() {
     for (std::size_t i = 0; i < count; ++i) {
         auto& stream = *streams_[(first_in_turn_ + i) % count];
         const auto now = SteadyClock::now();
-        if (const auto state = stream.check(*producer_, now)) reachable(*state != TopicState::unreachable);
+        const auto state = stream.check(*producer_, now, stopping_);
+        if (stopping_) return false;
+        if (state) reachable(*state != TopicState::unreachable);
         const auto used = in_flight_bytes();
         const auto room = options_.inflight_bytes > used ? options_.inflight_bytes - used : 0;
         if (stream.send_some(*producer_, room, used == 0, now)) progress = true;
@@ -171,6 +175,7 @@ void Forwarder::Impl::on_delivery(void* tag, int error) {
         if (!connected_) reachable(true);
         rebuild_backoff_.reset();
     }
+    if (classify(error) == ErrorClass::record) refused_ = true;
     streams_[entry.stream]->delivered(entry, error, SteadyClock::now());
 }
 
@@ -221,7 +226,8 @@ void Forwarder::Impl::look_for_silence() {
         const auto since = stream->waiting_since();
         if (!since || now - *since < kAnswerPatience) continue;
         const auto& topic = stream->target().topic;
-        const auto found = explain_silence(*producer_, topic);
+        const auto found = explain_silence(*producer_, topic, stopping_);
+        if (stopping_) return;
         producer_->give_back(false);
         spent_ = true;
         if (found.state == TopicState::missing) stream->hold(found.trouble, SteadyClock::now());
@@ -235,10 +241,10 @@ void Forwarder::Impl::look_for_silence() {
 
 /// A fatal producer is a normal thing after a refused record or a bad link: make a new one, and go on from the cursors.
 void Forwarder::Impl::rebuild(const std::string& why) {
-    parts_.report(spent_ ? Severity::debug : Severity::info, "kafka", "a new producer is made: " + why);
+    parts_.report(Severity::debug, "kafka", "a new producer is made: " + why);
     producer_->give_back(false);
     collect_answers(std::min(SteadyClock::now() + kGiveBackPatience, stop_deadline_.load()));
-    const auto pause = rebuild_backoff_.next();
+    const auto pause = std::exchange(refused_, false) ? 0ms : rebuild_backoff_.next();
     for (auto until = SteadyClock::now() + pause; SteadyClock::now() < until && !stopping_;) {
         std::this_thread::sleep_for(10ms);
     }

@@ -8,6 +8,7 @@
 #include "storage/record.hpp"
 #include "storage/result.hpp"
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -63,11 +64,14 @@ struct TopicCheck {
 };
 
 /// Looks whether the topic is there, and creates it where the options say so. Waits for at most a few seconds, and
-/// only where the cluster doesn't answer.
-[[nodiscard]] TopicCheck ensure_topic(Producer& producer, const ClusterOptions& options, const std::string& topic);
+/// only where the cluster doesn't answer; a second at most once `stopping` is set: the answer means nothing then.
+[[nodiscard]] TopicCheck ensure_topic(Producer& producer, const ClusterOptions& options, const std::string& topic,
+                                      const std::atomic<bool>& stopping);
 
 /// Why the cluster may have answered nothing for a topic that was ready: too few in-sync replicas, which librdkafka
-/// retries without a word, or a cluster that hangs (unreachable). Waits for a few seconds. Ready: no reason is found.
-[[nodiscard]] TopicCheck explain_silence(Producer& producer, const std::string& topic);
+/// retries without a word, or a cluster that hangs (unreachable). Waits for a few seconds, as ensure_topic().
+/// Ready: no reason is found.
+[[nodiscard]] TopicCheck explain_silence(Producer& producer, const std::string& topic,
+                                         const std::atomic<bool>& stopping);
 
 }  // namespace sluice::bridge::kafka

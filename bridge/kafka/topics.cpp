@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdlib>
+#include <optional>
 #include <string_view>
 
 namespace sluice::bridge::kafka {
@@ -13,6 +14,18 @@ namespace {
 constexpr int kMetadataTimeoutMs = 1'000;
 constexpr int kCreateTimeoutMs = 10'000;
 constexpr int kSilenceTimeoutMs = 5'000;
+constexpr int kSliceMs = 50;
+// librdkafka answers a request whose time is over by itself.
+constexpr int kGraceMs = 1'000;
+
+/// The answer, or null where none has come in time, or the agent stops.
+Event wait_for_answer(const Queue& answers, int timeout_ms, const std::atomic<bool>& stopping) {
+    Event event;
+    for (int waited = 0; !event && waited < timeout_ms + kGraceMs && !stopping; waited += kSliceMs) {
+        event.reset(rd_kafka_queue_poll(answers.get(), kSliceMs));
+    }
+    return event;
+}
 
 /// The error code of the topic in the cluster's metadata; of the request where the cluster doesn't answer.
 rd_kafka_resp_err_t look_up(IdempotentProducer& producer, const std::string& topic, bool& answered) {
@@ -24,7 +37,8 @@ rd_kafka_resp_err_t look_up(IdempotentProducer& producer, const std::string& top
     return metadata->topic_cnt == 1 ? metadata->topics[0].err : RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
 }
 
-TopicCheck create(IdempotentProducer& producer, const ClusterOptions& options, const std::string& topic) {
+TopicCheck create(IdempotentProducer& producer, const ClusterOptions& options, const std::string& topic,
+                  const std::atomic<bool>& stopping) {
     std::array<char, 512> reason{};
     const NewTopic wanted(rd_kafka_NewTopic_new(topic.c_str(), options.partitions, options.replication_factor,
                                                 reason.data(), reason.size()));
@@ -34,7 +48,7 @@ TopicCheck create(IdempotentProducer& producer, const ClusterOptions& options, c
     const Queue answers(rd_kafka_queue_new(producer.handle()));
     std::array<rd_kafka_NewTopic_t*, 1> list{wanted.get()};
     rd_kafka_CreateTopics(producer.handle(), list.data(), list.size(), admin.get(), answers.get());
-    const Event event(rd_kafka_queue_poll(answers.get(), kCreateTimeoutMs + 1'000));
+    const auto event = wait_for_answer(answers, kCreateTimeoutMs, stopping);
     if (!event) return {TopicState::unreachable, "no answer to the creation of topic " + topic};
     if (const auto error = rd_kafka_event_error(event.get()); error != RD_KAFKA_RESP_ERR_NO_ERROR) {
         return {TopicState::missing,
@@ -49,16 +63,20 @@ TopicCheck create(IdempotentProducer& producer, const ClusterOptions& options, c
     return {TopicState::missing, explain(error, topic)};
 }
 
-/// The topic's min.insync.replicas; 1, which is Kafka's default, where we may not ask.
-int min_insync_replicas(IdempotentProducer& producer, const std::string& topic) {
+/// The topic's min.insync.replicas; 1, which is Kafka's default, where we may not ask. nullopt: no answer.
+std::optional<int> min_insync_replicas(IdempotentProducer& producer, const std::string& topic,
+                                       const std::atomic<bool>& stopping) {
     const ConfigResource wanted(rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic.c_str()));
     const AdminOptions admin(rd_kafka_AdminOptions_new(producer.handle(), RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS));
     rd_kafka_AdminOptions_set_request_timeout(admin.get(), kSilenceTimeoutMs, nullptr, 0);
     const Queue answers(rd_kafka_queue_new(producer.handle()));
     std::array<rd_kafka_ConfigResource_t*, 1> list{wanted.get()};
     rd_kafka_DescribeConfigs(producer.handle(), list.data(), list.size(), admin.get(), answers.get());
-    const Event event(rd_kafka_queue_poll(answers.get(), kSilenceTimeoutMs + 1'000));
-    if (!event || rd_kafka_event_error(event.get()) != RD_KAFKA_RESP_ERR_NO_ERROR) return 1;
+    const auto event = wait_for_answer(answers, kSilenceTimeoutMs, stopping);
+    if (!event) return std::nullopt;
+    const auto error = rd_kafka_event_error(event.get());
+    if (error == RD_KAFKA_RESP_ERR__TIMED_OUT || error == RD_KAFKA_RESP_ERR__TRANSPORT) return std::nullopt;
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return 1;
     std::size_t count = 0;
     const auto* resources =
         rd_kafka_DescribeConfigs_result_resources(rd_kafka_event_DescribeConfigs_result(event.get()), &count);
@@ -74,29 +92,32 @@ int min_insync_replicas(IdempotentProducer& producer, const std::string& topic) 
 
 }  // namespace
 
-TopicCheck explain_silence(Producer& producer, const std::string& topic) {
+TopicCheck explain_silence(Producer& producer, const std::string& topic, const std::atomic<bool>& stopping) {
     auto& idempotent = dynamic_cast<IdempotentProducer&>(producer);
+    // First, as this wait can be ended, and that for metadata can't.
+    const auto needed = min_insync_replicas(idempotent, topic, stopping);
+    if (!needed) return {TopicState::unreachable, "no answer to a question about topic " + topic};
     const struct rd_kafka_metadata* raw = nullptr;
-    const auto error = rd_kafka_metadata(idempotent.handle(), 0, idempotent.topic(topic), &raw, kSilenceTimeoutMs);
+    const auto error = rd_kafka_metadata(idempotent.handle(), 0, idempotent.topic(topic), &raw, kMetadataTimeoutMs);
     if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return {TopicState::unreachable, rd_kafka_err2str(error)};
     const Metadata metadata(raw);
     if (metadata->topic_cnt != 1) return {TopicState::ready, {}};
     const auto& found = metadata->topics[0];
-    const auto needed = min_insync_replicas(idempotent, topic);
     for (int i = 0; i < found.partition_cnt; ++i) {
         const auto& partition = found.partitions[i];
         const auto where = "partition " + std::to_string(partition.id) + " of topic " + topic;
         if (partition.leader < 0) return {TopicState::missing, where + " has no leader"};
-        if (partition.isr_cnt < needed) {
+        if (partition.isr_cnt < *needed) {
             return {TopicState::missing, where + " has " + std::to_string(partition.isr_cnt) + " of the " +
-                                             std::to_string(needed) +
+                                             std::to_string(*needed) +
                                              " in-sync replicas that it needs (min.insync.replicas)"};
         }
     }
     return {TopicState::ready, {}};
 }
 
-TopicCheck ensure_topic(Producer& producer, const ClusterOptions& options, const std::string& topic) {
+TopicCheck ensure_topic(Producer& producer, const ClusterOptions& options, const std::string& topic,
+                        const std::atomic<bool>& stopping) {
     auto& idempotent = dynamic_cast<IdempotentProducer&>(producer);
     bool answered = false;
     const auto error = look_up(idempotent, topic, answered);
@@ -106,7 +127,7 @@ TopicCheck ensure_topic(Producer& producer, const ClusterOptions& options, const
         case RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE:
             return {TopicState::ready, {}};  // just created: it will have one
         case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
-            if (options.topics == TopicPolicy::create) return create(idempotent, options, topic);
+            if (options.topics == TopicPolicy::create) return create(idempotent, options, topic, stopping);
             return {TopicState::missing, explain(error, topic)};
         default:
             return {TopicState::missing, explain(error, topic)};

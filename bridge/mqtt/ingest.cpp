@@ -24,6 +24,9 @@ class Inside {
 };
 
 constexpr std::size_t kUnreleasedExpectedMax = 2000;
+// Its dead letter, should it become one, has more headers and has to be a record too.
+constexpr std::size_t kMessageBytesMax = storage::kRecordBytesMax - (64U << 10U);
+constexpr std::size_t kShortenedBytes = 64U << 10U;
 
 [[noreturn]] void never_return() {
     for (;;) std::this_thread::sleep_for(std::chrono::hours(1));
@@ -33,6 +36,14 @@ storage::Log& must_find(storage::LogDir& logs, const std::string& stream) {
     auto* log = logs.find(stream);
     SLUICE_ASSERT(log != nullptr);
     return *log;
+}
+
+/// What is kept of a message that is too large for a log: enough to see what it was and where it came from.
+storage::Record shortened(storage::Record record) {
+    std::erase_if(record.headers, [](const storage::Header& header) { return !header.key.starts_with("mqtt."); });
+    record.headers.push_back({"sluice.original-size", std::to_string(record.value->size())});
+    record.value = record.value->substr(0, kShortenedBytes);
+    return record;
 }
 
 }  // namespace
@@ -51,9 +62,26 @@ Ingest::Prepared Ingest::prepare(Message message) const {
     message.arrived = clock_.now();
     const auto topic = message.topic;
     auto routed = routes_.route(std::move(message));
-    if (routed.stream != nullptr) return {&must_find(logs_, *routed.stream), std::move(routed.record), false};
+    const auto bytes = routed.record.size_bytes();
+    auto& log = routed.stream != nullptr ? must_find(logs_, *routed.stream) : dead_letters_;
+    if (bytes > kMessageBytesMax) {
+        const auto why = "a message on " + topic + " of " + std::to_string(bytes) + " bytes; at most " +
+                         std::to_string(kMessageBytesMax) + " can be kept";
+        auto letter = make_dead_letter(shortened(std::move(routed.record)), kReasonTooLarge, why,
+                                       routed.stream != nullptr ? *routed.stream : "");
+        const auto end = log.log_end_offset();
+        return {&dead_letters_, std::move(letter),
+                storage::Gap{log.name(), end, end, 1, why + ": only its beginning is, as a dead letter"}};
+    }
+    if (routed.stream != nullptr) return {&log, std::move(routed.record), {}};
     auto letter = make_dead_letter(std::move(routed.record), kReasonNoRoute, "no route matches " + topic, "");
-    return {&dead_letters_, std::move(letter), true};
+    return {&log, std::move(letter), {}};
+}
+
+void Ingest::count(const Prepared& prepared) {
+    ++received_;
+    if (prepared.log == &dead_letters_) ++dead_lettered_;
+    if (prepared.gap) prepared.log->report_gap(*prepared.gap);
 }
 
 void Ingest::accept(const std::string& source, Message message, std::optional<std::uint16_t> packet_id) {
@@ -62,10 +90,9 @@ void Ingest::accept(const std::string& source, Message message, std::optional<st
         ++duplicates_;
         return;
     }
-    ++received_;
     const auto topic = message.topic;
     auto prepared = prepare(std::move(message));
-    if (prepared.is_dead_letter) ++dead_lettered_;
+    count(prepared);
     std::optional<std::uint64_t> sequence;
     if (packet_id) {
         auto accept = qos2_.begin_accept(source, *packet_id, *prepared.log);
@@ -102,8 +129,7 @@ Acceptor::Taken Ingest::try_accept(const std::string& source, const Message& mes
     }
     auto prepared = prepare(message);
     if (!commit_.has_room(*prepared.log)) return Taken::full;
-    ++received_;
-    if (prepared.is_dead_letter) ++dead_lettered_;
+    count(prepared);
     qos2_.note_accepted_bytes(prepared.record.size_bytes());
     if (packet_id) {
         auto accept = qos2_.begin_accept(source, *packet_id, *prepared.log);

@@ -32,7 +32,7 @@ class Ingest final : public Acceptor {
         std::uint64_t accepted = 0;       ///< … and are in the log
         std::uint64_t duplicates = 0;     ///< QoS 2 messages that had been accepted before
         std::uint64_t dead_lettered = 0;  ///< accepted, into the dead-letter stream
-        std::uint64_t refused = 0;        ///< too large for the log: acknowledged, reported and lost
+        std::uint64_t refused = 0;        ///< too large for the log, even shortened: acknowledged, reported and lost
     };
 
     Ingest(TopicMap routes, storage::LogDir& logs, storage::GroupCommit& commit, Qos2State& qos2,
@@ -60,9 +60,11 @@ class Ingest final : public Acceptor {
     struct Prepared {
         storage::Log* log;
         storage::Record record;
-        bool is_dead_letter;
+        std::optional<storage::Gap> gap;  ///< of what is not kept whole
     };
     [[nodiscard]] Prepared prepare(Message message) const;
+    /// A message that is about to be appended.
+    void count(const Prepared& prepared);
     /// What is to be done when the record is durable or refused, for the message's source.
     void finish(const std::string& source, const std::string& topic, const storage::Result<storage::Offset>& result);
     void warn_of_flood(const std::string& source);

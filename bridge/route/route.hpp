@@ -1,6 +1,7 @@
 // route.hpp: one route: which MQTT topics it takes, and what becomes of their messages.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -24,6 +25,9 @@ struct RouteOptions {
     std::optional<std::string> key;        ///< template with {captures}; nullopt: null key
     std::optional<std::string> timestamp;  ///< JSON pointer (RFC 6901); nullopt: time of arrival
     TimestampFormat timestamp_format = TimestampFormat::automatic;
+    /// A time further ahead of the arrival is a fault of the device's clock; nullopt: is taken. Kafka 4 refuses what is
+    /// an hour ahead of its own clock, from which ours may differ.
+    std::optional<std::chrono::milliseconds> timestamp_ahead_max = std::chrono::minutes(50);
     std::map<std::string, std::string> headers;  ///< more headers; values are templates with {captures}
 };
 

@@ -9,6 +9,9 @@ namespace sluice::bridge {
 
 namespace {
 
+// A gateway whose clock has no battery starts in 1970, and its devices know better until it has asked somebody.
+constexpr storage::Timestamp kClockIsSet = std::chrono::sys_days(std::chrono::January / 1 / 2024);
+
 /// A device can't pass its user properties off as the agent's own notes.
 std::string safe_header_key(std::string key) {
     if (key.starts_with("mqtt.") || key.starts_with("sluice.")) key.insert(0, "user.");
@@ -95,10 +98,19 @@ std::variant<TopicMap, std::vector<RouteFault>> TopicMap::create(const std::vect
                 faults.push_back({i, "headers", "header " + name + ": " + fault});
         }
         map.routes_.push_back({std::move(*filter), options.stream, std::move(key), options.timestamp,
-                               options.timestamp_format, std::move(headers)});
+                               options.timestamp_format, options.timestamp_ahead_max, std::move(headers)});
     }
     if (!faults.empty()) return faults;
     return map;
+}
+
+storage::Result<storage::Timestamp> TopicMap::timestamp_of(const Message& message, const Route& route) {
+    auto time = payload_timestamp(message.payload, *route.timestamp, route.timestamp_format);
+    if (!time || !route.timestamp_ahead_max || message.arrived < kClockIsSet) return time;
+    const auto ahead = *time - message.arrived;
+    if (ahead <= *route.timestamp_ahead_max) return time;
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(ahead).count();
+    return storage::Error(storage::Errc::invalid, "time is " + std::to_string(seconds) + " s ahead of the arrival");
 }
 
 Routed TopicMap::route(Message message) const {
@@ -118,7 +130,7 @@ Routed TopicMap::route(Message message) const {
     std::vector<storage::Header> more;
     for (const auto& [name, value] : found->headers) more.push_back({name, value.fill(captures)});
     if (found->timestamp) {
-        const auto time = payload_timestamp(message.payload, *found->timestamp, found->timestamp_format);
+        const auto time = timestamp_of(message, *found);
         if (time)
             record.timestamp = *time;
         else

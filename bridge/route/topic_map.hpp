@@ -7,7 +7,9 @@
 #include "bridge/mqtt/topic_filter.hpp"
 #include "bridge/route/route.hpp"
 #include "storage/record.hpp"
+#include "storage/result.hpp"
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <variant>
@@ -50,7 +52,8 @@ class TopicMap {
         const std::vector<RouteOptions>& routes);
 
     /// Makes the record. Its value is the payload (an empty payload is an empty value, not a tombstone: MQTT has no
-    /// null). A timestamp that can't be read leaves the time of arrival, and the header sluice.timestamp-error.
+    /// null). A timestamp that can't be read, or can't be right, leaves the time of arrival, and the header
+    /// sluice.timestamp-error.
     [[nodiscard]] Routed route(Message message) const;
 
  private:
@@ -60,8 +63,11 @@ class TopicMap {
         std::optional<Template> key;
         std::optional<std::string> timestamp;
         TimestampFormat timestamp_format;
+        std::optional<std::chrono::milliseconds> timestamp_ahead_max;
         std::vector<std::pair<std::string, Template>> headers;
     };
+    [[nodiscard]] static storage::Result<storage::Timestamp> timestamp_of(const Message& message, const Route& route);
+
     std::vector<Route> routes_;
 };
 

@@ -127,3 +127,55 @@ def cpu_seconds(pid):
         fields = stat.read().rsplit(")", 1)[1].split()
     import os
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_a_device_whose_clock_is_ahead_slows_nobody_down(new_agent, mosquitto, kafka, topic):
+    """Kafka refuses a batch with a time more than an hour ahead: the agent takes the time of arrival instead."""
+    from test_broker import publish_one
+    agent = new_agent(configuration(mosquitto.port, kafka.brokers, topic, route='timestamp = "/ts"')).start("connected")
+    now = int(time.time() * 1000)
+    for i in range(40):
+        ahead = 2 * 3600 * 1000 if i % 4 == 0 else 0
+        publish_one(mosquitto.port, payload=f'{{"ts": {now + ahead}, "i": {i}}}')
+    wait_until(lambda: len(read_topic(kafka.brokers, topic)) == 40, 20, agent.output)
+    faulty = [record for record in read_topic(kafka.brokers, topic)
+              if "sluice.timestamp-error" in dict(record.headers())]
+    assert len(faulty) == 10
+    assert all(abs(record.timestamp()[1] - now) < 60_000 for record in faulty)
+
+
+def test_records_that_kafka_refuses_for_their_time_are_found_quickly_and_their_dead_letters_arrive(
+        new_agent, mosquitto, kafka, topic):
+    from test_broker import publish_one
+    agent = new_agent(configuration(mosquitto.port, kafka.brokers, topic,
+                                    route='timestamp = "/ts"\ntimestamp_ahead_max = "unlimited"')).start("connected")
+    kafka.create_topic(topic, 1)
+    publish_one(mosquitto.port, payload="{}")
+    wait_until(lambda: len(read_topic(kafka.brokers, topic)) == 1, 30, agent.output)
+    kafka.pause()
+    now = int(time.time() * 1000)
+    for i in range(60):
+        ahead = 2 * 3600 * 1000 if i % 20 == 0 else 0
+        publish_one(mosquitto.port, payload=f'{{"ts": {now + ahead}, "topic": "{topic}"}}')
+    kafka.resume()
+    start = time.monotonic()
+    wait_until(lambda: len(read_topic(kafka.brokers, topic)) == 58, 60, agent.output)
+    assert time.monotonic() - start < 15, "finding three records took too long"
+    wait_until(lambda: sum(topic.encode() in record.value() for record in
+                           read_topic(kafka.brokers, "sluice.dead-letter")) == 3, 30, agent.output)
+    assert agent.count("a new producer is made") == 0
+
+
+def test_a_stop_while_the_agent_asks_a_hanging_cluster_keeps_to_shutdown_timeout(
+        new_agent, mosquitto, kafka, topic):
+    from test_broker import publish_one
+    agent = new_agent(configuration(mosquitto.port, kafka.brokers, topic,
+                                    agent='shutdown_timeout = "1s"')).start("connected")
+    publish_one(mosquitto.port)
+    wait_until(lambda: len(read_topic(kafka.brokers, topic)) == 1, 30, agent.output)
+    kafka.pause()
+    publish_one(mosquitto.port)
+    time.sleep(16.5)  # 15 s without an answer, and it asks why
+    start = time.monotonic()
+    agent.stop()
+    assert time.monotonic() - start < 2.5

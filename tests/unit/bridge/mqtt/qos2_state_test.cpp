@@ -9,6 +9,7 @@
 
 #include <filesystem>
 #include <future>
+#include <map>
 #include <random>
 #include <set>
 
@@ -24,8 +25,8 @@ namespace {
 class Receiver {
  public:
     explicit Receiver(
-        const std::string& data_dir, bridge::Report report = [](auto&&...) {}) {
-        logs_ = must(storage::LogDir::open(files_, clock_, data_dir));
+        const std::string& data_dir, bridge::Report report = [](auto&&...) {}, storage::GapReport on_gap = {}) {
+        logs_ = must(storage::LogDir::open(files_, clock_, data_dir, std::move(on_gap)));
         storage::LogOptions options;
         options.durability = storage::Durability::flush;  // kills, not power cuts
         for (const auto* name : {"a", "b", "dead", bridge::mqtt::kInboundStream})
@@ -61,6 +62,15 @@ class Receiver {
             for (const auto& record : batch->records()) values.emplace_back(*record.value);
         }
         return values;
+    }
+    [[nodiscard]] std::map<std::string, std::string> headers_of_first(const std::string& stream) const {
+        storage::LogReader reader(*logs_->find(stream), Offset(0));
+        const auto batch = must(reader.next());
+        REQUIRE(batch);
+        std::map<std::string, std::string> headers;
+        for (const auto& header : batch->records().front().headers)
+            headers.emplace(header.key, header.value.value_or(""));
+        return headers;
     }
 
  private:
@@ -223,17 +233,29 @@ TEST_CASE("qos 2: exactly once into the log through kills at any step") {
     }
 }
 
-TEST_CASE("ingest: a message that no log can take is reported and lost, not retried for ever") {
+TEST_CASE("ingest: a message that is too large for a log is kept shortened, told as a gap, and not retried for ever") {
     const test::TempDir dir;
-    std::atomic<int> reports{0};
-    Receiver receiver(dir / "data", [&](bridge::Severity severity, auto&&...) {
-        if (severity == bridge::Severity::error) ++reports;
-    });
-    receiver.publish("a", std::string(storage::kRecordBytesMax + 1, 'x'), 1);
+    std::vector<storage::Gap> gaps;
+    Receiver receiver(
+        dir / "data", [](auto&&...) {}, [&](const storage::Gap& gap) { gaps.push_back(gap); });
+    const std::string large(storage::kRecordBytesMax - 100,
+                            'x');  // as a dead letter it would be too large for a record
+    receiver.publish("a", large, 1);
     receiver.publish("a", "after", 2);
+    receiver.publish("no route", large, 3);
     CHECK(receiver.values("a") == Values{"after"});
-    CHECK(receiver.ingest->counters().refused == 1);
-    CHECK(reports == 1);
+    CHECK(receiver.values("dead") == Values(2, std::string(64U << 10U, 'x')));
+    CHECK(receiver.ingest->counters().refused == 0);
+    CHECK(receiver.ingest->counters().dead_lettered == 2);
+    REQUIRE(gaps.size() == 2);
+    CHECK(gaps[0].stream == "a");
+    CHECK(gaps[0].count == 1);
+    CHECK(gaps[1].stream == "dead");
+    const auto headers = receiver.headers_of_first("dead");
+    CHECK(headers.at("sluice.reason") == "too-large");
+    CHECK(headers.at("sluice.original-size") == std::to_string(large.size()));
+    CHECK(headers.at("mqtt.topic") == "a");
+    CHECK(headers.at("sluice.stream") == "a");
 }
 
 // A server's clients have many messages on the way at a time: each is accepted when its log is durable, in any order.

@@ -133,3 +133,24 @@ TEST_CASE("topic map: faults name the key that is wrong") {
     options.headers.clear();
     CHECK(faulty_fields(options).empty());
 }
+
+TEST_CASE(
+    "topic map: a time that is far ahead of the arrival is a fault, unless our own clock is the one that is wrong") {
+    using namespace std::chrono_literals;
+    constexpr Timestamp kNow{std::chrono::milliseconds(1'800'000'000'000)};
+    const auto at = [&](Timestamp arrived, std::chrono::seconds ahead, const RouteOptions& options) {
+        auto made = message("a", "{\"ts\":" + std::to_string((kNow + ahead).time_since_epoch().count()) + "}");
+        made.arrived = arrived;
+        return map_of({options}).route(std::move(made)).record;
+    };
+    auto options = route("#", "s");
+    options.timestamp = "/ts";
+    CHECK(at(kNow, 50min, options).timestamp == kNow + 50min);
+    CHECK(at(kNow, -24h * 365, options).timestamp == kNow - 24h * 365);
+    const auto wrong = at(kNow, 2h, options);
+    CHECK(wrong.timestamp == kNow);
+    CHECK(header(wrong, "sluice.timestamp-error") == "time is 7200 s ahead of the arrival");
+    CHECK(at(kArrival, 0s, options).timestamp == kNow);
+    options.timestamp_ahead_max.reset();
+    CHECK(at(kNow, 2h, options).timestamp == kNow + 2h);
+}
