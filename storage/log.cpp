@@ -16,6 +16,8 @@ namespace sluice::storage {
 namespace {
 
 constexpr std::int64_t kNobody = -1;
+/// 2020-01-01. What was written before had no clock to tell by: a gateway's clock starts in 1970.
+constexpr Timestamp kClocksAreSet{std::chrono::milliseconds(1'577'836'800'000)};
 
 }  // namespace
 
@@ -113,7 +115,9 @@ Result<void> Log::load_segments(const std::vector<Offset>& bases) {
         const auto status = context_.files.status(directory() + "/" + segment_file_name(bases[i], kLogSuffix));
         if (!status) return status.error();
         context_.budget.take_all_the_same(status->size_bytes);
-        segments_.add_closed(std::make_shared<Segment>(context_.files, directory_, bases[i], bases[i + 1], *status));
+        auto segment = std::make_shared<Segment>(context_.files, directory_, bases[i], bases[i + 1], *status);
+        if (status->modified < kClocksAreSet) segment->measure_age(context_.clock);
+        segments_.add_closed(std::move(segment));
     }
     const auto durable_end = load_recovery_point(context_.files, directory(), id_);
     if (!durable_end) return durable_end.error();
@@ -134,6 +138,7 @@ Result<void> Log::load_segments(const std::vector<Offset>& bases) {
     if (!writer) return writer.error();
     writer_ = std::move(*writer);
     segments_.add_active(writer_->segment());
+    if (writer_->segment()->modified() < kClocksAreSet) writer_->segment()->measure_age(context_.clock);
     if (writer_->segment()->end_position() > FilePosition(0)) active_since_ = appended_since();
     const auto end = std::max(found_end, *durable_end);
     end_ = high_watermark_ = end.value();
@@ -284,6 +289,7 @@ Result<void> Log::write(const EncodedBatch& batch) {
         if (auto done = failing(roll_to(batch.header.base_offset)); !done) return done;
     }
     if (auto done = failing(writer_->append(batch.header, batch.bytes, now)); !done) return done;
+    writer_->segment()->measure_age(context_.clock);
     if (!active_since_) active_since_ = now;
     written_end_ = batch.header.next_offset();
     return {};

@@ -39,10 +39,15 @@ bool is_finished(const Log& log, const Segment& segment) {
 Result<void> delete_expired(FileSystem& files, Log& log, const Clock& clock) {
     const auto& options = log.options();
     if (!options.removes()) return {};
+    if (options.retention) {
+        for (const auto& segment : log.cleanable()) {
+            if (auto done = segment->correct_modified(clock); !done) return done;
+        }
+    }
     for (const auto& segment : log.cleanable()) {
         if (options.hold_until_forwarded && log.finished() && !is_finished(log, *segment)) return {};
         if (*segment->next_base() > log.hold_from()) return {};
-        const bool too_old = options.retention && clock.now() - segment->modified() > *options.retention;
+        const bool too_old = options.retention && segment->age(clock) > *options.retention;
         const bool too_much = options.retention_bytes && log.size_bytes() > *options.retention_bytes;
         if (!too_old && !too_much) return {};
         auto done = delete_segment(files, log, *segment, too_old ? "retention (age)" : "retention (size)", false);

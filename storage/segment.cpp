@@ -2,6 +2,7 @@
 
 #include "storage/key_index.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <utility>
@@ -13,6 +14,7 @@ namespace {
 
 constexpr std::size_t kOffsetDigits = 20;
 constexpr std::int64_t kActive = -1;
+constexpr auto kClockWasSet = std::chrono::minutes(1);  // forward by at least so much: not only adjusted
 
 }  // namespace
 
@@ -101,6 +103,26 @@ std::optional<Offset> Segment::next_base() const {
 
 std::string Segment::path(std::string_view suffix) const {
     return *directory_ + "/" + segment_file_name(base_offset_, suffix);
+}
+
+std::chrono::milliseconds Segment::age(const Clock& clock) const {
+    const auto by_clock = clock.now() - modified();
+    const auto from = measured_from_ms_.load();
+    return from == kNotMeasured ? by_clock : std::min(by_clock, clock.steady() - std::chrono::milliseconds(from));
+}
+
+Result<void> Segment::correct_modified(const Clock& clock) {
+    const auto right = clock.now() - age(clock);
+    if (right - modified() < kClockWasSet) return {};
+    auto file = files_.open(path(), OpenMode::read_write);
+    if (!file) return file.error();
+    if (auto done = (*file)->set_modified(right); !done) return done;
+    modified_ms_ = right.time_since_epoch().count();
+    return {};
+}
+
+void Segment::take_age_of(const Segment& replaced) {
+    measured_from_ms_ = std::max(measured_from_ms_.load(), replaced.measured_from_ms_.load());
 }
 
 Result<std::unique_ptr<File>> Segment::open() const {

@@ -11,6 +11,7 @@
 #pragma once
 
 #include "storage/batch_scan.hpp"
+#include "storage/clock.hpp"
 #include "storage/file_system.hpp"
 #include "storage/record_batch.hpp"
 #include "storage/result.hpp"
@@ -20,6 +21,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -66,6 +68,15 @@ class Segment {
     [[nodiscard]] std::optional<Offset> next_base() const;
     /// When it was last appended to, by the gateway's clock.
     [[nodiscard]] Timestamp modified() const { return Timestamp(std::chrono::milliseconds(modified_ms_.load())); }
+    /// Tells that it was appended to now, or that nobody knows when: from here on its age is measured.
+    void measure_age(const Clock& clock) { measured_from_ms_ = clock.steady().count(); }
+    /// How long ago it was last appended to. Where the clock was set forward meanwhile, no longer than measured.
+    [[nodiscard]] std::chrono::milliseconds age(const Clock& clock) const;
+    /// Where the clock was set forward: writes to the file when that was by the clock as it is now, for the next
+    /// process.
+    [[nodiscard]] Result<void> correct_modified(const Clock& clock);
+    /// For one that takes the place of `replaced`.
+    void take_age_of(const Segment& replaced);
     [[nodiscard]] const std::string& directory() const { return *directory_; }
     [[nodiscard]] std::string path(std::string_view suffix = kLogSuffix) const;
     /// Opens the file to read. @return Errc::not_found where the segment was deleted or replaced meanwhile.
@@ -82,6 +93,7 @@ class Segment {
 
  private:
     friend class SegmentWriter;
+    static constexpr std::int64_t kNotMeasured = std::numeric_limits<std::int64_t>::min();
 
     [[nodiscard]] Result<SegmentIndex> load_or_rebuild() const;
     [[nodiscard]] Result<SegmentIndex> build_index(const File& file) const;
@@ -92,6 +104,7 @@ class Segment {
     std::atomic<std::int64_t> next_base_;
     std::atomic<std::uint64_t> end_;
     std::atomic<std::int64_t> modified_ms_;
+    std::atomic<std::int64_t> measured_from_ms_{kNotMeasured};  // Clock::steady()
     std::atomic<bool> indexes_checked_{false};
     mutable std::mutex index_mutex_;
     std::unique_ptr<SegmentIndex> index_;  // of the active segment

@@ -65,6 +65,7 @@ void SegmentSet::replace(std::shared_ptr<Segment> merged) {
     const auto last =
         std::find_if(first, segments_.end(), [&](const auto& segment) { return segment->base_offset() >= *next; });
     SLUICE_ASSERT(first != last && last != segments_.end());
+    std::for_each(first, last, [&](const auto& segment) { merged->take_age_of(*segment); });
     *first = std::move(merged);
     segments_.erase(std::next(first), last);
 }

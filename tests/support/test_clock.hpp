@@ -11,11 +11,17 @@ namespace sluice::test {
 class TestClock final : public storage::Clock {
  public:
     [[nodiscard]] storage::Timestamp now() const override { return now_; }
-    void advance(std::chrono::milliseconds by) { now_ += by; }
+    [[nodiscard]] std::chrono::milliseconds steady() const override { return steady_; }
+    void advance(std::chrono::milliseconds by) {
+        now_ += by;
+        steady_ += by;
+    }
+    /// As somebody sets a clock: no time passes.
     void set(storage::Timestamp now) { now_ = now; }
 
  private:
     storage::Timestamp now_{std::chrono::milliseconds(1'700'000'000'000)};
+    std::chrono::milliseconds steady_{0};
 };
 
 }  // namespace sluice::test

@@ -1,0 +1,96 @@
+#include "storage/retention.hpp"
+#include "tests/support/log_builder.hpp"
+
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <string>
+
+using namespace sluice::storage;
+using namespace sluice::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr Timestamp kIn1970{10min};
+constexpr Timestamp kIn2023{1'700'000'000'000ms};
+
+/// Nobody forwards the stream; it is kept for seven days.
+struct Gateway {
+    Gateway() : log(options()) {
+        log.kill();
+        log.clock.set(kIn1970);
+        log.open();
+    }
+    static LogOptions options() {
+        LogOptions options;
+        options.segment_bytes = 1000;
+        options.compression = Compression::none;
+        options.tail_cache_bytes = 0;
+        options.retention = 7 * 24h;
+        return options;
+    }
+    void append_some() {
+        for (int i = 0; i < 50; ++i) {
+            log.append(std::string(100, 'x'));
+            log.clock.advance(1s);
+        }
+    }
+    void clean() { must(delete_expired(files, *log, log.clock)); }
+    /// The clock of the test is not that of the file system.
+    void stop() {
+        for (const auto& segment : log->segments().all()) {
+            const auto file = must(files.open(segment->path(), OpenMode::read_write));
+            must(file->set_modified(segment->modified()));
+        }
+        log.kill();
+    }
+
+    PosixFileSystem files;
+    TestLog log;
+};
+
+}  // namespace
+
+TEST_CASE("retention: a clock that is set forward makes nothing older than it is") {
+    Gateway gateway;
+    gateway.append_some();
+    gateway.log.clock.set(kIn2023);
+    gateway.clean();
+    CHECK(gateway.log.values().size() == 50);
+    SUBCASE("in this process") {}
+    SUBCASE("nor for the next one") {
+        gateway.stop();
+        gateway.log.open();
+        gateway.clean();
+        CHECK(gateway.log.values().size() == 50);
+    }
+    gateway.log.clock.advance(7 * 24h - 2min);
+    gateway.clean();
+    CHECK(gateway.log.values().size() == 50);
+    gateway.log.clock.advance(5min);
+    gateway.clean();
+    CHECK(gateway.log.values().size() < 10);
+}
+
+TEST_CASE("retention: what a process without a clock has left is kept from when the next one finds it") {
+    Gateway gateway;
+    gateway.append_some();
+    gateway.stop();
+    SUBCASE("with its clock set") {
+        gateway.log.clock.set(kIn2023);
+        gateway.log.open();
+    }
+    SUBCASE("with its clock set later") {
+        gateway.log.open();
+        gateway.log.clock.set(kIn2023);
+    }
+    gateway.clean();
+    CHECK(gateway.log.values().size() == 50);
+    gateway.log.clock.advance(24h);
+    gateway.stop();
+    gateway.log.open();
+    gateway.log.clock.advance(6 * 24h + 1h);
+    gateway.clean();
+    CHECK(gateway.log.values().size() < 10);
+}
