@@ -1,5 +1,7 @@
 #include "storage/batch_scan.hpp"
 
+#include "storage/batch_search.hpp"
+
 #include <algorithm>
 #include <array>
 
@@ -7,12 +9,11 @@ namespace sluice::storage {
 
 namespace {
 
+constexpr std::size_t kFirstBytes = 4U << 10U;
 constexpr std::size_t kWindowBytes = 256U << 10U;
-constexpr std::size_t kMagicAt = 16;
-constexpr std::byte kMagic{2};
 
 Result<bool> all_zero(const File& file, FilePosition from, FilePosition end) {
-    std::vector<std::byte> window(kWindowBytes);
+    std::vector<std::byte> window(kFirstBytes);  // most often what is not zero is there
     while (from < end) {
         const auto want = std::min<std::uint64_t>(window.size(), end - from);
         const auto got = file.read_at(from, std::span(window).first(want));
@@ -21,6 +22,7 @@ Result<bool> all_zero(const File& file, FilePosition from, FilePosition end) {
         if (std::any_of(part.begin(), part.end(), [](std::byte byte) { return byte != std::byte{0}; })) return false;
         if (*got < want) break;
         from = from + want;
+        window.resize(kWindowBytes);
     }
     return true;
 }
@@ -46,27 +48,7 @@ Result<std::optional<BatchHeader>> read_intact_batch(const File& file, FilePosit
 
 Result<std::optional<FilePosition>> find_intact_batch(const File& file, FilePosition from, FilePosition end,
                                                       Offset at_least) {
-    std::vector<std::byte> window(kWindowBytes);
-    std::vector<std::byte> batch;
-    while (from < end && end - from >= kBatchHeaderBytes) {
-        const auto got =
-            file.read_at(from, std::span(window).first(std::min<std::uint64_t>(window.size(), end - from)));
-        if (!got) return got.error();
-        if (*got < kBatchHeaderBytes) break;
-        const auto candidates = *got - kBatchHeaderBytes + 1;
-        std::size_t i = 0;
-        for (; i < candidates; ++i) {
-            if (window[i + kMagicAt] != kMagic) continue;
-            if (!decode_batch_header(std::span(window).subspan(i, kBatchHeaderBytes))) continue;
-            const auto header = read_intact_batch(file, from + i, end, Offset(0), batch);
-            if (!header) return header.error();
-            if (!*header) continue;
-            if ((*header)->base_offset >= at_least) return std::optional(from + i);
-            i += (*header)->size_bytes - 1;  // of a deleted segment, or inside of a payload: nothing to believe
-        }
-        from = from + i;
-    }
-    return std::optional<FilePosition>();
+    return BatchSearch(file, end).find(from, at_least);
 }
 
 Result<SegmentScan> scan_segment(const File& file, Offset base_offset, const OnBatch& on_batch) {
@@ -80,6 +62,7 @@ Result<void> scan_on(const File& file, SegmentScan& scan, const OnBatch& on_batc
     if (!size) return size.error();
     const FilePosition end(*size);
     std::vector<std::byte> bytes;
+    BatchSearch search(file, end);
     for (auto at = scan.end; at < end;) {
         const auto header = read_intact_batch(file, at, end, scan.next_offset, bytes);
         if (!header) return header.error();
@@ -97,7 +80,7 @@ Result<void> scan_on(const File& file, SegmentScan& scan, const OnBatch& on_batc
             scan.tail = Tail::zero;
             return {};
         }
-        const auto next = find_intact_batch(file, at, end, scan.next_offset);
+        const auto next = search.find(at, scan.next_offset);
         if (!next) return next.error();
         if (!*next) {
             scan.tail = Tail::torn;

@@ -1,0 +1,58 @@
+// batch_search.hpp: finds the next intact batch behind bytes that are none, in time linear in the file.
+//
+// Why not just check every place that looks like a batch: devices choose their payloads, and one can be full of headers
+// that claim the rest of the file. Reading and summing that much for each of them would keep a gateway from starting.
+// Here the checksums of all that begins in a window come from one pass over the file: from the running checksum where
+// they begin and where they end (crc32c_shift()).
+// Invariants
+//   - finds what checking every place in order would find: nothing is given up, however many headers there are.
+//   - whatever the bytes are, a file is read a few times for each 4 MiB of it that are searched, and never further
+//   ahead
+//     than a batch is long.
+#pragma once
+
+#include "storage/file_system.hpp"
+#include "storage/result.hpp"
+#include "storage/types.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace sluice::storage {
+
+class BatchSearch {
+ public:
+    /// @param end  how much of the file is looked at
+    BatchSearch(const File& file, FilePosition end) : file_(file), end_(end) {}
+
+    /// The first position at or after `from` where an intact batch with a base offset of at least `at_least` starts.
+    /// Ones with lower offsets are passed over as a whole: a deleted segment may have left them in the file. `from`
+    /// rises from call to call, and what one call has read serves the next.
+    [[nodiscard]] Result<std::optional<FilePosition>> find(FilePosition from, Offset at_least);
+
+ private:
+    struct Candidate {
+        std::uint32_t at;  // from where the window begins
+        std::uint32_t size_bytes;
+        std::uint32_t checksum;  // of all from where the window begins to where this ends, if it is intact
+
+        [[nodiscard]] std::uint64_t end() const { return std::uint64_t{at} + size_bytes; }
+    };
+
+    [[nodiscard]] Result<void> read_window(FilePosition from);
+    void note_candidates(std::span<const std::byte> window);
+    [[nodiscard]] Result<void> drop_what_is_not_intact();
+
+    static constexpr std::size_t kFirstWindowBytes = 4U << 10U;  // the next batch is most often near
+    const File& file_;
+    const FilePosition end_;
+    std::size_t window_bytes_ = kFirstWindowBytes;
+    FilePosition begin_;  // of the window
+    FilePosition done_;   // before it begins what the window knows
+    std::vector<Candidate> intact_;
+};
+
+}  // namespace sluice::storage
