@@ -168,7 +168,7 @@ Result<void> SegmentWriter::close(Offset next_base) {
                        sync_file(files_, segment_->path(kTimeIndexSuffix));
     if (!whole) {
         if (auto done = remove_indexes(files_, segment_->directory(), segment_->base_offset()); !done) return done;
-        // Before there is a next segment: what came back after a power cut would be taken for whole.
+        // Else a power cut brings them back as they were: whole, and without the segment's last batches.
         if (auto done = files_.sync_directory(segment_->directory()); !done) return done;
     }
     segment_->next_base_.store(next_base.value(), std::memory_order_release);

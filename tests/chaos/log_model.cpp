@@ -23,9 +23,10 @@ bool LogModel::in_gap(std::int64_t offset) const {
     });
 }
 
-bool LogModel::superseded(std::int64_t offset, const ModelRecord& record) const {
-    if (!record.key) return false;
-    const auto latest = latest_.find(*record.key);
+bool LogModel::superseded(std::int64_t offset) const {
+    const auto record = records_.find(offset);
+    if (record == records_.end() || !record->second.key) return false;
+    const auto latest = latest_.find(*record->second.key);
     return latest != latest_.end() && latest->second > offset;
 }
 
@@ -39,7 +40,7 @@ void LogModel::must_be_allowed(const storage::Log& log, std::int64_t offset, con
     if (finished && log.options().durability == storage::Durability::memory) return;  // never written
     if (allowance.power_may_lose) return;
     if (allowance.compacted) {
-        if (superseded(offset, record)) return;
+        if (superseded(offset)) return;
         const bool old = now - record.appended >= log.options().delete_retention;
         if (record.key && !record.value && old && (!allowance.finished || finished)) return;
     }

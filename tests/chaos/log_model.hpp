@@ -51,6 +51,8 @@ class LogModel {
     [[nodiscard]] std::size_t gaps() const { return gaps_.size(); }
     [[nodiscard]] std::int64_t accepted_end() const { return accepted_end_; }
     [[nodiscard]] const std::map<std::int64_t, ModelRecord>& records() const { return records_; }
+    /// Whether there is a later record of the same key, as of the last check().
+    [[nodiscard]] bool superseded(std::int64_t offset) const;
 
     /// Compares, and throws std::runtime_error saying what is wrong. Afterwards the model has what the log has.
     /// @param reopened  records that were never accepted may have vanished
@@ -58,7 +60,6 @@ class LogModel {
 
  private:
     [[nodiscard]] bool in_gap(std::int64_t offset) const;
-    [[nodiscard]] bool superseded(std::int64_t offset, const ModelRecord& record) const;
     void must_be_allowed(const storage::Log& log, std::int64_t offset, const ModelRecord& record,
                          const Allowance& allowance, storage::Timestamp now) const;
 
