@@ -72,6 +72,7 @@ class Forwarder::Impl {
     std::size_t first_in_turn_ = 0;
     bool spent_ = false;  // the producer has given back what was queued: it only waits for what is in flight
     TroubleReport cluster_trouble_;
+    std::string last_fault_;  // what librdkafka said last of one broker
     Backoff rebuild_backoff_;
     std::atomic<bool> connected_{false};
     std::atomic<std::size_t> in_flight_bytes_{0};
@@ -185,6 +186,11 @@ void Forwarder::Impl::on_trouble(int error, const std::string& message) {
                                          message.substr(0, message.find(" (after ")),
                                      SteadyClock::now());
             return;
+        case RD_KAFKA_RESP_ERR__SSL:
+        case RD_KAFKA_RESP_ERR__RESOLVE:
+        case RD_KAFKA_RESP_ERR__TRANSPORT:
+            last_fault_ = message.substr(0, message.find(" (after "));
+            [[fallthrough]];
         default:
             parts_.report(Severity::debug, "kafka", message);
             return;
@@ -197,7 +203,9 @@ void Forwarder::Impl::reachable(bool yes) {
     if (yes) {
         cluster_trouble_.over("the cluster answers again", now);
     } else if (!cluster_trouble_.in_trouble()) {
-        cluster_trouble_.trouble("no broker of " + options_.brokers + " can be reached; records are kept until one can",
+        cluster_trouble_.trouble("no broker of " + options_.brokers +
+                                     " can be reached; records are kept until one can" +
+                                     (last_fault_.empty() ? "" : " (" + last_fault_ + ")"),
                                  now);
     }
 }
