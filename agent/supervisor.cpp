@@ -143,8 +143,8 @@ void Supervisor::tick() {
     qos2_->checkpoint_soon();
 }
 
-bool Supervisor::stop() {
-    const auto deadline = SteadyClock::now() + config_.shutdown_timeout;
+bool Supervisor::stop(std::optional<std::chrono::milliseconds> within) {
+    const auto deadline = SteadyClock::now() + within.value_or(config_.shutdown_timeout);
     if (listener_) listener_->stop(deadline);
     for (auto& source : sources_) source->begin_stop();
     bool clean = true;

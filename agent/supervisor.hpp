@@ -57,9 +57,10 @@ class Supervisor {
     /// Whether a sync failed: nothing is accepted any more, and the process should end without stop().
     [[nodiscard]] bool failed() const { return failed_; }
 
+    /// @param within  default: shutdown_timeout
     /// @return false where a part could not be stopped in time: the process can only be left with _Exit. Whatever was
     ///         acknowledged is safe all the same.
-    [[nodiscard]] bool stop();
+    [[nodiscard]] bool stop(std::optional<std::chrono::milliseconds> within = std::nullopt);
 
     /// Thread-safe.
     [[nodiscard]] AgentStatus status() const;

@@ -29,6 +29,7 @@ using SteadyClock = std::chrono::steady_clock;
 constexpr const char* kTopic = "telemetry";
 constexpr int kPartitions = 4;
 constexpr auto kDrainPatience = 60s;
+constexpr auto kInterruptedPatience = 500ms;
 
 /// Removed, with all that is in it, when the demo ends.
 class TempDir {
@@ -43,8 +44,13 @@ class TempDir {
     TempDir(const TempDir&) = delete;
     TempDir& operator=(const TempDir&) = delete;
     ~TempDir() {
-        std::error_code ignored;
-        if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
+        // More than once: a process that was killed may still be writing its last file.
+        std::error_code failed;
+        for (int i = 0; i < 40 && !path_.empty(); ++i) {
+            std::filesystem::remove_all(path_, failed);
+            if (!failed && !std::filesystem::exists(path_)) return;
+            std::this_thread::sleep_for(50ms);
+        }
     }
     [[nodiscard]] std::string path() const { return path_.string(); }
 
@@ -57,7 +63,7 @@ struct Broker {
     int port;
 };
 
-storage::Result<Broker> start_mosquitto(const std::string& directory) {
+storage::Result<Broker> start_mosquitto(const std::string& directory, Signals& signals) {
     const auto port = demo::free_port();
     if (!port) return port.error();
     const auto config = directory + "/mosquitto.conf";
@@ -69,7 +75,7 @@ storage::Result<Broker> start_mosquitto(const std::string& directory) {
                           << "max_queued_messages 0\nmax_inflight_messages 100\n";
     auto process = demo::ChildProcess::run({"mosquitto", "-c", config}, directory + "/mosquitto.out");
     if (!process) return process.error();
-    if (!demo::wait_for_port(*port, *process, 10s)) {
+    if (!demo::wait_for_port(*port, *process, 10s, signals)) {
         return storage::Error(storage::Errc::rejected, "mosquitto does not start (is the package installed?)");
     }
     return Broker{std::move(*process), *port};
@@ -146,14 +152,15 @@ int print_verdict(const demo::Verdict& verdict, const demo::Plant::Ledger& ledge
     return verdict.good() ? 0 : 1;
 }
 
-/// Devices publish for `seconds`; the cluster is away in the middle third. False: interrupted.
-bool run_outage(Show& show, demo::Cluster& cluster, std::chrono::seconds duration, Signals& signals) {
+/// Devices publish for `seconds`; the cluster is away in the middle third.
+/// Returns early where a signal asks for the end, and with an error where the cluster doesn't come back.
+storage::Result<void> run_outage(Show& show, demo::Cluster& cluster, std::chrono::seconds duration, Signals& signals) {
     const auto away_at = duration / 3;
     const auto back_at = duration * 2 / 3;
     bool away = false;
     bool back = false;
     for (int second = 1; second <= duration.count(); ++second) {
-        if (signals.wait_until(show.start() + std::chrono::seconds(second))) return false;
+        if (signals.wait_until(show.start() + std::chrono::seconds(second))) return {};
         if (!away && show.elapsed() >= away_at) {
             std::printf("      ---- the cluster goes away\n");
             cluster.take_away();
@@ -161,12 +168,12 @@ bool run_outage(Show& show, demo::Cluster& cluster, std::chrono::seconds duratio
         }
         if (away && !back && show.elapsed() >= back_at) {
             std::printf("      ---- the cluster comes back\n");
-            if (auto done = cluster.bring_back(); !done) return fail(done.error().message()) == 0;
+            if (auto done = cluster.bring_back(signals); !done) return done.error();
             back = true;
         }
         show.line(away && !back);
     }
-    return true;
+    return {};
 }
 
 /// Waits until the backlog is gone and the consumer has seen all of it. False: interrupted.
@@ -181,6 +188,17 @@ bool wait_for_drain(Show& show, const Supervisor& agent, const demo::Auditor& au
     return !signals.wait_until(SteadyClock::now() + 500ms);  // a duplicate would arrive late
 }
 
+bool asked_to_end(Signals& signals) {
+    return signals.wait_until(SteadyClock::now());
+}
+
+/// Ends at once what would take its time to end in order. The rest is ended by its owners.
+int interrupt(demo::Cluster& cluster, Supervisor& agent) {
+    cluster.abandon();
+    static_cast<void>(agent.stop(kInterruptedPatience));
+    return kExitInterrupted;
+}
+
 }  // namespace
 
 int demo_command(const DemoArguments& arguments) {
@@ -192,10 +210,10 @@ int demo_command(const DemoArguments& arguments) {
 
     auto cluster = arguments.kafka_command.empty()
                        ? demo::start_mock_cluster(kTopic, kPartitions)
-                       : demo::start_command_cluster(arguments.kafka_command, directory.path());
-    if (!cluster) return fail(cluster.error().message());
-    auto broker = start_mosquitto(directory.path());
-    if (!broker) return fail(broker.error().message());
+                       : demo::start_command_cluster(arguments.kafka_command, directory.path(), signals);
+    if (!cluster) return asked_to_end(signals) ? kExitInterrupted : fail(cluster.error().message());
+    auto broker = start_mosquitto(directory.path(), signals);
+    if (!broker) return asked_to_end(signals) ? kExitInterrupted : fail(broker.error().message());
 
     const auto config_path = directory.path() + "/sluice.toml";
     std::ofstream(config_path) << configuration(directory.path(), broker->port, (*cluster)->brokers());
@@ -210,7 +228,7 @@ int demo_command(const DemoArguments& arguments) {
     auto agent = Supervisor::start(*config.config, make_report(config.config->log_level, LogFormat::text));
     if (!agent) return fail(agent.error().message());
     while (!(*agent)->status().sources_connected) {
-        if (signals.wait_until(SteadyClock::now() + 50ms)) return kExitInterrupted;
+        if (signals.wait_until(SteadyClock::now() + 50ms)) return interrupt(**cluster, **agent);
     }
     auto reader = bridge::kafka::TopicReader::open((*cluster)->brokers(), kTopic, kPartitions);
     if (!reader) return fail(reader.error().message());
@@ -219,11 +237,13 @@ int demo_command(const DemoArguments& arguments) {
     plant->go(broker->port);
     Show show(**agent);
     show.head();
-    if (!run_outage(show, **cluster, arguments.duration, signals)) return kExitInterrupted;
+    const auto ran = run_outage(show, **cluster, arguments.duration, signals);
+    if (asked_to_end(signals)) return interrupt(**cluster, **agent);
+    if (!ran) return fail(ran.error().message());
     plant->finish();
     const auto ledger = plant->ledger(20s);
     std::printf("      ---- the devices stop\n");
-    if (!wait_for_drain(show, **agent, auditor, signals)) return kExitInterrupted;
+    if (!wait_for_drain(show, **agent, auditor, signals)) return interrupt(**cluster, **agent);
     if (!(*agent)->stop()) return fail("the agent did not stop in time");
     return print_verdict(auditor.verdict(ledger.acknowledged), ledger);
 }

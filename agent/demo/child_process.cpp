@@ -72,6 +72,12 @@ bool ChildProcess::is_running() {
     return pid_ > 0;
 }
 
+void ChildProcess::kill() {
+    if (!is_running()) return;
+    ::kill(-pid_, SIGKILL);
+    ::waitpid(std::exchange(pid_, -1), nullptr, 0);
+}
+
 void ChildProcess::stop(std::chrono::milliseconds patience) {
     if (!is_running()) return;
     ::kill(pid_, SIGTERM);

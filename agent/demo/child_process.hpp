@@ -32,6 +32,8 @@ class ChildProcess {
     [[nodiscard]] bool is_running();
     /// SIGTERM, and SIGKILL where that doesn't help within `patience`. Returns when the process has ended.
     void stop(std::chrono::milliseconds patience = std::chrono::seconds(10));
+    /// SIGKILL, to what it has started too. Returns when the process has ended.
+    void kill();
 
  private:
     explicit ChildProcess(pid_t pid) : pid_(pid) {}

@@ -9,7 +9,6 @@
 
 #include <cerrno>
 #include <sstream>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -23,10 +22,11 @@ class MockCluster final : public Cluster {
     std::string name() const override { return "librdkafka's embedded mock cluster (--kafka: a real one)"; }
     std::string brokers() const override { return cluster_->brokers(); }
     void take_away() override { cluster_->take_away(); }
-    storage::Result<void> bring_back() override {
+    storage::Result<void> bring_back(Signals& /*signals*/) override {
         cluster_->bring_back();
         return {};
     }
+    void abandon() override {}
 
  private:
     std::unique_ptr<bridge::kafka::MockCluster> cluster_;
@@ -39,12 +39,15 @@ class CommandCluster final : public Cluster {
     std::string name() const override { return "Apache Kafka, one node"; }
     std::string brokers() const override { return "127.0.0.1:" + std::to_string(port_); }
     void take_away() override { process_.reset(); }
-    storage::Result<void> bring_back() override {
+    storage::Result<void> bring_back(Signals& signals) override {
         auto process = ChildProcess::run(command_, output_);
         if (!process) return process.error();
         process_.emplace(std::move(*process));
-        if (wait_for_port(port_, *process_, std::chrono::seconds(60))) return {};
+        if (wait_for_port(port_, *process_, std::chrono::seconds(60), signals)) return {};
         return storage::Error(storage::Errc::rejected, "Kafka does not start; its output is in " + output_);
+    }
+    void abandon() override {
+        if (process_) process_->kill();
     }
 
  private:
@@ -86,7 +89,7 @@ storage::Result<std::unique_ptr<Cluster>> start_mock_cluster(const std::string& 
 }
 
 storage::Result<std::unique_ptr<Cluster>> start_command_cluster(const std::string& command,
-                                                                const std::string& directory) {
+                                                                const std::string& directory, Signals& signals) {
     const auto port = free_port();
     if (!port) return port.error();
     std::vector<std::string> words;
@@ -97,7 +100,10 @@ storage::Result<std::unique_ptr<Cluster>> start_command_cluster(const std::strin
         words.push_back(word);
     }
     auto cluster = std::make_unique<CommandCluster>(std::move(words), directory + "/kafka.out", *port);
-    if (auto done = cluster->bring_back(); !done) return done.error();
+    if (auto done = cluster->bring_back(signals); !done) {
+        cluster->abandon();
+        return done.error();
+    }
     return std::unique_ptr<Cluster>(std::move(cluster));
 }
 
@@ -112,13 +118,13 @@ storage::Result<int> free_port() {
     return ntohs(address.sin_port);
 }
 
-bool wait_for_port(int port, ChildProcess& process, std::chrono::milliseconds patience) {
+bool wait_for_port(int port, ChildProcess& process, std::chrono::milliseconds patience, Signals& signals) {
     const auto deadline = std::chrono::steady_clock::now() + patience;
     while (process.is_running() && std::chrono::steady_clock::now() < deadline) {
         const Socket socket;
         const auto address = loopback(port);
         if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return true;
-        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+        if (signals.wait_until(std::chrono::steady_clock::now() + std::chrono::milliseconds(50))) return false;
     }
     return false;
 }

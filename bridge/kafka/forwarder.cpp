@@ -76,6 +76,7 @@ class Forwarder::Impl {
     bool refused_ = false;  // Kafka has refused a record since the producer was made: what turns it fatal is known
     TroubleReport cluster_trouble_;
     TroubleReport catalog_trouble_;
+    std::string last_fault_;  // what librdkafka said last of one broker
     Backoff rebuild_backoff_;
     std::atomic<bool> connected_{false};
     std::atomic<std::size_t> in_flight_bytes_{0};
@@ -193,6 +194,11 @@ void Forwarder::Impl::on_trouble(int error, const std::string& message) {
                                          message.substr(0, message.find(" (after ")),
                                      SteadyClock::now());
             return;
+        case RD_KAFKA_RESP_ERR__SSL:
+        case RD_KAFKA_RESP_ERR__RESOLVE:
+        case RD_KAFKA_RESP_ERR__TRANSPORT:
+            last_fault_ = message.substr(0, message.find(" (after "));
+            [[fallthrough]];
         default:
             parts_.report(Severity::debug, "kafka", message);
             return;
@@ -205,7 +211,9 @@ void Forwarder::Impl::reachable(bool yes) {
     if (yes) {
         cluster_trouble_.over("the cluster answers again", now);
     } else if (!cluster_trouble_.in_trouble()) {
-        cluster_trouble_.trouble("no broker of " + options_.brokers + " can be reached; records are kept until one can",
+        cluster_trouble_.trouble("no broker of " + options_.brokers +
+                                     " can be reached; records are kept until one can" +
+                                     (last_fault_.empty() ? "" : " (" + last_fault_ + ")"),
                                  now);
     }
 }

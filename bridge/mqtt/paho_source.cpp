@@ -3,6 +3,7 @@
 #include "bridge/backoff.hpp"
 #include "bridge/mqtt/connect_fault.hpp"
 #include "bridge/mqtt/paho_persistence.hpp"
+#include "bridge/mqtt/paho_words.hpp"
 
 #include <mqtt/async_client.h>
 
@@ -21,7 +22,8 @@ namespace {
 using namespace std::chrono_literals;
 using SteadyClock = std::chrono::steady_clock;
 
-constexpr auto kAnswerTimeout = 10s;  // for SUBACK and UNSUBACK
+constexpr auto kAnswerPatience = 10s;  // for SUBACK and UNSUBACK
+constexpr auto kLook = 100ms;          // so often is looked whether a wait has lost its sense
 constexpr auto kDisconnectTimeout = 2s;
 constexpr std::chrono::milliseconds kLastingMin = 1min;  // until a connection has lasted, the next attempt waits longer
 constexpr std::chrono::milliseconds kLastingMax = 10min;
@@ -64,44 +66,6 @@ std::string paho_url(const std::string& url) {
     if (source.password) options.set_password(*source.password);
     if (source.url.starts_with("mqtts://")) options.set_ssl(tls_options(source.tls));
     return options;
-}
-
-/// A refusal in words, where it is one; the numbers are CONNACK's of MQTT 3.1.1 (section 3.2.2.3) and 5
-/// (section 3.2.2.2).
-std::optional<std::string> refusal(const ::mqtt::exception& error) {
-    switch (error.get_reason_code() >= 0x80 ? static_cast<int>(error.get_reason_code()) : error.get_return_code()) {
-        case 1:
-        case 0x84:
-            return "the broker doesn't speak this version of MQTT (set version)";
-        case 2:
-        case 0x85:
-            return "the broker refuses the client id";
-        case 3:
-        case 0x88:
-            return "the broker says that it is unavailable";
-        case 4:
-        case 0x86:
-            return "the broker refuses the user name or the password";
-        case 5:
-        case 0x87:
-            return "the broker says: not authorized (check username and password)";
-        default:
-            return std::nullopt;
-    }
-}
-
-/// Why the broker ended the connection; only MQTT 5 says that. Section 3.14.2.1.
-std::string explain(::mqtt::ReasonCode reason, const std::string& client_id) {
-    switch (static_cast<int>(reason)) {
-        case 0x8b:
-            return "the broker shuts down";
-        case 0x8d:
-            return "the broker heard nothing from us for too long";
-        case 0x8e:
-            return "another client uses our client id, " + client_id + " (has another agent the same id?)";
-        default:
-            return "the broker ended it with reason code " + std::to_string(static_cast<int>(reason));
-    }
 }
 
 /// Whether a SUBACK or UNSUBACK has a reason code that says no.
@@ -174,7 +138,7 @@ class PahoSource::Impl {
             client.set_message_callback([this](const ::mqtt::const_message_ptr& message) { arrived(*message); });
             client.set_connection_lost_handler([this](const std::string& /*cause*/) { lost({}); });
             client.set_disconnected_handler([this](const ::mqtt::properties& /*p*/, ::mqtt::ReasonCode reason) {
-                lost(explain(reason, options_.client_id));
+                lost(end_of_connection(reason, options_.client_id));
             });
             while (!stopping()) serve(client);
         } catch (const std::exception& error) {
@@ -284,12 +248,24 @@ class PahoSource::Impl {
         return unwanted;
     }
 
-    /// What is not answered is asked again at the next connection.
+    /// What is refused is asked again at the next connection.
     void unsubscribe_one(::mqtt::async_client& client, const std::string& filter) {
         auto token = client.unsubscribe(filter);
-        bool done = token->wait_for(kAnswerTimeout);
-        if (done && options_.version == ProtocolVersion::v5) done = !refuses(token->get_unsubscribe_response());
-        if (!done) report_(Severity::warning, component_, "the broker doesn't end the subscription to " + filter);
+        if (!wait_for_answer(*token, filter) || options_.version != ProtocolVersion::v5) return;
+        if (!refuses(token->get_unsubscribe_response())) return;
+        report_(Severity::warning, component_, "the broker doesn't end the subscription to " + filter);
+    }
+
+    /// It comes after the messages that are on their way, which may have to wait for space on the disk. Paho waits for
+    /// it even when the connection is lost.
+    bool wait_for_answer(::mqtt::token& token, const std::string& filter) {
+        const auto patience = SteadyClock::now() + kAnswerPatience;
+        while (!token.wait_for(kLook)) {
+            if (ended_or_lost()) return false;
+            const auto now = SteadyClock::now();
+            if (now > patience) trouble_.trouble("subscription to " + filter + ": no answer yet", now);
+        }
+        return true;
     }
 
     bool subscribe_one(::mqtt::async_client& client, const std::string& filter, int qos) {
@@ -300,12 +276,9 @@ class PahoSource::Impl {
         std::string why;
         try {
             auto token = client.subscribe(filter, qos, options);
-            if (token->wait_for(kAnswerTimeout)) {
-                if (!refuses(token->get_subscribe_response())) return true;
-                why = "refused by the broker (may this user read it?)";
-            } else {
-                why = "no answer";
-            }
+            if (!wait_for_answer(*token, filter)) return false;
+            if (!refuses(token->get_subscribe_response())) return true;
+            why = "refused by the broker (may this user read it?)";
         } catch (const ::mqtt::exception& error) {
             if (!client.is_connected()) throw;
             why = "refused by the broker: " + std::string(error.what());

@@ -3,19 +3,21 @@ import os
 import pathlib
 import signal
 import subprocess
+import sys
 import time
 
 import pytest
 
 from support.agent import SLUICE, Agent, configuration, sluice
 from support.audit import log_of, wait_for_ledger
+from support.pace import paced
 from support.processes import Process, wait_until
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_stops_the_agent_in_order_and_nothing_is_lost(number, agent, mosquitto, kafka, topic, new_fleet):
     agent.start("connected")
-    fleet = new_fleet(mosquitto.port, messages=10_000, rate=3000)
+    fleet = new_fleet(mosquitto.port, **paced(messages=10_000, rate=3000))
     time.sleep(2)
     agent.process.signal(number)
     assert agent.process.wait(20) == 0, agent.output()
@@ -38,7 +40,7 @@ def test_a_stop_waits_for_a_dead_cluster_no_longer_than_shutdown_timeout(
     new_fleet(mosquitto.port, messages=500).ledger()
     start = time.monotonic()
     agent.stop()
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 10  # with time for what comes after, on a slow machine
     kafka.resume()
 
 
@@ -121,9 +123,9 @@ def test_a_disk_that_fills_up_holds_acknowledgements_until_there_is_room(
     agent = new_agent(configuration(mosquitto.port, kafka.brokers, topic).replace('"data"', f'"{small_disk}/data"'))
     agent.data = small_disk / "data"
     agent.start("connected")
-    ballast = fill(small_disk, leave=1 << 20)
+    ballast = fill(small_disk, leave=256 << 10)
     fleet = new_fleet(mosquitto.port, messages=5000, size=1000, rate=2000)
-    agent.wait_for_output("o space left", 30)
+    agent.wait_for_output("o space left", 120)
     ledger = fleet.ledger()
     time.sleep(3)
     assert agent.process.is_running()
@@ -196,9 +198,34 @@ def test_an_interrupted_demo_leaves_nothing_behind(after, tmp_path):
     process = demo(tmp_path, "--seconds", "12")
     time.sleep(after)
     process.signal(signal.SIGINT)
-    process.wait(20)
+    assert process.wait(5) == 130, process.output()
     assert not list((tmp_path / "tmp").iterdir())
     wait_until(lambda: not processes_with(str(tmp_path / "tmp")), 5, "a process of the demo is left")
+
+
+KAFKA_COMMAND = f"{sys.executable} {pathlib.Path(__file__).parents[1] / 'support/kafka.py'} run"
+
+
+@pytest.mark.parametrize("at", ["starts", "comes back"])
+def test_a_demo_that_waits_for_its_kafka_can_be_interrupted(at, tmp_path):
+    process = demo(tmp_path, "--seconds", "6", "--kafka-command", KAFKA_COMMAND)
+    if at == "starts":
+        wait_until(lambda: processes_with(str(tmp_path / "tmp")), 10, "Kafka is being started")
+    else:
+        wait_until(lambda: "comes back" in process.output(), 60, process.output)
+    process.signal(signal.SIGINT)
+    assert process.wait(4) == 130, process.output()
+    assert not list((tmp_path / "tmp").iterdir())
+    wait_until(lambda: not processes_with(str(tmp_path / "tmp")), 5, "a process of the demo is left")
+
+
+def test_a_demo_whose_kafka_does_not_come_back_says_so(tmp_path):
+    once = tmp_path / "once"
+    once.write_text(f'#!/bin/sh\n[ -e "$0.ran" ] && exit 1\ntouch "$0.ran"\nexec {KAFKA_COMMAND} "$@"\n')
+    once.chmod(0o755)
+    process = demo(tmp_path, "--seconds", "6", "--kafka-command", str(once))
+    assert process.wait(90) == 1, process.output()
+    assert "Kafka does not start" in process.output()
 
 
 def test_a_killed_demo_leaves_no_process(tmp_path):
