@@ -42,17 +42,29 @@ class Device:
         self.client.max_queued_messages_set(0)
         self.client.reconnect_delay_set(min_delay=1, max_delay=1)
         self.client.on_publish = self._acknowledge
+        self.client.on_disconnect = self._disconnected
+        self.settled = threading.Event()
+        self.settled.set()
         self.client.connect("127.0.0.1", port, keepalive=60)
         self.client.loop_start()
 
     def _acknowledge(self, *_):
         self.acknowledged += 1
         self.room.release()
+        if self.acknowledged == self.published:
+            self.settled.set()
+
+    def _disconnected(self, *_):
+        """What is published while Paho connects again overtakes what it has to send again: none is, until that is done."""
+        if self.acknowledged < self.published:
+            self.settled.clear()
 
     def publish(self):
         self.room.acquire()
-        self.client.publish(f"plant/{self.name}/telemetry", payload(self.name, self.published, self.size), self.qos)
+        self.settled.wait()
         self.published += 1
+        text = payload(self.name, self.published - 1, self.size)
+        self.client.publish(f"plant/{self.name}/telemetry", text, self.qos)
 
     def close(self):
         self.client.disconnect()
@@ -83,15 +95,16 @@ class Fleet:
         command = [sys.executable, "-m", "support.devices", "--port", port, "--devices", devices, "--messages",
                    messages, "--rate", rate, "--qos", qos, "--size", size]
         self.messages = messages
+        self.nominal_s = messages / rate
         self.process = subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, text=True,
                                         cwd=pathlib.Path(__file__).parents[1], preexec_fn=end_with_parent)
 
     def is_running(self):
         return self.process.poll() is None
 
-    def ledger(self, timeout=180):
-        """Waits until all messages were acknowledged to the devices."""
-        output, _ = self.process.communicate(timeout=timeout)
+    def ledger(self):
+        """Waits until all messages were acknowledged to the devices, for twice as long as they should take and more."""
+        output, _ = self.process.communicate(timeout=2 * self.nominal_s + 120)
         ledger = json.loads(output)
         assert sum(ledger.values()) == self.messages, "the broker has not acknowledged all messages"
         return ledger

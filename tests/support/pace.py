@@ -38,7 +38,7 @@ def slowness():
 
 def paced(messages, rate):
     """What a fleet is given: this many messages at this rate, or as many fewer as this machine is slower, at a rate that
-    the agent keeps up with: mosquitto 2.0.11 changes the order of a backlog when it restarts."""
+    the agent keeps up with."""
     if slowness() > 1:
         rate = min(rate / slowness(), 500 / sync_ms())  # a message of QoS 2 costs two syncs
         print(f"{round(messages / slowness())} of {messages} messages, {rate:.0f}/s, as a sync takes {sync_ms():.2f} ms")

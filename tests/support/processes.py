@@ -1,16 +1,40 @@
 """Processes that a test starts: none outlives the test, and each keeps what it printed."""
 import ctypes
 import pathlib
+import random
 import signal
 import socket
 import subprocess
 import time
 
 
+_ports_given = set()
+
+
+def server_ports():
+    """Those that the kernel gives to no outgoing connection: a server that was away finds its own still free."""
+    first, last = map(int, pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="ascii").split())
+    return [*range(10_000, first), *range(last + 1, 65_536)] or list(range(10_000, 65_536))
+
+
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that nothing listens on, and that this process was not given before."""
+    ports = server_ports()
+    random.shuffle(ports)
+    for port in ports:
+        with socket.socket() as probe:
+            if port not in _ports_given and probe_binds(probe, port):
+                _ports_given.add(port)
+                return port
+    raise AssertionError("no port is free")
+
+
+def probe_binds(probe, port):
+    try:
+        probe.bind(("127.0.0.1", port))
+        return True
+    except OSError:
+        return False
 
 
 def end_with_parent():

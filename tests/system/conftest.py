@@ -12,6 +12,13 @@ from support.agent import Agent, configuration  # noqa: E402
 from support.devices import Fleet  # noqa: E402
 from support.kafka import Kafka  # noqa: E402
 from support.mosquitto import Mosquitto  # noqa: E402
+from support.pace import slowness, sync_ms  # noqa: E402
+
+
+def pytest_terminal_summary(terminalreporter):
+    if slowness() > 1:
+        terminalreporter.write_line(f"a sync takes {sync_ms():.1f} ms here: the tests with very many messages had "
+                                    f"1/{slowness():.1f} of them")
 
 
 @pytest.fixture(scope="session")

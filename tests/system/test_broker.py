@@ -3,16 +3,18 @@ import base64
 import json
 import re
 import time
+import uuid
 
 import paho.mqtt.client as mqtt
 import paho.mqtt.publish as publish
 import pytest
 from paho.mqtt.packettypes import PacketTypes
 
-from support.agent import configuration
+from support.agent import configuration, listener_configuration
 from support.audit import log_of, read_topic, wait_for_ledger
 from support.mosquitto import Certificates, Mosquitto
-from support.processes import wait_until
+from support.pace import paced
+from support.processes import free_port, wait_until
 
 TEN_MEBIBYTES = 10 << 20
 
@@ -44,13 +46,14 @@ def headers_of(record):
 def test_a_broker_that_restarts_loses_nothing_of_its_persistent_session(
         agent, mosquitto, kafka, topic, new_fleet):
     agent.start("connected")
-    fleet = new_fleet(mosquitto.port, messages=20_000, rate=2000)
+    fleet = new_fleet(mosquitto.port, **paced(messages=20_000, rate=2000))
     for _ in range(3):
         time.sleep(2)
         mosquitto.restart()
     ledger = fleet.ledger()
     arrived = wait_for_ledger(kafka.brokers, topic, ledger, timeout=60)
-    arrived.check(ledger, "Kafka")
+    # Not their order: mosquitto 2.0.11 changes that of a backlog when it restarts, for any subscriber that is slow.
+    assert arrived.missing(ledger) == 0
 
 
 def test_messages_published_while_the_agent_is_stopped_wait_in_its_session(
@@ -139,6 +142,28 @@ def test_a_broker_that_is_not_there_yet_is_said_once_and_found_later(new_agent, 
     log_of(agent).check(ledger, "the log")
 
 
+def two_agents_with_one_id(new_agent, port):
+    """They take the session from each other for 20 s."""
+    config = configuration(port, None, "-").replace('reconnect_max = "1s"', 'reconnect_max = "1m"')
+    agents = [new_agent(config, name).start("connected") for name in ("one", "two")]
+    time.sleep(20)
+    assert all(agent.process.is_running() for agent in agents)
+    return agents
+
+
+def test_two_agents_with_one_id_give_way_more_and_more_and_say_so_once(new_agent, mosquitto):
+    for agent in two_agents_with_one_id(new_agent, mosquitto.port):
+        assert len(agent.output().splitlines()) <= 13, agent.output()
+        assert agent.count("again and again (does another client use our client id, sluice-gateway-plant?)") == 1
+
+
+def test_two_agents_with_one_id_are_told_so_by_a_broker_that_says_it(new_agent):
+    port = free_port()
+    new_agent(listener_configuration(port, topic="plant/{device}/telemetry"), "broker").start()
+    for agent in two_agents_with_one_id(new_agent, port):
+        agent.wait_for_output("another client uses our client id, sluice-gateway-plant")
+
+
 def test_a_wrong_password_is_said_once_and_the_agent_goes_on_when_the_broker_has_it(
         new_agent, tmp_path, ends):
     broker = Mosquitto(tmp_path / "strict", users={"gateway": "old", "device": "d"}).start()
@@ -183,19 +208,27 @@ key_file = "{certificates.client_key}"
     wait_for_records(agent, "telemetry", 1)
 
 
-def test_a_broker_whose_certificate_nobody_vouches_for_is_refused(new_agent, tmp_path, ends):
-    broker = Mosquitto(tmp_path / "secure", tls=Certificates(tmp_path / "tls")).start()
-    ends(broker.stop)
-    other = Certificates(tmp_path / "other")
-    config = configuration(broker.port, None, "-", source=f"""
-[source.mqtt.tls]
-ca_file = "{other.ca}"
-""").replace("mqtt://", "mqtts://")
-    agent = new_agent(config)
-    agent.start("mqtt plant")
-    time.sleep(3)
+def is_held_by(new_agent, url, says, tls=""):
+    """The agent does not connect, and says why."""
+    config = re.sub(r"mqtt://127.0.0.1:\d+", url, configuration(1, None, "-", source=tls))
+    agent = new_agent(config, f"agent-{uuid.uuid4().hex[:6]}").start("warning mqtt plant")
+    assert says in agent.output(), agent.output()
     assert "connected" not in agent.output()
     assert agent.process.is_running()
+
+
+def test_what_keeps_a_connection_from_being_made_is_said(new_agent, tmp_path, ends, mosquitto):
+    certificates, other = Certificates(tmp_path / "tls"), Certificates(tmp_path / "other")
+    broker = Mosquitto(tmp_path / "secure", tls=certificates).start()
+    ends(broker.stop)
+    ours = f'[source.mqtt.tls]\nca_file = "{certificates.ca}"\n'
+    theirs = f'[source.mqtt.tls]\nca_file = "{other.ca}"\n'
+    is_held_by(new_agent, f"mqtts://127.0.0.1:{broker.port}", "certificate is not accepted: self-signed certificate", theirs)
+    is_held_by(new_agent, f"mqtts://127.0.0.1:{broker.port}", "alert certificate required", ours)
+    is_held_by(new_agent, f"mqtts://127.0.0.1:{mosquitto.port}", "does this port speak TLS?", ours)
+    is_held_by(new_agent, f"mqtt://127.0.0.1:{broker.port}", "If it wants TLS, write mqtts://")
+    is_held_by(new_agent, "mqtt://no.such.host.invalid:1883", "no.such.host.invalid:1883: the host's name is not known")
+    is_held_by(new_agent, f"mqtt://127.0.0.1:{free_port()}", "Connection refused")
 
 
 def test_two_brokers_with_several_topic_filters_each(new_agent, tmp_path, ends, mosquitto):
