@@ -143,6 +143,7 @@ class Rewrite {
                             std::span<const std::byte> bytes) {
         // Not of our making (a carried disk): what a transaction needs to be read right is not taken apart.
         if (header.is_control() || header.is_transactional()) {
+            filter_.note_transaction();
             return batch_crc_matches(bytes) ? pass_on(header, bytes) : damaged(segment, at);
         }
         auto batch = DecodedBatch::decode(bytes);
