@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace sluice::storage {
 
@@ -63,10 +64,21 @@ Result<void> scan_on(const File& file, SegmentScan& scan, const OnBatch& on_batc
     const FilePosition end(*size);
     std::vector<std::byte> bytes;
     BatchSearch search(file, end);
+    DecodedBatch decoded;
     for (auto at = scan.end; at < end;) {
         const auto header = read_intact_batch(file, at, end, scan.next_offset, bytes);
         if (!header) return header.error();
         if (*header) {
+            // The same test as the reader's, so that what it can't read is found and set aside.
+            auto batch = DecodedBatch::decode(bytes, std::move(decoded));
+            if (!batch && batch.error().kind() != Errc::corrupt) return batch.error();
+            if (!batch) {
+                scan.damages.push_back({at, at + (*header)->size_bytes, scan.next_offset, (*header)->next_offset()});
+                scan.next_offset = (*header)->next_offset();
+                at = at + (*header)->size_bytes;
+                continue;
+            }
+            decoded = std::move(*batch);
             if (on_batch) on_batch(at, **header, bytes);
             scan.index.note(**header, at);
             scan.next_offset = (*header)->next_offset();
@@ -86,6 +98,7 @@ Result<void> scan_on(const File& file, SegmentScan& scan, const OnBatch& on_batc
             scan.tail = Tail::torn;
             return {};
         }
+        if (**next == at) continue;  // completed meanwhile
         const auto after = read_intact_batch(file, **next, end, scan.next_offset, bytes);
         if (!after) return after.error();
         scan.damages.push_back({at, **next, scan.next_offset, *after ? (*after)->base_offset : scan.next_offset});

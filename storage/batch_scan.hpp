@@ -9,6 +9,7 @@
 #include "storage/segment_index.hpp"
 #include "storage/types.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -27,7 +28,8 @@ namespace sluice::storage {
 [[nodiscard]] Result<std::optional<FilePosition>> find_intact_batch(const File& file, FilePosition from,
                                                                     FilePosition end, Offset at_least);
 
-/// Bytes that are no batch, with intact batches after them.
+/// Bytes that are no batch, with intact batches after them; or a batch whose records can't be read, though its checksum
+/// is right.
 struct Damage {
     FilePosition from;
     FilePosition to;
@@ -50,11 +52,15 @@ struct SegmentScan {
     std::vector<Damage> damages;
     SegmentIndex index;
     std::uint64_t batches = 0;
+
+    /// Up to here it is known what the file holds: batches or damage.
+    [[nodiscard]] FilePosition known_end() const { return damages.empty() ? end : std::max(end, damages.back().to); }
 };
 
 using OnBatch = std::function<void(FilePosition, const BatchHeader&, const std::vector<std::byte>&)>;
 
-/// Walks a segment file from where `scan` ends so far, up to its end. `on_batch` is called for each intact batch.
+/// Walks a segment file from where `scan` ends so far, up to its end. `on_batch` is called for each intact batch whose
+/// records can be read.
 [[nodiscard]] Result<void> scan_on(const File& file, SegmentScan& scan, const OnBatch& on_batch = {});
 
 /// Walks a whole segment file.

@@ -30,7 +30,8 @@ class BatchSearch {
 
     /// The first position at or after `from` where an intact batch with a base offset of at least `at_least` starts.
     /// Ones with lower offsets are passed over as a whole: a deleted segment may have left them in the file. `from`
-    /// rises from call to call, and what one call has read serves the next.
+    /// rises from call to call, and what one call has read serves the next. A batch at `from` that a running agent
+    /// completes meanwhile is found too.
     [[nodiscard]] Result<std::optional<FilePosition>> find(FilePosition from, Offset at_least);
 
  private:

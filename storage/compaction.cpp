@@ -63,7 +63,8 @@ class CompactionFilter final : public RecordFilter {
             if (!finished_ || record.offset >= *finished_) ++not_forwarded_;
             return Verdict::leave_out;
         }
-        if (record.value) return Verdict::keep;
+        // What a tombstone deletes may stay for ever in a transaction before it: so must the tombstone.
+        if (record.value || transactions_) return Verdict::keep;
         const auto horizon = batch.delete_horizon();
         if (!horizon) return Verdict::keep_until_horizon;
         // A forwarder that is behind must still hear of the deletion.
@@ -71,11 +72,13 @@ class CompactionFilter final : public RecordFilter {
         return now_ >= *horizon && !needed ? Verdict::leave_out : Verdict::keep;
     }
     [[nodiscard]] Timestamp delete_horizon() const override { return horizon_; }
+    void note_transaction() override { transactions_ = true; }
     /// Left out since the last call, though the forwarder has not had them.
     [[nodiscard]] std::int64_t take_not_forwarded() { return std::exchange(not_forwarded_, 0); }
 
  private:
     std::int64_t not_forwarded_ = 0;
+    bool transactions_ = false;
     const LatestOffsets& latest_;
     const std::optional<Offset> finished_;
     const Timestamp now_;
@@ -173,6 +176,8 @@ class Pass {
     }
 
     bool note(const DecodedBatch& batch, LatestOffsets& latest) const {
+        // It may have been aborted, so it supersedes nothing; and it stays (segment_rewriter.cpp).
+        if (batch.header().is_transactional()) return true;
         const auto& records = batch.records();
         return std::all_of(records.begin(), records.end(), [&](const RecordView& record) {
             return record.offset < dirty_from_ || latest.note(record);

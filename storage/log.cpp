@@ -19,6 +19,8 @@ constexpr std::int64_t kNobody = -1;
 /// 2020-01-01. What was written before had no clock to tell by: a gateway's clock starts in 1970.
 constexpr Timestamp kClocksAreSet{std::chrono::milliseconds(1'577'836'800'000)};
 
+constexpr std::uint64_t kFlushSyncBytes = 16U << 20U;  // as often as a roll of the default size
+
 }  // namespace
 
 Log::Log(const LogContext& context, std::string directory, std::string name, LogOptions options)
@@ -186,6 +188,8 @@ void Log::hold_from(Offset first) {
 Result<Offset> Log::offset_for(Timestamp timestamp) const {
     const auto limit = high_watermark();
     std::vector<std::pair<Offset, Offset>> ranges;
+    // Durability "memory": no index knows what was not written yet. Looked at before the segments: it may become one.
+    const auto in_memory = tail_.pinned();
     {
         const auto unchanged = segments_.keep_files();
         for (const auto& segment : segments_.all()) {
@@ -195,6 +199,7 @@ Result<Offset> Log::offset_for(Timestamp timestamp) const {
             if (*from) ranges.emplace_back(**from, segment->next_base().value_or(limit));
         }
     }
+    if (!in_memory.empty()) ranges.emplace_back(in_memory.front().base_offset, limit);
     for (const auto& [from, until] : ranges) {
         LogReader reader(*this, from);
         while (reader.position() < until) {
@@ -320,7 +325,9 @@ Result<Offset> Log::append(BatchBuilder& builder) {
 Result<void> Log::commit() {
     if (failed_) return Error(Errc::sync_failed, "log " + name_ + " is closed for writing");
     if (high_watermark() == log_end_offset()) return {};
-    if (options_.durability == Durability::fsync) {
+    // With "flush" now and then too: the index grows with what is synced, and opening reads what comes after it.
+    const bool due = options_.durability == Durability::flush && writer_->bytes_since_index() >= kFlushSyncBytes;
+    if (options_.durability == Durability::fsync || due) {
         if (auto done = writer_->sync(); !done) {
             // The kernel may have dropped the pages and cleared the error: a second sync proves nothing.
             failed_ = true;

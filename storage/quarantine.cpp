@@ -19,7 +19,8 @@ Result<bool> quarantine_segment(FileSystem& files, Log& log, const Segment& segm
     if (interrupted) return Error(Errc::closed, "the search for damage was interrupted");
     const auto end = segment.end_position();
     // The end of a closed segment was synced: what is no batch there is damage, not an unfinished write.
-    if (scan->end < end) scan->damages.push_back({scan->end, end, scan->next_offset, next_base});
+    const auto known_end = scan->known_end();
+    if (known_end < end) scan->damages.push_back({known_end, end, scan->next_offset, next_base});
     if (scan->damages.empty()) return false;
     const auto& directory = log.directory();
     const auto alone = log.segments().change_files();

@@ -176,7 +176,7 @@ Result<SegmentScan> recover_segment(FileSystem& files, const std::string& direct
     if (scan.tail == Tail::torn && scan.next_offset < durable_end) {
         const auto size = (*file)->size();
         if (!size) return size.error();
-        scan.damages.push_back({scan.end, FilePosition(*size), scan.next_offset, durable_end});
+        scan.damages.push_back({scan.known_end(), FilePosition(*size), scan.next_offset, durable_end});
     }
     if (scan.damages.empty()) return scan;
     if (auto done = set_damage_aside(files, directory, base_offset, **file, scan); !done) return done.error();

@@ -154,6 +154,7 @@ class Rewrite {
                             std::span<const std::byte> bytes) {
         // Not of our making (a carried disk): what a transaction needs to be read right is not taken apart.
         if (header.is_control() || header.is_transactional()) {
+            filter_.note_transaction();
             if (!batch_crc_matches(bytes)) return damaged(segment, at);
             meet(header);
             return pass_on(header, bytes);

@@ -36,6 +36,8 @@ class RecordFilter {
 
     [[nodiscard]] virtual Verdict judge(const RecordView& record, const BatchHeader& batch) = 0;
     [[nodiscard]] virtual Timestamp delete_horizon() const = 0;
+    /// A batch of a transaction stays as it is, unjudged.
+    virtual void note_transaction() {}
 };
 
 struct Rewritten {

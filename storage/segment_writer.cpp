@@ -129,7 +129,7 @@ void SegmentWriter::preallocate() {
 
 Result<void> SegmentWriter::sync() {
     if (auto done = file_->sync_data(); !done) return done;
-    if (segment_->end_position().value() - index_written_at_ >= kIndexEveryBytes) write_new_index_entries();
+    if (bytes_since_index() >= kIndexEveryBytes) write_new_index_entries();
     return {};
 }
 

@@ -44,6 +44,10 @@ class SegmentWriter {
     [[nodiscard]] Result<void> append(const BatchHeader& header, std::span<const std::byte> batch, Timestamp now);
     /// Returns once everything appended is on the medium.
     [[nodiscard]] Result<void> sync();
+    /// What recovery would have to read now.
+    [[nodiscard]] std::uint64_t bytes_since_index() const {
+        return segment_->end_position().value() - index_written_at_;
+    }
     /// Trims the preallocated space, syncs, and completes the indexes. No append may follow.
     /// @param next_base  where the next segment will start
     [[nodiscard]] Result<void> close(Offset next_base);

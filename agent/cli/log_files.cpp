@@ -77,8 +77,9 @@ Result<bool> walk_segment(const storage::File& segment, const std::string& path,
             at = at + (*batch)->size_bytes;
             continue;
         }
-        const auto next = storage::find_intact_batch(segment, at + 1, end, at_least);
+        const auto next = storage::find_intact_batch(segment, at, end, at_least);
         if (!next) return next.error();
+        if (*next == at) continue;  // completed meanwhile
         if (!*next && closed) on_damage(path, at, end);
         if (!*next) break;
         on_damage(path, at, **next);
@@ -148,6 +149,8 @@ Result<Offset> first_offset_since(storage::FileSystem& files, const StreamFiles&
         const auto status = files.status(stream.segment_path(stream.segments[i]));
         if (!status && status.error().kind() == Errc::not_found) continue;
         if (!status) return status.error();
+        // The index that is there is still that of a segment that the new file stands for.
+        if (stream.swaps.contains(stream.segments[i])) return stream.segments[i];
         const storage::Segment segment(files, directory, stream.segments[i], stream.segments[i + 1], *status);
         const auto found = segment.look_up(timestamp);
         if (!found && found.error().kind() == Errc::not_found) continue;

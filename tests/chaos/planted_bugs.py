@@ -20,8 +20,8 @@ SOURCE = pathlib.Path(__file__).resolve().parents[2]
 BUGS = {
     "skip-the-sync": (
         "storage/segment_writer.cpp",
-        "    if (auto done = file_->sync_data(); !done) return done;\n    if (segment_->end_position().value() - index",
-        "    if (segment_->end_position().value() - index",
+        "    if (auto done = file_->sync_data(); !done) return done;\n    if (bytes_since_index()",
+        "    if (bytes_since_index()",
         "a commit doesn't sync"),
     "acknowledge-before-the-sync": (
         "storage/log.cpp",

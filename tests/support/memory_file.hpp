@@ -1,4 +1,4 @@
-// memory_file.hpp: a file in memory that counts what is read of it, and can change while it is read.
+// memory_file.hpp: a file in memory that counts what is read of it.
 #pragma once
 
 #include "storage/file_system.hpp"
@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <utility>
 #include <vector>
 
@@ -16,11 +15,8 @@ class MemoryFile final : public storage::File {
  public:
     explicit MemoryFile(std::vector<std::byte> contents) : bytes(std::move(contents)) {}
 
-    mutable std::vector<std::byte> bytes;
+    std::vector<std::byte> bytes;
     mutable std::uint64_t bytes_read = 0;
-    mutable int reads = 0;
-    /// Called after each read, as if another process had written then.
-    std::function<void()> after_read;
 
     storage::Result<void> sync_data() override { return {}; }
     storage::Result<void> allocate(std::uint64_t size) override {
@@ -41,8 +37,6 @@ class MemoryFile final : public storage::File {
         const auto part = std::min<std::uint64_t>(into.size(), bytes.size() - at);
         std::copy_n(bytes.begin() + static_cast<std::ptrdiff_t>(at), part, into.begin());
         bytes_read += part;
-        ++reads;
-        if (after_read) after_read();
         return static_cast<std::size_t>(part);
     }
     storage::Result<std::size_t> write_some(storage::FilePosition to, std::span<const std::byte> from) override {

@@ -4,6 +4,7 @@
 #include "storage/recovery.hpp"
 #include "storage/segment.hpp"
 #include "tests/support/log_builder.hpp"
+#include "tests/support/shared_file_system.hpp"
 
 #include <doctest/doctest.h>
 
@@ -115,4 +116,50 @@ TEST_CASE("log files: what a killed cleaner left stands for the segments that it
     CHECK(streams[0].segments.size() == 4);
     CHECK(walk(fixture.files, streams[0], 0) == kAll);
     CHECK(walk(fixture.files, streams[0], 2) == std::vector<std::int64_t>{2, 3, 4, 5});
+}
+
+TEST_CASE("log files: a search by time doesn't believe the index of a segment that a killed cleaner has replaced") {
+    TestLog log(Fixture::small());
+    for (int i = 0; i < 6; ++i) {
+        auto each = record("value-" + std::to_string(i));
+        each.timestamp = Timestamp(std::chrono::seconds(1'700'000'000 + i));
+        must(log.append_only({each}));
+        must(log->commit());
+    }
+    must(log->close());
+    log.kill();
+    write_bytes(log.directory() + "/" + swap_file_name(Offset(1), Offset(4)),
+                read_bytes(log.segment(1)) + read_bytes(log.segment(2)) + read_bytes(log.segment(3)));
+    std::filesystem::create_directories(std::string(log.dir / "data/log"));
+    std::filesystem::rename(log.directory(), std::string(log.dir / "data/log/s-0"));
+    PosixFileSystem files;
+    const auto streams = must(find_streams(files, log.dir / "data", "s"));
+    for (int i = 0; i < 6; ++i) {
+        CAPTURE(i);
+        const auto since = Timestamp(std::chrono::seconds(1'700'000'000 + i));
+        CHECK(must(first_offset_since(files, streams[0], since)) <= Offset(i));
+    }
+}
+
+TEST_CASE("log files: what a running agent writes while it is looked at is neither damage nor passed over") {
+    Fixture fixture;
+    const auto first = read_bytes(fixture.log.segment(0));
+    const auto second = read_bytes(fixture.log.segment(1));
+    const auto whole = first + second + read_bytes(fixture.log.segment(2));
+    for (int i = 1; i < 6; ++i) std::filesystem::remove(fixture.log.segment(i));
+    fixture.stream.segments = {Offset(0)};
+    // Preallocated, and written up to the middle of a batch.
+    auto unfinished = whole.substr(0, first.size() + second.size() / 2);
+    unfinished.resize(whole.size());
+    SharedFileSystem files;
+    for (int finished_at = 1; finished_at < 12; ++finished_at) {
+        CAPTURE(finished_at);
+        write_bytes(fixture.log.segment(0), unfinished);
+        int reads = 0;
+        files.after_read = [&] {
+            if (++reads == finished_at) write_bytes(fixture.log.segment(0), whole);
+        };
+        const auto got = walk(files, fixture.stream, 0);
+        CHECK((got == std::vector<std::int64_t>{0} || got == std::vector<std::int64_t>{0, 1, 2}));
+    }
 }

@@ -2,6 +2,7 @@
 
 #include "storage/key_table.hpp"
 #include "storage/recovery.hpp"
+#include "storage/varint.hpp"
 #include "storage/verify.hpp"
 #include "tests/support/log_builder.hpp"
 
@@ -9,6 +10,7 @@
 
 #include <filesystem>
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -39,6 +41,15 @@ struct Table {
         auto tombstone = record("", key);
         tombstone.value.reset();
         append(tombstone);
+    }
+    /// Makes the batch of a segment one of a Kafka transaction, which may have been aborted.
+    void make_transactional(Offset base) const {
+        auto text = read_bytes(log.segment(base.value()));
+        const auto bytes = std::as_writable_bytes(std::span(text));
+        bytes[22] |= std::byte{0x10};
+        store_big_endian<std::int64_t>(bytes.data() + 43, 7);  // producer id
+        seal_batch(bytes.first(must(decode_batch_header(bytes)).size_bytes));
+        write_bytes(log.segment(base.value()), text);
     }
     void put_keyless(const std::string& value) { append(record(value, std::nullopt)); }
     void append(const Record& one) {
@@ -265,4 +276,32 @@ TEST_CASE("compaction: a reader inside of a segment that is merged with others m
     CHECK(table.log->segments().all().size() == 2);
     while (const auto batch = must(reader.next())) seen += batch->records().size();
     CHECK(seen == 30);
+}
+
+TEST_CASE("compaction: a record of a transaction supersedes nothing, as it may have been aborted, and stays") {
+    Table table;
+    table.put("k", "committed");
+    table.close_segment();
+    const auto base = table.log->log_end_offset();
+    table.put("k", "aborted");
+    table.close_segment();
+    table.make_transactional(base);
+    table.put("other", "x");
+    table.close_segment();
+    table.compact({.whatever_the_ratio = true});
+    CHECK(table.log.values() == Values{"committed", "aborted", "x"});
+    table.put("k", "later");
+    table.close_segment();
+    table.compact({.whatever_the_ratio = true});
+    CHECK(table.log.values() == Values{"aborted", "x", "later"});
+    // The tombstone has to outlive what it deletes.
+    table.put_tombstone("k");
+    table.close_segment();
+    for (int i = 0; i < 3; ++i) {
+        table.compact({.whatever_the_ratio = true});
+        table.log.clock.advance(table.log.options.delete_retention + 1h);
+        table.put("other", std::to_string(i));
+        table.close_segment();
+    }
+    CHECK(table.log.values() == Values{"aborted", "(null)", "1", "2"});
 }

@@ -90,3 +90,19 @@ TEST_CASE("memory: a kill loses what was only in memory, says so, and no offset 
     log.append("after");
     CHECK(log.values() == Values{"after"});
 }
+
+TEST_CASE("memory: a search by time knows what is only in memory, and what was written before it") {
+    auto options = in_memory();
+    options.memory_bytes_max = 1 << 20;
+    TestLog log(options);
+    const auto at = [](int second) { return Timestamp(std::chrono::seconds(1'700'000'000 + second)); };
+    for (int i = 0; i < 10; ++i) {
+        auto each = record(std::to_string(i));
+        each.timestamp = at(i);
+        must(log.append_only({each}));
+        must(log->commit());
+        for (int since = 0; since <= i; ++since) CHECK(must(log->offset_for(at(since))) == Offset(since));
+        if (i == 4) must(log->roll());
+    }
+    CHECK(must(log->offset_for(at(10))) == log->high_watermark());
+}
