@@ -13,8 +13,9 @@ namespace sluice::storage {
 
 namespace {
 
-constexpr std::uint32_t kMagic = 0x534c4b49;  // "SLKI"
-constexpr std::size_t kHeadBytes = 8;
+constexpr std::uint32_t kMagic = 0x534c4b32;  // "SLK2"
+constexpr std::size_t kCheckedFrom = 8;
+constexpr std::size_t kHeadBytes = 24;
 constexpr std::size_t kEntryBytes = 12;
 
 std::uint64_t hash_of(std::string_view key) {
@@ -52,7 +53,9 @@ Result<KeyIndex> KeyIndex::load(FileSystem& files, const Segment& segment) {
     const Error bad(Errc::corrupt, path + " is no key index");
     if (bytes.size() < kHeadBytes || (bytes.size() - kHeadBytes) % kEntryBytes != 0) return bad;
     if (load_big_endian<std::uint32_t>(bytes.data()) != kMagic) return bad;
-    if (load_big_endian<std::uint32_t>(bytes.data() + 4) != crc32c(bytes.subspan(kHeadBytes))) return bad;
+    if (load_big_endian<std::uint32_t>(bytes.data() + 4) != crc32c(bytes.subspan(kCheckedFrom))) return bad;
+    if (load_big_endian<std::int64_t>(bytes.data() + 8) != segment.base_offset().value()) return bad;
+    if (load_big_endian<std::uint64_t>(bytes.data() + 16) != segment.end_position().value()) return bad;
     KeyIndex index(segment.base_offset());
     index.entries_.reserve(bytes.size() / kEntryBytes);
     for (auto at = kHeadBytes; at < bytes.size(); at += kEntryBytes) {
@@ -71,7 +74,9 @@ Result<void> KeyIndex::store(FileSystem& files, const Segment& segment) const {
         at += kEntryBytes;
     }
     store_big_endian(bytes.data(), kMagic);
-    store_big_endian(bytes.data() + 4, crc32c(std::span(bytes).subspan(kHeadBytes)));
+    store_big_endian(bytes.data() + 8, segment.base_offset().value());
+    store_big_endian(bytes.data() + 16, segment.end_position().value());
+    store_big_endian(bytes.data() + 4, crc32c(std::span(bytes).subspan(kCheckedFrom)));
     return write_aside_and_rename(files, segment.path(kKeyIndexSuffix), bytes);
 }
 

@@ -2,9 +2,11 @@
 // segments.
 //
 // Made by the cleaner, after the segment was closed. Without it a segment is scanned. It must never hide a record, so
-// it has a checksum, and goes whenever its segment is changed. File `BASE.keyindex`, big-endian: magic "SLKI" (4
-// bytes), CRC-32C of the rest (4), then 12 bytes a key, sorted: XXH3-64 of the key (8), offset of its last record minus
-// the base offset (4). Ours, not Kafka's.
+// it has a checksum, names its segment, and goes whenever that is changed. File `BASE.keyindex`, big-endian: magic
+// "SLK2" (4 bytes), CRC-32C of the rest (4), base offset (8) and size (8) of the segment, then 12 bytes a key, sorted:
+// XXH3-64 of the key (8), offset of its last record minus the base offset (4). Ours, not Kafka's. One of an older
+// version
+// ("SLKI") names no segment, and is made anew.
 #pragma once
 
 #include "storage/file_system.hpp"

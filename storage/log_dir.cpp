@@ -4,6 +4,23 @@
 
 namespace sluice::storage {
 
+namespace {
+
+/// Makes the directory and those above it, with the entry of each in the one above it synced.
+Result<void> make_durably(FileSystem& files, const std::string& directory) {
+    const auto slash = directory.find_last_of('/');
+    const auto there = files.status(directory);
+    if (there || there.error().kind() != Errc::not_found || slash == std::string::npos) {
+        return files.make_directories(directory);
+    }
+    const auto parent = slash == 0 ? std::string("/") : directory.substr(0, slash);
+    if (auto done = make_durably(files, parent); !done) return done;
+    if (auto done = files.make_directories(directory); !done) return done;
+    return files.sync_directory(parent);
+}
+
+}  // namespace
+
 std::string stream_directory(std::string_view data_dir, std::string_view stream) {
     return std::string(data_dir).append("/log/").append(stream).append("-0");
 }
@@ -18,6 +35,7 @@ LogDir::LogDir(FileSystem& files, const Clock& clock, std::string data_dir, cons
 Result<std::unique_ptr<LogDir>> LogDir::open(FileSystem& files, const Clock& clock, std::string data_dir,
                                              const GapReport& on_gap, std::uint64_t quota_bytes) {
     std::unique_ptr<LogDir> dir(new LogDir(files, clock, std::move(data_dir), on_gap, quota_bytes));
+    if (auto done = make_durably(files, dir->data_dir_); !done) return done.error();
     if (auto done = files.make_directories(dir->data_dir_ + "/log"); !done) return done.error();
     auto lock = files.lock(dir->data_dir_ + "/lock");
     if (!lock) return lock.error();

@@ -29,7 +29,9 @@ std::optional<Offset> parse_segment_file_name(std::string_view name, std::string
     std::int64_t value = 0;
     const auto* end = name.data() + kOffsetDigits;
     const auto parsed = std::from_chars(name.data(), end, value);
-    if (parsed.ec != std::errc() || parsed.ptr != end || value < 0) return std::nullopt;
+    if (parsed.ec != std::errc() || parsed.ptr != end || value < 0 || value > kOffsetMax) {
+        return std::nullopt;
+    }
     return Offset(value);
 }
 
@@ -175,9 +177,47 @@ Result<std::optional<Offset>> Segment::look_up(Timestamp timestamp) const {
         const std::lock_guard lock(index_mutex_);
         if (index_) return in(*index_);
     }
-    const auto index = load_or_rebuild();
+    const auto file = open();
+    if (!file) return file.error();
+    auto index = load_indexes(files_, *directory_, base_offset_, end_position().value());
+    if (index) {
+        const auto fits = times_fit(*index, timestamp, **file);
+        if (!fits) return fits.error();
+        if (!*fits) index = build_index(**file);
+    } else if (index.error().kind() != Errc::io) {
+        index = build_index(**file);
+    }
     if (!index) return index.error();
     return in(*index);
+}
+
+/// Whether the entries that a search goes by are what the segment says: wrong ones would hide records.
+Result<bool> Segment::times_fit(const SegmentIndex& index, Timestamp timestamp, const File& file) const {
+    if (index.times.entries().empty()) return false;
+    std::vector used{index.times.entries().back()};
+    if (const auto before = index.times.entry_before(timestamp)) used.push_back(*before);
+    for (const auto& entry : used) {
+        const auto fits = entry_fits(index, entry, file);
+        if (!fits || !*fits) return fits;
+    }
+    return true;
+}
+
+/// Whether there is a batch with the entry's last offset and greatest timestamp.
+Result<bool> Segment::entry_fits(const SegmentIndex& index, const TimeIndex::Entry& entry, const File& file) const {
+    const auto last = base_offset_ + entry.relative_offset;
+    for (auto at = index.offsets.look_up(last); at < end_position();) {
+        std::array<std::byte, kBatchHeaderBytes> head{};
+        const auto got = file.read_at(at, head);
+        if (!got) return got.error();
+        const auto header = decode_batch_header(std::span(head).first(*got));
+        if (!header || header->last_offset() > last) return false;
+        if (header->last_offset() == last) {
+            return header->record_count > 0 && header->max_timestamp.time_since_epoch().count() == entry.timestamp_ms;
+        }
+        at = at + header->size_bytes;
+    }
+    return false;
 }
 
 Result<void> Segment::repair_indexes() {

@@ -38,7 +38,7 @@ inline constexpr std::string_view kKeyIndexSuffix = ".keyindex";
 
 /// "00000000000000004711.log"
 [[nodiscard]] std::string segment_file_name(Offset base_offset, std::string_view suffix);
-/// The base offset in a name like the above, where it is one.
+/// The base offset in a name like the above, where it is one. Beyond kOffsetMax it is none: no segment of ours.
 [[nodiscard]] std::optional<Offset> parse_segment_file_name(std::string_view name, std::string_view suffix);
 
 /// Writes both indexes of a closed segment aside, and puts them in place. Durable but for the directory entries.
@@ -96,6 +96,9 @@ class Segment {
     static constexpr std::int64_t kNotMeasured = std::numeric_limits<std::int64_t>::min();
 
     [[nodiscard]] Result<SegmentIndex> load_or_rebuild() const;
+    [[nodiscard]] Result<bool> times_fit(const SegmentIndex& index, Timestamp timestamp, const File& file) const;
+    [[nodiscard]] Result<bool> entry_fits(const SegmentIndex& index, const TimeIndex::Entry& entry,
+                                          const File& file) const;
     [[nodiscard]] Result<SegmentIndex> build_index(const File& file) const;
 
     FileSystem& files_;

@@ -25,13 +25,17 @@ void TimeIndex::add_entry() {
     entries_.push_back({millis, max_timestamp_at_});
 }
 
-Offset TimeIndex::look_up(Timestamp timestamp) const {
-    // Up to the offset of an entry with a smaller timestamp no record has reached `timestamp`.
+std::optional<TimeIndex::Entry> TimeIndex::entry_before(Timestamp timestamp) const {
     const auto at_least =
         std::lower_bound(entries_.begin(), entries_.end(), timestamp.time_since_epoch().count(),
                          [](const Entry& entry, std::int64_t millis) { return entry.timestamp_ms < millis; });
-    if (at_least == entries_.begin()) return base_offset_;
-    return base_offset_ + std::prev(at_least)->relative_offset + 1;
+    return at_least == entries_.begin() ? std::nullopt : std::optional(*std::prev(at_least));
+}
+
+Offset TimeIndex::look_up(Timestamp timestamp) const {
+    // Up to the offset of an entry with a smaller timestamp no record has reached `timestamp`.
+    const auto entry = entry_before(timestamp);
+    return entry ? base_offset_ + entry->relative_offset + 1 : base_offset_;
 }
 
 std::vector<std::byte> TimeIndex::encode(std::size_t first) const {

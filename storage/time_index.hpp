@@ -44,11 +44,15 @@ class TimeIndex {
     /// @return Errc::corrupt where its size or order can't be right for a segment of `segment_bytes`.
     [[nodiscard]] static Result<TimeIndex> load(const File& file, Offset base_offset, std::uint64_t segment_bytes);
 
- private:
     struct Entry {
         std::int64_t timestamp_ms;
         std::int32_t relative_offset;
     };
+    [[nodiscard]] const std::vector<Entry>& entries() const { return entries_; }
+    /// The entry that look_up() goes by, which is the last with a smaller timestamp; nullopt where there is none.
+    [[nodiscard]] std::optional<Entry> entry_before(Timestamp timestamp) const;
+
+ private:
     void add_entry();
 
     Offset base_offset_;

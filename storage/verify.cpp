@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -22,6 +23,13 @@ namespace {
 
 std::string range(Offset first, Offset next) {
     return "offsets " + std::to_string(first.value()) + " to " + std::to_string(next.value() - 1);
+}
+
+/// Named like a segment, with an offset that no record can have.
+bool is_beyond_offsets(std::string_view name) {
+    return name.size() == segment_file_name(Offset(0), kLogSuffix).size() && name.ends_with(kLogSuffix) &&
+           name.find_first_not_of("0123456789") == name.size() - kLogSuffix.size() &&
+           !parse_segment_file_name(name, kLogSuffix);
 }
 
 constexpr std::array kSmallFiles = {"recovery-point", "gapless-from", "cleaner-offset", "offset-reserve"};
@@ -37,6 +45,9 @@ class LogCheck {
         for (const auto& name : *names) {
             if (const auto base = parse_segment_file_name(name, kLogSuffix)) bases_.push_back(*base);
             if (const auto swap = parse_swap_file_name(name)) swaps_.push_back(*swap);
+            if (is_beyond_offsets(name)) {
+                fault(directory_ + "/" + name, {}, "is no segment of a log, whose offsets end at 2^46: move it away");
+            }
             if (is_leftover(name)) note(directory_ + "/" + name, {}, "left by a cleaner that was killed");
         }
         std::sort(bases_.begin(), bases_.end());
@@ -87,6 +98,7 @@ class LogCheck {
         tell_holes(path, {});
         next_ = base;
         ends_.clear();
+        times_.clear();
         const auto scan = scan_segment(
             **file, base, [&](FilePosition at, const BatchHeader& header, const auto&) { check_batch(at, header); });
         if (!scan) return scan.error();
@@ -110,6 +122,7 @@ class LogCheck {
         verified_.records += static_cast<std::uint64_t>(header.record_count);
         verified_.offsets_missing += header.last_offset_delta + 1 - header.record_count;
         ends_.emplace_back(at, header.last_offset());
+        if (header.record_count > 0) times_.emplace_back(header.last_offset(), header.max_timestamp);
     }
 
     void note_missing(Offset found) {
@@ -166,12 +179,34 @@ class LogCheck {
                 "index entry does not fit the segment");
             break;
         }
+        check_times(base, index->times, last);
         const auto greatest = scan.index.times.max_timestamp();
         if (!last && greatest && index->times.max_timestamp() != greatest) {
             fault(directory_ + "/" + segment_file_name(base, kTimeIndexSuffix), {},
                   "time index does not know the segment's greatest timestamp");
         }
         return {};
+    }
+
+    /// Each entry names the last offset of a batch, and its greatest timestamp, which none before it has reached.
+    void check_times(Offset base, const TimeIndex& times, bool last) {
+        const auto path = directory_ + "/" + segment_file_name(base, kTimeIndexSuffix);
+        std::optional<Timestamp> greatest;
+        auto batch = times_.begin();
+        for (std::size_t i = 0; i < times.entries().size(); ++i) {
+            const auto& entry = times.entries()[i];
+            const auto offset = base + entry.relative_offset;
+            for (; batch != times_.end() && batch->first <= offset; ++batch) {
+                greatest = std::max(greatest.value_or(batch->second), batch->second);
+            }
+            const bool fits = batch != times_.begin() && std::prev(batch)->first == offset &&
+                              std::prev(batch)->second == greatest &&
+                              greatest == Timestamp(std::chrono::milliseconds(entry.timestamp_ms));
+            if (fits) continue;
+            add(last ? Finding::Kind::note : Finding::Kind::fault, path, FilePosition(i * TimeIndex::kEntryBytes),
+                "index entry does not fit the segment");
+            break;
+        }
     }
 
     void add(Finding::Kind kind, std::string path, std::optional<FilePosition> at, std::string what) {
@@ -195,6 +230,7 @@ class LogCheck {
     Offset durable_end_;                                 // what a clean stop has noted
     std::optional<Offset> next_;                         // the least offset that may come next
     std::vector<std::pair<FilePosition, Offset>> ends_;  // of the segment's batches: position, last offset
+    std::vector<std::pair<Offset, Timestamp>> times_;    // … last offset, greatest timestamp, where it has records
     Verified verified_;
 };
 

@@ -93,7 +93,9 @@ bool lacks_key(storage::FileSystem& files, const StreamFiles& stream, std::vecto
                const std::string& key) {
     if (std::next(base) == stream.segments.end() || stream.swaps.contains(*base)) return false;
     const auto directory = std::make_shared<const std::string>(stream.directory);
-    const storage::Segment segment(files, directory, *base, *std::next(base), storage::FileStatus{});
+    const auto status = files.status(stream.segment_path(*base));
+    if (!status) return false;
+    const storage::Segment segment(files, directory, *base, *std::next(base), *status);
     const auto index = storage::KeyIndex::load(files, segment);
     return index && !index->last_of(key);
 }

@@ -33,7 +33,7 @@ struct Faults {
     }
 };
 
-class FaultFileSystem final : public storage::FileSystem {
+class FaultFileSystem : public storage::FileSystem {
  public:
     explicit FaultFileSystem(Faults& faults) : faults_(faults) {}
 

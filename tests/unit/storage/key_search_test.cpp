@@ -81,3 +81,23 @@ TEST_CASE("key index: has every key of its segment, and goes with it") {
     CHECK(must(delete_finished(rig.files, *rig.log)));
     CHECK_FALSE(std::filesystem::exists(rig.log.segment(0, kKeyIndexSuffix)));
 }
+
+TEST_CASE("key index: that of another segment hides no key") {
+    LogOptions options;
+    options.segment_bytes = 1000;
+    options.compression = Compression::none;
+    TestLog log(options);
+    for (int i = 0; i < 50; ++i) {
+        must(log.append_only({record("v" + std::to_string(i) + std::string(100, 'x'), "k" + std::to_string(i))}));
+        must(log->commit());
+    }
+    const auto closed = log->segments().closed();
+    for (const auto& segment : closed) must(segment->repair_indexes());
+    const auto from = closed[0]->path(kKeyIndexSuffix);
+    const auto to = closed[1]->path(kKeyIndexSuffix);
+    PosixFileSystem files;
+    REQUIRE(KeyIndex::load(files, *closed[1]).has_value());
+    write_bytes(to, read_bytes(from));
+    CHECK_FALSE(KeyIndex::load(files, *closed[1]).has_value());
+    for (int i = 0; i < 50; ++i) CHECK(must(find_latest(files, *log, "k" + std::to_string(i))));
+}

@@ -1,10 +1,12 @@
 #include "storage/log_dir.hpp"
 
+#include "tests/support/fault_file_system.hpp"
 #include "tests/support/log_builder.hpp"
 
 #include <doctest/doctest.h>
 #include <unistd.h>
 
+#include <set>
 #include <string>
 
 using namespace sluice::storage;
@@ -56,5 +58,25 @@ TEST_CASE("log id: text and back, and nothing else") {
          {"", "x", "00000000-0000-0000-0000-00000000000", "00000000-0000-0000-0000-0000000000000",
           "000000000000-0000-0000-000000000000", "0000000g-0000-0000-0000-000000000000"}) {
         CHECK_FALSE(LogId::parse(bad).has_value());
+    }
+}
+
+TEST_CASE("log dir: each directory that it makes is synced in the one above it") {
+    struct Syncs final : FaultFileSystem {
+        using FaultFileSystem::FaultFileSystem;
+        Result<void> sync_directory(const std::string& directory) override {
+            synced.insert(directory);
+            return FaultFileSystem::sync_directory(directory);
+        }
+        std::set<std::string> synced;
+    };
+    const TempDir dir;
+    Faults faults;
+    Syncs files(faults);
+    const SystemClock clock;
+    static_cast<void>(must(LogDir::open(files, clock, dir / "a/b/data")));
+    for (const auto& made : {dir.path(), dir / "a", dir / "a/b", dir / "a/b/data"}) {
+        CAPTURE(made);
+        CHECK(files.synced.contains(made));
     }
 }

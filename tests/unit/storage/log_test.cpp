@@ -1,6 +1,7 @@
 #include "storage/log.hpp"
 
 #include "storage/retention.hpp"
+#include "storage/verify.hpp"
 #include "tests/support/fault_file_system.hpp"
 #include "tests/support/log_builder.hpp"
 
@@ -271,6 +272,37 @@ TEST_CASE("log: without its id or its segments it is another log") {
     log.kill();
     log.open();
     CHECK(log->id() == new_id);
+}
+
+TEST_CASE("log: a file that is named beyond the last offset is no segment, and verify says so") {
+    TestLog log;
+    log.append("a");
+    must(log->close());
+    log.kill();
+    PosixFileSystem files;
+    CHECK(must(verify_log(files, log.directory(), {})).faults == 0);
+    write_bytes(log.directory() + "/00100000000000000000.log", "");
+    CHECK(must(verify_log(files, log.directory(), {})).faults == 1);
+    log.open();
+    log.append("b");
+    log.kill();
+    log.open();
+    CHECK(log.values() == Values{"a", "b"});
+}
+
+TEST_CASE("log: at the last offset nothing more is accepted") {
+    TestLog log;
+    log.kill();
+    const std::int64_t last = (std::int64_t{1} << 46U) - 1;
+    std::filesystem::rename(log.segment(0), log.segment(last));
+    log.open();
+    log.append("a");
+    const auto refused = log.append_only({record("b")});
+    REQUIRE_FALSE(refused.has_value());
+    CHECK(refused.error().kind() == Errc::invalid);
+    log.kill();
+    log.open();
+    CHECK(log.values() == Values{"a"});
 }
 
 TEST_CASE("retention: closed segments go by age and by size, but not before they are forwarded") {

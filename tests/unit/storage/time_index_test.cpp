@@ -1,6 +1,7 @@
 #include "storage/time_index.hpp"
 
 #include "storage/log.hpp"
+#include "storage/verify.hpp"
 #include "tests/support/log_builder.hpp"
 
 #include <doctest/doctest.h>
@@ -69,6 +70,26 @@ TEST_CASE("time index: missing, cut or foreign, the search finds the same") {
     write_bytes(path, "x");
     must(log->segments().closed().front()->repair_indexes());
     CHECK(read_bytes(path) == good);
+}
+
+TEST_CASE("time index: wrong and in order, the search finds the same, and verify says so") {
+    auto options = small_segments();
+    options.segment_bytes = 100'000;
+    TestLog log(options);
+    for (std::int64_t i = 0; i < 300; ++i) append_at(log, i * 10);
+    must(log->roll());
+    const auto path = log.segment(0, kTimeIndexSuffix);
+    const auto good = read_bytes(path);
+    PosixFileSystem files;
+    REQUIRE(must(verify_log(files, log.directory(), {})).faults == 0);
+    for (std::size_t bit = 0; bit < good.size() * 8; bit += 7) {
+        CAPTURE(bit);
+        auto bad = good;
+        bad[bit / 8] = static_cast<char>(bad[bit / 8] ^ (1 << (bit % 8)));
+        write_bytes(path, bad);
+        CHECK(must(verify_log(files, log.directory(), {})).faults > 0);
+        for (std::int64_t i = 0; i < 300; i += 41) CHECK(must(log->offset_for(at(i * 10))) == Offset(i));
+    }
 }
 
 TEST_CASE("recovery: opening starts where the index files end, and finds the same") {
