@@ -176,8 +176,8 @@ Result<void> repair_segment(FileSystem& files, const std::string& directory, con
     auto file = files.open(path, OpenMode::read_write);
     if (!file) return file.error();
     if (auto done = (*file)->truncate(scan->end.value()); !done) return done;
+    if (auto done = write_again(**file, scan->durable_to, scan->end); !done) return done;
     if (auto done = (*file)->set_modified(status->modified); !done) return done;
-    if (auto done = (*file)->sync_data(); !done) return done;
     return write_indexes(files, directory, base, scan->index);
 }
 
