@@ -46,8 +46,9 @@ enum class Tail : std::uint8_t {
 struct SegmentScan {
     explicit SegmentScan(Offset base_offset) : next_offset(base_offset), index(base_offset) {}
 
-    FilePosition end;    ///< the end of the last intact batch
-    Offset next_offset;  ///< the offset after it; the base offset in an empty segment
+    FilePosition durable_to;  ///< where the scan began: what is before is on the medium
+    FilePosition end;         ///< the end of the last intact batch
+    Offset next_offset;       ///< the offset after it; the base offset in an empty segment
     Tail tail = Tail::clean;
     std::vector<Damage> damages;
     SegmentIndex index;

@@ -94,7 +94,7 @@ SegmentScan recovery_point(FileSystem& files, const std::string& directory, Offs
         index->offsets.truncate(entries.size() - i, **header);
         index->times = std::move(times);
         scan.index = std::move(*index);
-        scan.end = at + (*header)->size_bytes;
+        scan.end = scan.durable_to = at + (*header)->size_bytes;
         scan.next_offset = (*header)->next_offset();
         return scan;
     }
@@ -166,6 +166,11 @@ Result<void> set_damage_aside(FileSystem& files, const std::string& directory, O
     return rewrite_without(files, directory, base_offset, segment, path, cleaned, scan);
 }
 
+Result<void> write_again(File& file, FilePosition from, FilePosition to) {
+    if (auto done = copy_range(file, from, to, file, from); !done) return done;
+    return file.sync_data();
+}
+
 Result<SegmentScan> recover_segment(FileSystem& files, const std::string& directory, Offset base_offset,
                                     Offset durable_end, const std::function<void(const Damage&)>& on_damage) {
     const auto path = directory + "/" + segment_file_name(base_offset, kLogSuffix);
@@ -178,12 +183,15 @@ Result<SegmentScan> recover_segment(FileSystem& files, const std::string& direct
         if (!size) return size.error();
         scan.damages.push_back({scan.known_end(), FilePosition(*size), scan.next_offset, durable_end});
     }
+    if (scan.next_offset <= durable_end) scan.durable_to = scan.end;
     if (scan.damages.empty()) return scan;
     if (auto done = set_damage_aside(files, directory, base_offset, **file, scan); !done) return done.error();
     for (const auto& damage : scan.damages) on_damage(damage);
     auto rewritten = files.open(path, OpenMode::read);
     if (!rewritten) return rewritten.error();
-    return scan_segment(**rewritten, base_offset);
+    auto cleaned = scan_segment(**rewritten, base_offset);
+    if (cleaned) cleaned->durable_to = cleaned->end;
+    return cleaned;
 }
 
 }  // namespace sluice::storage

@@ -44,7 +44,12 @@ inline constexpr std::string_view kCleanedSuffix = ".log.cleaned";  ///< … and
 [[nodiscard]] Result<void> set_damage_aside(FileSystem& files, const std::string& directory, Offset base_offset,
                                             const File& segment, const SegmentScan& scan);
 
+/// Puts a part of the file on the medium, whatever the page cache believes: by writing it again.
+[[nodiscard]] Result<void> write_again(File& file, FilePosition from, FilePosition to);
+
 /// Scans the segment and takes damage out of it. On return the file up to scan.end is intact batches.
+/// scan.durable_to tells what of it is known to be on the medium; the rest may be in the page cache only, and marked as
+/// written there by a sync that failed.
 /// @param durable_end  the recovery point: what ends before it is damaged, and not an unfinished write
 /// @param on_damage    called for each damaged range, after its bytes are safe
 [[nodiscard]] Result<SegmentScan> recover_segment(FileSystem& files, const std::string& directory, Offset base_offset,

@@ -1,5 +1,7 @@
 #include "storage/segment_writer.hpp"
 
+#include "storage/recovery.hpp"
+
 #include <algorithm>
 #include <utility>
 #include <vector>
@@ -66,10 +68,11 @@ Result<std::unique_ptr<SegmentWriter>> SegmentWriter::reopen(FileSystem& files,
     if (!file) return file.error();
     if (status->size_bytes != scan.end.value()) {
         if (auto done = (*file)->truncate(scan.end.value()); !done) return done.error();
-        if (auto done = (*file)->set_modified(status->modified); !done) return done.error();
     }
-    // What a killed process left in the page cache is about to be readable: it has to be durable first.
-    if (auto done = (*file)->sync_data(); !done) return done.error();
+    // What a killed process left in the page cache is about to be readable: it has to be durable first. A sync alone
+    // would pass over what an earlier one has failed to write.
+    if (auto done = write_again(**file, scan.durable_to, scan.end); !done) return done.error();
+    if (auto done = (*file)->set_modified(status->modified); !done) return done.error();
     // So does its name: the process may have ended between making the file and syncing the directory.
     if (auto done = files.sync_directory(*directory); !done) return done.error();
     auto segment = std::make_shared<Segment>(files, std::move(directory), std::move(scan.index), base_offset, scan.end,

@@ -264,8 +264,8 @@ Result<void> repair_segment(FileSystem& files, const std::string& directory, con
     if (!file) return file.error();
     if (auto done = (*file)->truncate(scan->end.value()); !done) return done;
     if (auto done = fill_hole(**file, stream, base, *scan, gapless_from, durable_end, on_gap); !done) return done;
+    if (auto done = write_again(**file, scan->durable_to, scan->end); !done) return done;
     if (auto done = (*file)->set_modified(status->modified); !done) return done;
-    if (auto done = (*file)->sync_data(); !done) return done;
     return write_indexes(files, directory, base, scan->index);
 }
 

@@ -51,6 +51,11 @@ BUGS = {
         "        if (auto done = files_.sync_directory(directory); !done) return done;\n        const auto alone",
         "        const auto alone",
         "sources are deleted before the swap file is there for good"),
+    "believe-the-page-cache": (
+        "storage/recovery.cpp",
+        "    if (auto done = copy_range(file, from, to, file, from); !done) return done;\n    return file.sync_data();",
+        "    static_cast<void>(from), static_cast<void>(to);\n    return file.sync_data();",
+        "what a failed sync has left in memory counts as durable after a restart"),
     "skip-the-sync-of-the-cleaner": (
         "storage/segment_rewriter.cpp",
         "        return file_->sync_data();\n    }\n\n private:",

@@ -100,11 +100,20 @@ class SimFile final : public storage::File {
 
     Result<void> sync() override {
         if (system_.down_) return eio("sync");
-        if (system_.strike() != SimFileSystem::Strike::none) {
-            // The kernel drops what it could not write, or not: nobody knows.
-            return eio("sync");
+        const auto strike = system_.strike();
+        // What the kernel could not write counts as written from now on: readable, and gone with the power.
+        if (strike == SimFileSystem::Strike::fail) {
+            std::erase_if(inode_->dirty, [this](std::size_t) { return system_.toss(60); });
         }
-        inode_->durable = inode_->now;
+        if (strike != SimFileSystem::Strike::none) return eio("sync");
+        inode_->durable.resize(inode_->now.size());
+        for (const auto sector : inode_->dirty) {
+            const auto begin = static_cast<std::ptrdiff_t>(sector * SimFileSystem::kSector);
+            const auto size = static_cast<std::ptrdiff_t>(inode_->now.size());
+            if (begin >= size) continue;
+            const auto end = std::min<std::ptrdiff_t>(begin + SimFileSystem::kSector, size);
+            std::copy(inode_->now.begin() + begin, inode_->now.begin() + end, inode_->durable.begin() + begin);
+        }
         inode_->dirty.clear();
         return {};
     }

@@ -3,8 +3,9 @@
 // What was not synced may be lost at a crash, in any combination: sectors of a file one by one, a sector torn in two, a
 // file's new size, and each new, renamed or removed directory entry by itself. From a seed, so that every run can be
 // repeated. It also reads and writes less than was asked for, fails
-// calls (EIO, ENOSPC), fills up, and flips bits. Single-threaded.
-// Sources of the idea: LevelDB's fault injection env, SQLite's crash tests.
+// calls (EIO, ENOSPC), fills up, and flips bits. A sync that fails drops some of what it should have written: that
+// stays readable, and no later sync writes it. Single-threaded. Sources of the idea: LevelDB's fault injection env,
+// SQLite's crash tests.
 #pragma once
 
 #include "storage/file_system.hpp"
@@ -64,7 +65,7 @@ class SimFileSystem final : public storage::FileSystem {
     struct Inode {
         std::vector<std::byte> now;      // what a reader sees
         std::vector<std::byte> durable;  // what is on the medium for sure
-        std::set<std::size_t> dirty;     // sectors that differ, perhaps
+        std::set<std::size_t> dirty;     // sectors that a sync is going to write
         storage::Timestamp modified{};
         int handles = 0;  // that are open
     };
