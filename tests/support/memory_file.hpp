@@ -18,7 +18,6 @@ class MemoryFile final : public storage::File {
     std::vector<std::byte> bytes;
     mutable std::uint64_t bytes_read = 0;
 
-    storage::Result<void> sync_data() override { return {}; }
     storage::Result<void> allocate(std::uint64_t size) override {
         if (size > bytes.size()) bytes.resize(size);
         return {};
@@ -32,6 +31,7 @@ class MemoryFile final : public storage::File {
     bool is_open_only_here() override { return true; }
 
  private:
+    storage::Result<void> sync() override { return {}; }
     storage::Result<std::size_t> read_some(storage::FilePosition from, std::span<std::byte> into) const override {
         const auto at = std::min<std::uint64_t>(from.value(), bytes.size());
         const auto part = std::min<std::uint64_t>(into.size(), bytes.size() - at);
