@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <optional>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace sluice::agent {
@@ -11,6 +13,8 @@ namespace sluice::agent {
 using storage::Offset;
 
 namespace {
+
+constexpr std::string_view kPartition = "-0";
 
 /// The agent's own notes: small, and only the newest state counts.
 storage::LogOptions inbound_options() {
@@ -23,6 +27,32 @@ storage::LogOptions inbound_options() {
 }
 
 }  // namespace
+
+storage::Result<std::vector<UnusedStream>> unused_streams(const Config& config, storage::FileSystem& files) {
+    const auto directories = files.list(config.data_dir + "/log");
+    std::vector<UnusedStream> unused;
+    if (!directories) return unused;  // nothing is there yet
+    for (const auto& directory : *directories) {
+        if (!directory.ends_with(kPartition)) continue;
+        const auto stream = directory.substr(0, directory.size() - kPartition.size());
+        if (config.streams.contains(stream) || stream == bridge::mqtt::kInboundStream) continue;
+        UnusedStream found{stream, storage::stream_directory(config.data_dir, stream), 0};
+        const auto names = files.list(found.directory);
+        if (!names) return names.error();
+        for (const auto& name : *names) {
+            if (const auto status = files.status(found.directory + "/" + name)) found.bytes += status->size_bytes;
+        }
+        unused.push_back(std::move(found));
+    }
+    return unused;
+}
+
+std::string to_string(const UnusedStream& unused) {
+    return "stream " + unused.stream + " is not in the configuration: " + unused.directory + " (" +
+           std::to_string(unused.bytes) + " bytes) stays as it is, and what it holds is not forwarded (write [stream." +
+           (unused.stream.find('.') == std::string::npos ? unused.stream : "\"" + unused.stream + "\"") +
+           "] to have it forwarded, or delete the directory)";
+}
 
 storage::Result<OpenLogs> open_logs(const Config& config, storage::FileSystem& files, const storage::Clock& clock,
                                     const storage::GapReport& on_gap) {

@@ -35,6 +35,9 @@ Result<std::unique_ptr<Supervisor>> Supervisor::start(const Config& config, brid
 Result<void> Supervisor::open_logs() {
     auto open = agent::open_logs(config_, files_, clock_, [this](const storage::Gap& gap) { events_.gap(gap); });
     if (!open) return open.error();
+    const auto unused = unused_streams(config_, files_);
+    if (!unused) return unused.error();
+    for (const auto& each : *unused) report_(bridge::Severity::warning, "log", to_string(each));
     logs_ = std::move(open->logs);
     catalog_ = std::move(open->catalog);
     flash_.emplace(config_.data_dir, config_.flash_endurance_bytes, *catalog_, clock_, report_);

@@ -2,6 +2,7 @@
 #include "agent/cli/commands.hpp"
 #include "agent/config_secret.hpp"
 #include "agent/config_units.hpp"
+#include "agent/open_logs.hpp"
 
 #include <iostream>
 #include <sstream>
@@ -163,6 +164,11 @@ int check_command(const ConfigArguments& arguments) {
     if (!loaded.config) {
         std::cerr << arguments.file << ": " << total << '\n';
         return kExitBadConfig;
+    }
+    storage::PosixFileSystem files;
+    // Who checks may not be who runs it: what can't be looked into is not told.
+    if (const auto unused = unused_streams(*loaded.config, files)) {
+        for (const auto& each : *unused) std::cerr << "warning: " << to_string(each) << '\n';
     }
     std::cout << description(*loaded.config) << arguments.file << ": good, " << total << std::endl;
     return std::cout ? kExitSuccess : kExitFailure;
