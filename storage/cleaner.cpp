@@ -127,6 +127,7 @@ bool Cleaner::pace(std::size_t bytes) {
     const std::chrono::duration<double> time(static_cast<double>(bytes) /
                                              static_cast<double>(options_.bytes_per_second));
     std::unique_lock lock(mutex_);
+    counters_.bytes_paced += bytes;
     wake_.wait_for(lock, time, [this] { return stopping_ || !wanting_.empty(); });
     return !stopping_ && wanting_.empty();
 }

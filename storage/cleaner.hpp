@@ -36,6 +36,7 @@ class Cleaner {
         std::uint64_t bytes_freed = 0;
         std::uint64_t records_left_out = 0;
         std::uint64_t failures = 0;
+        std::uint64_t bytes_paced = 0;  ///< read and written by passes, finished or not
     };
     /// Called on the clean thread.
     struct Observer {

@@ -1,8 +1,38 @@
-"""`sluice bench --flash`: bytes on the medium for each byte of payload, by the kernel's own counters."""
+"""`sluice bench --flash`: bytes on the medium for each byte of payload, by the kernel's own counters.
+
+They count for a device as a whole, whoever writes to it. So as root the test makes a disk of its own, in a file; else it
+takes the least of some rounds, as others only add to what is counted. What the process itself has written
+(/proc/PID/io) is no way out: it has neither the journal's bytes nor what the kernel writes for it."""
 import json
 import os
+import subprocess
 
+import pytest
 from support.agent import sluice
+
+ROUNDS_MAX = 4
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """A directory on a file system that nobody else writes to, where that can be had."""
+    image, mounted = tmp_path / "image", tmp_path / "mounted"
+    mounted.mkdir()
+    with open(image, "wb") as file:
+        file.truncate(512 << 20)
+    made = False
+    if os.geteuid() == 0:
+        try:
+            made = all(subprocess.run(command, capture_output=True).returncode == 0 for command in (
+                ["mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0", image],
+                ["mount", "-o", "loop", image, mounted]))
+        except FileNotFoundError:  # no mkfs
+            pass
+    directory = mounted / "bench"
+    directory.mkdir()
+    yield directory
+    if made:
+        subprocess.run(["umount", mounted], check=True)
 
 
 def on_block_device(path):
@@ -10,20 +40,31 @@ def on_block_device(path):
     return os.path.exists(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}/stat")
 
 
-def test_flash_bench_reports_what_reaches_the_medium(tmp_path):
-    run = sluice("bench", "--flash", "--dir", tmp_path, "--seconds", "1", "--json")
-    if not on_block_device(tmp_path):
+def measure(directory):
+    run = sluice("bench", "--flash", "--dir", directory, "--seconds", "1", "--json")
+    assert run.returncode == 0, run.stderr
+    rows = map(json.loads, run.stdout.splitlines())
+    return {(row["messages_per_second"], row["commit_interval_ms"]): row for row in rows}
+
+
+def test_flash_bench_reports_what_reaches_the_medium(disk):
+    if not on_block_device(disk):
+        run = sluice("bench", "--flash", "--dir", disk, "--seconds", "1", "--json")
         assert run.returncode == 1
         assert "is on no block device of its own: name one on the flash" in run.stderr
         return
-    assert run.returncode == 0, run.stderr
-    rows = map(json.loads, run.stdout.splitlines())
-    rows = {(row["messages_per_second"], row["commit_interval_ms"]): row for row in rows}
-    assert len(rows) == 12
-    for row in rows.values():
-        assert row["device_bytes"] >= row["log_bytes"] > 0
-        assert row["payload_bytes"] > row["messages_per_second"] * 150
+    seldom, often = [], []
+    for _ in range(ROUNDS_MAX):
+        rows = measure(disk)
+        assert len(rows) == 12
+        for row in rows.values():
+            assert row["device_bytes"] >= row["log_bytes"] > 0
+            assert row["payload_bytes"] > row["messages_per_second"] * 150
+        assert rows[100, 1000]["commits"] < rows[100, 10]["commits"]
+        seldom.append(rows[100, 1000]["device_bytes"])
+        often.append(rows[100, 10]["device_bytes"])
+        if min(seldom) < min(often):
+            break
     # Each sync writes a page of its own, so fewer syncs write less.
-    assert rows[100, 1000]["device_bytes"] < rows[100, 10]["device_bytes"]
-    assert rows[100, 1000]["commits"] < rows[100, 10]["commits"]
-    assert os.listdir(tmp_path) == []
+    assert min(seldom) < min(often)
+    assert os.listdir(disk) == []

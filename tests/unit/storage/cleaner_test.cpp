@@ -150,7 +150,7 @@ TEST_CASE("cleaner: a slow pass gives way to a full disk and to the end of the p
     Box::fill(*full, 500);
     // At this rate the pass over the first stream would take days.
     Cleaner cleaner(box.files, box.clock, *box.logs, {.interval = 1ms, .bytes_per_second = 1}, box.observer());
-    std::this_thread::sleep_for(50ms);
+    wait_for([&] { return cleaner.counters().bytes_paced > 0; });
     const auto start = full->log_start_offset();
     cleaner.make_room(*full);
     wait_for([&] { return box.rooms > 0; });
