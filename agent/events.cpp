@@ -31,17 +31,18 @@ void Events::gap(const storage::Gap& gap) {
     record.timestamp = now;
     const std::lock_guard lock(mutex_);
     ++gaps_;
-    waiting_.push_back(std::move(record));
+    waiting_.push_back({std::move(record), gap.told});
 }
 
 void Events::flush(storage::GroupCommit& commit, storage::Log& stream) {
-    std::vector<storage::Record> taken;
+    std::vector<Event> taken;
     {
         const std::lock_guard lock(mutex_);
         taken.swap(waiting_);
     }
-    for (const auto& record : taken) {
-        commit.append(stream, record, [this](const storage::Result<storage::Offset>& result) {
+    for (const auto& event : taken) {
+        commit.append(stream, event.record, [this, told = event.told](const storage::Result<storage::Offset>& result) {
+            if (result && told) told();
             if (!result) report_(bridge::Severity::error, "events", "event not kept: " + result.error().message());
         });
     }

@@ -11,6 +11,7 @@
 #include "storage/log.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -28,11 +29,15 @@ class Events {
     [[nodiscard]] std::uint64_t gaps() const;
 
  private:
+    struct Event {
+        storage::Record record;
+        std::function<void()> told;  // may be empty
+    };
     const std::string agent_id_;
     const storage::Clock& clock_;
     const bridge::Report report_;
     mutable std::mutex mutex_;
-    std::vector<storage::Record> waiting_;
+    std::vector<Event> waiting_;
     std::uint64_t gaps_ = 0;
 };
 

@@ -4,6 +4,7 @@
 #include "storage/types.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -15,6 +16,8 @@ struct Gap {
     Offset next;
     std::optional<std::int64_t> count;  ///< … and so many; nullopt: at most all of the range, nobody knows
     std::string reason;
+    /// Where there is one: to be called, on any thread, once the report is durable; until then each start repeats it.
+    std::function<void()> told = {};
 };
 
 }  // namespace sluice::storage

@@ -57,6 +57,11 @@ Result<void> Log::load(const CursorOf& cursor_of) {
     if (cursor_of) {
         if (const auto cursor = cursor_of(id_)) set_finished(*cursor);
     }
+    for (const auto& name : *names) {
+        if (const auto lost = parse_gap_file_name(name)) {
+            report_lost(lost->base, lost->next, "damaged batch set aside, as an earlier run of the agent noted");
+        }
+    }
     if (!bases.empty()) {
         if (auto done = load_segments(bases); !done) return done;
     } else {
@@ -125,8 +130,7 @@ Result<void> Log::load_segments(const std::vector<Offset>& bases) {
     if (!durable_end) return durable_end.error();
     Offset reported_end;
     auto scan = recover_segment(context_.files, directory(), bases.back(), *durable_end, [&](const Damage& damage) {
-        report_gap(
-            {name_, damage.first, damage.next, damage.next - damage.first, "damaged batch set aside at recovery"});
+        report_lost(damage.first, damage.next, "damaged batch set aside at recovery");
         reported_end = damage.next;
     });
     if (!scan) return scan.error();
@@ -144,8 +148,11 @@ Result<void> Log::load_segments(const std::vector<Offset>& bases) {
     if (writer_->segment()->end_position() > FilePosition(0)) active_since_ = appended_since();
     const auto end = std::max(found_end, *durable_end);
     end_ = high_watermark_ = end.value();
+    if (written_end_ >= end) return {};
     // The offsets that are lost are not given again.
-    return written_end_ < end ? skip_to(end) : Result<void>();
+    auto done = skip_to(end);
+    // On a full disk the recovery point keeps it, and the next append tries again.
+    return !done && done.error().kind() == Errc::no_space ? Result<void>() : done;
 }
 
 /// When the active segment that was found got its first batch, as far as files tell: not before the one before it got
@@ -419,7 +426,15 @@ void Log::report_damage(const Segment& segment, FilePosition position, Offset fi
         // Damage may spread: the same place again with more records behind it is news.
         if (!reported_damage_.insert(where + "-" + std::to_string(next.value())).second) return;
     }
-    report_gap({name_, first, next, next - first, "damaged bytes at " + where + " were skipped"});
+    report_lost(first, next, "damaged bytes at " + where + " were skipped");
+}
+
+/// What a gap file may have noted: it goes when that is told.
+void Log::report_lost(Offset first, Offset next, std::string reason) const {
+    auto told = [&files = context_.files, path = directory() + "/" + gap_file_name(first, next)] {
+        static_cast<void>(files.remove(path));
+    };
+    report_gap({name_, first, next, next - first, std::move(reason), std::move(told)});
 }
 
 void Log::report_hole(Offset first, Offset next) const {

@@ -124,6 +124,7 @@ class Log {
  private:
     Log(const LogContext& context, std::string directory, std::string name, LogOptions options);
 
+    void report_lost(Offset first, Offset next, std::string reason) const;
     [[nodiscard]] Result<void> load(const CursorOf& cursor_of);
     [[nodiscard]] Result<void> load_id(bool has_segments);
     [[nodiscard]] Result<void> load_segments(const std::vector<Offset>& bases);

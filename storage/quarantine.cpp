@@ -27,9 +27,9 @@ Result<bool> quarantine_segment(FileSystem& files, Log& log, const Segment& segm
     if (auto done = set_damage_aside(files, directory, segment.base_offset(), **file, *scan); !done) {
         return done.error();
     }
+    for (const auto& damage : scan->damages) log.report_damage(segment, damage.from, damage.first, damage.next);
     const auto status = files.status(segment.path());
     if (!status) return status.error();
-    for (const auto& damage : scan->damages) log.report_damage(segment, damage.from, damage.first, damage.next);
     log.replace_segments(segment.base_offset(), next_base, *status, end.value());
     return true;
 }

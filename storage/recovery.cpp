@@ -15,8 +15,18 @@ namespace sluice::storage {
 namespace {
 
 constexpr std::string_view kSwapSuffix = ".swap";
+constexpr std::string_view kGapSuffix = ".gap";
 constexpr std::string_view kAsideSuffix = ".new";
 constexpr std::size_t kCopyBytes = 256U << 10U;
+
+std::optional<SwapRange> parse_range(std::string_view name, std::string_view suffix) {
+    const auto dash = name.find('-');
+    if (dash == std::string_view::npos) return std::nullopt;
+    const auto base = parse_segment_file_name(name.substr(0, dash + 1), "-");
+    const auto next = parse_segment_file_name(name.substr(dash + 1), suffix);
+    if (!base || !next) return std::nullopt;
+    return SwapRange{*base, *next};
+}
 
 Result<void> copy_range(const File& from, FilePosition begin, FilePosition end, File& to, FilePosition at) {
     std::vector<std::byte> buffer(kCopyBytes);
@@ -32,44 +42,69 @@ Result<void> copy_range(const File& from, FilePosition begin, FilePosition end, 
     return {};
 }
 
-Result<void> keep_damaged_bytes(FileSystem& files, const File& segment, const std::string& segment_path,
-                                const Damage& damage) {
-    const auto path = segment_path + ".damaged-" + std::to_string(damage.from.value());
-    auto file = files.open(path, OpenMode::create);
-    if (!file) return file.error();
-    if (auto done = copy_range(segment, damage.from, damage.to, **file, FilePosition(0)); !done) return done;
-    return (*file)->sync_data();
+Result<std::string> free_name(FileSystem& files, const std::string& wanted) {
+    auto name = wanted;
+    for (int n = 2;; ++n) {
+        const auto status = files.status(name);
+        if (!status && status.error().kind() == Errc::not_found) return name;
+        if (!status) return status.error();
+        name = wanted + "-" + std::to_string(n);
+    }
 }
 
-/// Writes the intact ranges aside, and between them that offsets are missing; syncs, and renames the result over the
-/// segment.
-Result<void> rewrite_without(FileSystem& files, const std::string& directory, Offset base_offset, const File& segment,
-                             const std::string& path, const std::string& cleaned_path, const SegmentScan& scan) {
-    auto cleaned = files.open(cleaned_path, OpenMode::create);
-    if (!cleaned) return cleaned.error();
-    FilePosition begin(0);
+/// A part of a file that is written: a range of another one, or that offsets are missing.
+struct Piece {
+    FilePosition from;
+    FilePosition to;
+    std::optional<EmptyBatch> gone{};
+};
+
+Result<void> write_pieces(FileSystem& files, const std::string& path, const File& segment,
+                          const std::vector<Piece>& pieces, std::optional<Timestamp> modified) {
+    if (auto done = files.remove(path); !done) return done;
+    auto file = files.open(path, OpenMode::create);
+    if (!file) return file.error();
     FilePosition at(0);
-    const auto copy_up_to = [&](FilePosition end) -> Result<void> {
-        auto done = copy_range(segment, begin, end, **cleaned, at);
-        at = at + (end - begin);
-        return done;
-    };
+    for (const auto& piece : pieces) {
+        if (piece.gone) {
+            if (auto done = (*file)->write_at(at, piece.gone->bytes); !done) return done;
+            at = at + piece.gone->bytes.size();
+            continue;
+        }
+        if (auto done = copy_range(segment, piece.from, piece.to, **file, at); !done) return done;
+        at = at + (piece.to - piece.from);
+    }
+    if (modified) {
+        if (auto done = (*file)->set_modified(*modified); !done) return done;
+    }
+    if (auto done = (*file)->sync_data(); !done) return done.error().of_scrapped_file();
+    return {};
+}
+
+/// Writes what set_damage_aside() needs besides the segment, and puts its paths into `written`.
+Result<void> write_aside(FileSystem& files, const std::string& directory, Offset base_offset, const std::string& path,
+                         const std::string& cleaned, const File& segment, const SegmentScan& scan,
+                         std::vector<std::string>& written) {
+    std::vector<Piece> left;
+    FilePosition begin(0);
     for (const auto& damage : scan.damages) {
-        if (auto done = copy_up_to(damage.from); !done) return done;
+        left.push_back({begin, damage.from});
         begin = damage.to;
+        const auto kept = free_name(files, path + ".damaged-" + std::to_string(damage.from.value()));
+        if (!kept) return kept.error();
+        written.push_back(*kept);
+        if (auto done = write_pieces(files, *kept, segment, {{damage.from, damage.to}}, {}); !done) return done;
+        if (damage.next <= damage.first) continue;
+        if (auto noted = files.open(directory + "/" + gap_file_name(damage.first, damage.next), OpenMode::create);
+            !noted)
+            return noted.error();
         const auto next = std::min(damage.next, base_offset + std::numeric_limits<std::int32_t>::max());
-        if (damage.first >= next) continue;
-        const auto gone = empty_batch(damage.first, next);
-        if (auto done = (*cleaned)->write_at(at, gone.bytes); !done) return done;
-        at = at + gone.bytes.size();
+        if (damage.first < next) left.push_back({{}, {}, empty_batch(damage.first, next)});
     }
-    if (auto done = copy_up_to(scan.end); !done) return done;
-    if (const auto status = files.status(path)) {
-        if (auto done = (*cleaned)->set_modified(status->modified); !done) return done;
-    }
-    if (auto done = (*cleaned)->sync_data(); !done) return done;
-    if (auto done = files.rename(cleaned_path, path); !done) return done;
-    return files.sync_directory(directory);
+    if (begin < scan.end) left.push_back({begin, scan.end});
+    const auto status = files.status(path);
+    written.push_back(cleaned);
+    return write_pieces(files, cleaned, segment, left, status ? std::optional(status->modified) : std::nullopt);
 }
 
 /// Where scanning can start: after the batch of the last index entry that holds.
@@ -108,12 +143,15 @@ std::string swap_file_name(Offset base_offset, Offset next_base) {
 }
 
 std::optional<SwapRange> parse_swap_file_name(std::string_view name) {
-    const auto dash = name.find('-');
-    if (dash == std::string_view::npos) return std::nullopt;
-    const auto base = parse_segment_file_name(name.substr(0, dash + 1), "-");
-    const auto next = parse_segment_file_name(name.substr(dash + 1), kSwapSuffix);
-    if (!base || !next) return std::nullopt;
-    return SwapRange{*base, *next};
+    return parse_range(name, kSwapSuffix);
+}
+
+std::string gap_file_name(Offset first, Offset next) {
+    return segment_file_name(first, "-") + segment_file_name(next, kGapSuffix);
+}
+
+std::optional<SwapRange> parse_gap_file_name(std::string_view name) {
+    return parse_range(name, kGapSuffix);
 }
 
 Result<void> swap_in(FileSystem& files, const std::string& directory, Offset base_offset, Offset next_base) {
@@ -156,14 +194,18 @@ Result<void> finish_swaps(FileSystem& files, const std::string& directory) {
 Result<void> set_damage_aside(FileSystem& files, const std::string& directory, Offset base_offset, const File& segment,
                               const SegmentScan& scan) {
     const auto path = directory + "/" + segment_file_name(base_offset, kLogSuffix);
-    for (const auto& damage : scan.damages) {
-        if (auto done = keep_damaged_bytes(files, segment, path, damage); !done) return done;
-    }
     const auto cleaned = directory + "/" + segment_file_name(base_offset, kCleanedSuffix);
+    std::vector<std::string> written;
+    if (auto done = write_aside(files, directory, base_offset, path, cleaned, segment, scan, written); !done) {
+        // On a full disk nothing else may find room for as long as these are there.
+        for (const auto& each : written) static_cast<void>(files.remove(each));
+        return done;
+    }
     // The positions change: an index that is left would point into the middle of batches.
     if (auto done = remove_indexes(files, directory, base_offset); !done) return done;
     if (auto done = files.sync_directory(directory); !done) return done;
-    return rewrite_without(files, directory, base_offset, segment, path, cleaned, scan);
+    if (auto done = files.rename(cleaned, path); !done) return done;
+    return files.sync_directory(directory);
 }
 
 Result<void> write_again(File& file, FilePosition from, FilePosition to) {
@@ -185,8 +227,14 @@ Result<SegmentScan> recover_segment(FileSystem& files, const std::string& direct
     }
     if (scan.next_offset <= durable_end) scan.durable_to = scan.end;
     if (scan.damages.empty()) return scan;
-    if (auto done = set_damage_aside(files, directory, base_offset, **file, scan); !done) return done.error();
+    const auto aside = set_damage_aside(files, directory, base_offset, **file, scan);
+    if (!aside && aside.error().kind() != Errc::no_space) return aside.error();
     for (const auto& damage : scan.damages) on_damage(damage);
+    if (!aside) {
+        // Readers pass over the bytes, and the cleaner sets them aside when there is room.
+        scan.end = std::max(scan.end, scan.damages.back().to);
+        return scan;
+    }
     auto rewritten = files.open(path, OpenMode::read);
     if (!rewritten) return rewritten.error();
     auto cleaned = scan_segment(**rewritten, base_offset);

@@ -28,6 +28,9 @@ struct SwapRange {
     Offset next;
 };
 [[nodiscard]] std::optional<SwapRange> parse_swap_file_name(std::string_view name);
+/// An empty file of this name says that the offsets are lost, and that nobody may have been told yet.
+[[nodiscard]] std::string gap_file_name(Offset first, Offset next);
+[[nodiscard]] std::optional<SwapRange> parse_gap_file_name(std::string_view name);
 inline constexpr std::string_view kCleanedSuffix = ".log.cleaned";  ///< … and what it is called before
 
 /// Puts the swap file in the place of the segments that it stands for. May be cut short and called again.
@@ -40,7 +43,10 @@ inline constexpr std::string_view kCleanedSuffix = ".log.cleaned";  ///< … and
 [[nodiscard]] Result<void> finish_swaps(FileSystem& files, const std::string& directory);
 
 /// Keeps the bytes of the scan's damages in files of their own, and puts a copy of the segment without them in its
-/// place; an empty batch says which offsets are missing. Its indexes are gone then. A reader that has the old file open goes on with it.
+/// place; an empty batch says which offsets are missing. Its indexes are gone then. A reader that has the old file open
+/// goes on with it. What is lost is noted in a gap file each before that, so that a kill at any point leaves no loss
+/// untold.
+/// @return Errc::no_space: the segment is as it was
 [[nodiscard]] Result<void> set_damage_aside(FileSystem& files, const std::string& directory, Offset base_offset,
                                             const File& segment, const SegmentScan& scan);
 
@@ -51,7 +57,9 @@ inline constexpr std::string_view kCleanedSuffix = ".log.cleaned";  ///< … and
 /// scan.durable_to tells what of it is known to be on the medium; the rest may be in the page cache only, and marked as
 /// written there by a sync that failed.
 /// @param durable_end  the recovery point: what ends before it is damaged, and not an unfinished write
-/// @param on_damage    called for each damaged range, after its bytes are safe
+/// @param on_damage    called for each damaged range, after its bytes are safe; on a full disk they stay in the
+/// segment,
+///                     and in scan.damages
 [[nodiscard]] Result<SegmentScan> recover_segment(FileSystem& files, const std::string& directory, Offset base_offset,
                                                   Offset durable_end,
                                                   const std::function<void(const Damage&)>& on_damage);

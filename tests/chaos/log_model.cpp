@@ -18,9 +18,10 @@ std::string at(std::int64_t offset) {
 }  // namespace
 
 bool LogModel::in_gap(std::int64_t offset) const {
-    return std::any_of(gaps_.begin(), gaps_.end(), [&](const storage::Gap& gap) {
+    const auto holds = [&](const storage::Gap& gap) {
         return gap.first.value() <= offset && offset < gap.next.value();
-    });
+    };
+    return std::any_of(gaps_.begin(), gaps_.end(), holds) || std::any_of(untold_.begin(), untold_.end(), holds);
 }
 
 bool LogModel::superseded(std::int64_t offset) const {

@@ -47,8 +47,18 @@ class LogModel {
         end_ = offset;
     }
 
-    void gap(const storage::Gap& gap) { gaps_.push_back(gap); }
-    [[nodiscard]] std::size_t gaps() const { return gaps_.size(); }
+    void gap(const storage::Gap& gap) { (gap.told ? untold_ : gaps_).push_back(gap); }
+    /// The reports so far are durable.
+    void tell() {
+        for (auto& gap : untold_) {
+            gap.told();
+            gaps_.push_back(std::move(gap));
+        }
+        untold_.clear();
+    }
+    /// The process ends: what it has not told yet, the next one has to tell.
+    void forget_untold() { untold_.clear(); }
+    [[nodiscard]] std::size_t gaps() const { return gaps_.size() + untold_.size(); }
     [[nodiscard]] std::int64_t accepted_end() const { return accepted_end_; }
     [[nodiscard]] const std::map<std::int64_t, ModelRecord>& records() const { return records_; }
     /// Whether there is a later record of the same key, as of the last check().
@@ -66,6 +76,7 @@ class LogModel {
     std::map<std::int64_t, ModelRecord> records_;
     std::map<std::string, std::int64_t> latest_;  // offset of each key's last record
     std::vector<storage::Gap> gaps_;
+    std::vector<storage::Gap> untold_;
     std::int64_t end_ = 0;
     std::int64_t accepted_end_ = 0;
 };

@@ -56,6 +56,7 @@ class Simulation {
         : random_(seed), verbose_(verbose), files_(seed * 31 + 7), options_(random_options()) {}
 
     void run() {
+        if (toss(30)) files_.set_capacity(15'000 + pick(40'000));
         say("durability " + std::to_string(static_cast<int>(options_.durability)) + ", cleanup " +
             std::to_string(static_cast<int>(options_.cleanup)) + ", on_full " +
             std::to_string(static_cast<int>(options_.on_full)) + ", forwards " + std::to_string(int{forwards_}) +
@@ -108,6 +109,7 @@ class Simulation {
 
     void step() {
         if (toss(12)) arm();
+        if (toss(20) && !files_.is_down()) model_.tell();
         switch (pick(18)) {
             case 0:
                 return compact_some();
@@ -333,6 +335,7 @@ class Simulation {
     void end_process() {
         slow_reader_.reset();
         log_.reset();
+        model_.forget_untold();
     }
 
     void recover() {
@@ -393,6 +396,7 @@ class Simulation {
                 break;
             }
             say("open failed: " + opened.error().message());
+            model_.forget_untold();
             if (attempt == 5) throw std::runtime_error("can't be opened: " + opened.error().message());
             const bool power = files_.is_down();
             if (power) {

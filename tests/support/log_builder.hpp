@@ -46,9 +46,8 @@ class TestLog {
     [[nodiscard]] storage::Result<void> try_open() {
         log_.reset();
         budget_.emplace(quota_bytes);
-        auto opened =
-            storage::Log::open({*files_, clock, *budget_, [this](const storage::Gap& gap) { gaps.push_back(gap); }},
-                               directory(), "s", options, cursor_of);
+        auto opened = storage::Log::open({*files_, clock, *budget_, [this](const storage::Gap& gap) { take(gap); }},
+                                         directory(), "s", options, cursor_of);
         if (!opened) return opened.error();
         log_ = std::move(*opened);
         return {};
@@ -93,10 +92,16 @@ class TestLog {
     TestClock clock;
     storage::LogOptions options;
     std::vector<storage::Gap> gaps;
+    bool tells = true;  ///< what is reported is durable at once
     std::uint64_t quota_bytes = storage::DiskBudget::kUnlimited;
     storage::CursorOf cursor_of;
 
  private:
+    void take(const storage::Gap& gap) {
+        gaps.push_back(gap);
+        if (gap.told && tells) gap.told();
+    }
+
     storage::PosixFileSystem posix_;
     storage::FileSystem* files_;
     std::optional<storage::DiskBudget> budget_;
