@@ -52,9 +52,10 @@ class FaultFileSystem : public storage::FileSystem {
         return real_.lock(path);
     }
 
- private:
+ protected:
     storage::Result<void> sync_entries(const std::string& directory) override;
 
+ private:
     Faults& faults_;
     storage::PosixFileSystem real_;
 };

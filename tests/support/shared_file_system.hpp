@@ -33,19 +33,19 @@ class SharedFileSystem final : public storage::FileSystem {
         return real_.rename(from, to);
     }
     storage::Result<void> remove(const std::string& path) override { return real_.remove(path); }
-    storage::Result<void> sync_directory(const std::string& directory) override {
-        return real_.sync_directory(directory);
-    }
     storage::Result<std::unique_ptr<storage::FileLock>> lock(const std::string& path) override {
         return real_.lock(path);
     }
 
  private:
+    storage::Result<void> sync_entries(const std::string& directory) override {
+        return real_.sync_directory(directory);
+    }
+
     class SharedFile final : public storage::File {
      public:
         SharedFile(SharedFileSystem& files, std::unique_ptr<storage::File> real)
             : files_(files), real_(std::move(real)) {}
-        storage::Result<void> sync_data() override { return real_->sync_data(); }
         storage::Result<void> allocate(std::uint64_t size) override { return real_->allocate(size); }
         storage::Result<void> truncate(std::uint64_t size) override { return real_->truncate(size); }
         storage::Result<std::uint64_t> size() const override { return real_->size(); }
@@ -53,6 +53,7 @@ class SharedFileSystem final : public storage::FileSystem {
         bool is_open_only_here() override { return false; }
 
      private:
+        storage::Result<void> sync() override { return real_->sync_data(); }
         storage::Result<std::size_t> read_some(storage::FilePosition from, std::span<std::byte> into) const override {
             auto got = real_->read_at(from, into);
             if (files_.after_read) files_.after_read();

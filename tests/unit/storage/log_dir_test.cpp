@@ -64,9 +64,9 @@ TEST_CASE("log id: text and back, and nothing else") {
 TEST_CASE("log dir: each directory that it makes is synced in the one above it") {
     struct Syncs final : FaultFileSystem {
         using FaultFileSystem::FaultFileSystem;
-        Result<void> sync_directory(const std::string& directory) override {
+        Result<void> sync_entries(const std::string& directory) override {
             synced.insert(directory);
-            return FaultFileSystem::sync_directory(directory);
+            return FaultFileSystem::sync_entries(directory);
         }
         std::set<std::string> synced;
     };
