@@ -112,7 +112,8 @@ class LogCheck {
         next_ = scan->next_offset;
         ++verified_.segments;
         verified_.bytes += scan->end.value();
-        return check_indexes(base, *scan, last);
+        // Where there is damage they can't fit, and whatever mends it makes them anew.
+        return scan->damages.empty() ? check_indexes(base, *scan, last) : Result<void>();
     }
 
     void check_batch(FilePosition at, const BatchHeader& header) {

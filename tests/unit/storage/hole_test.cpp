@@ -202,17 +202,19 @@ TEST_CASE("hole: damaged bytes that were set aside, at the end of a segment too,
     auto bytes = read_bytes(log.segment(lost.base));
     bytes.back() = static_cast<char>(bytes.back() ^ 1);
     write_bytes(log.segment(lost.base), bytes);
-    SUBCASE("by a repair") {
+    SUBCASE("by a repair, and by the agent in its events") {
         check_gap(repair(log), {lost.next - 1, lost.next});
+        log.open();
+        check_gap(log.gaps, {lost.next - 1, lost.next});
     }
     SUBCASE("by the cleaner") {
         log.open();
         PosixFileSystem files;
         must(quarantine_damage(files, *log, kNeverGiveUp));
         check_gap(log.gaps, {lost.next - 1, lost.next});
-        log.gaps.clear();
-        log.kill();
     }
+    log.gaps.clear();
+    log.kill();
     CHECK(faults(log) == 0);
     log.open();
     CHECK(log.values().size() == 59);
