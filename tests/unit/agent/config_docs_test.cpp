@@ -31,7 +31,8 @@ std::set<std::string> documented_keys() {
     return keys;
 }
 
-/// The keys of the full example, sections too, commented out or not: "[kafka]" and then "brokers = …" or "# brokers = …".
+/// The keys of the full example, sections too, commented out or not: "[kafka]" and then "brokers = …" or "# brokers =
+/// …".
 std::set<std::string> example_keys() {
     std::set<std::string> keys;
     std::string section;
