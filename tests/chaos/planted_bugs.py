@@ -85,9 +85,9 @@ BUGS = {
         "        if (!horizon) return Verdict::leave_out;",
         "a tombstone is dropped by the first pass that meets it"),
     "trust-the-torn-tail": (
-        "storage/batch_scan.cpp",
-        "    if (*whole != bytes.size() || !batch_crc_matches(bytes)) return std::optional<BatchHeader>();\n",
-        "    if (*whole != bytes.size()) return std::optional<BatchHeader>();\n",
+        "storage/record_batch.cpp",
+        "           crc32c(batch.subspan(kAttributesAt)) == load_big_endian<std::uint32_t>(batch.data() + kCrcAt);\n",
+        "           load_big_endian<std::uint32_t>(batch.data() + kCrcAt) != 0;\n",
         "recovery takes a batch of which a part was never written"),
     "reuse-offsets": (
         "storage/log.cpp",
