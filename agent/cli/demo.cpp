@@ -58,34 +58,10 @@ class TempDir {
     std::filesystem::path path_;
 };
 
-struct Broker {
-    demo::ChildProcess process;
-    int port;
-};
-
-storage::Result<Broker> start_mosquitto(const std::string& directory, Signals& signals) {
-    const auto port = demo::free_port();
-    if (!port) return port.error();
-    const auto config = directory + "/mosquitto.conf";
-    // In memory only, and for this machine only; queues without a bound, as the agent is the one that keeps records.
-    std::ofstream(config) << "listener " << *port
-                          << " 127.0.0.1\nallow_anonymous true\npersistence false\n"
-                          // As root it would become another user, and no longer end with the demo.
-                          << "user root\n"
-                          << "max_queued_messages 0\nmax_inflight_messages 100\n";
-    auto process = demo::ChildProcess::run({"mosquitto", "-c", config}, directory + "/mosquitto.out");
-    if (!process) return process.error();
-    if (!demo::wait_for_port(*port, *process, 10s, signals)) {
-        return storage::Error(storage::Errc::rejected, "mosquitto does not start (is the package installed?)");
-    }
-    return Broker{std::move(*process), *port};
-}
-
-std::string configuration(const std::string& directory, int broker_port, const std::string& brokers) {
+std::string configuration(const std::string& directory, int port, const std::string& brokers) {
     return "[agent]\nid = \"demo\"\ndata_dir = \"" + directory +
-           "/data\"\nlog_level = \"error\"\nshutdown_timeout = \"3s\"\n\n" +  //
-           "[[source.mqtt]]\nurl = \"mqtt://127.0.0.1:" + std::to_string(broker_port) +
-           "\"\ntopics = [\"plant/#\"]\nqos = 1\n\n" +  //
+           "/data\"\nlog_level = \"error\"\nshutdown_timeout = \"3s\"\n\n" +             //
+           "[listener.mqtt]\nbind = [\"127.0.0.1:" + std::to_string(port) + "\"]\n\n" +  //
            "[[route]]\ntopic = \"plant/{device}/telemetry\"\nstream = \"" + kTopic +
            "\"\nkey = \"{device}\"\ntimestamp = \"/ts\"\n\n" +  //
            "[kafka]\nbrokers = \"" + brokers + "\"\npartitions = " + std::to_string(kPartitions) +
@@ -212,29 +188,27 @@ int demo_command(const DemoArguments& arguments) {
                        ? demo::start_mock_cluster(kTopic, kPartitions)
                        : demo::start_command_cluster(arguments.kafka_command, directory.path(), signals);
     if (!cluster) return asked_to_end(signals) ? kExitInterrupted : fail(cluster.error().message());
-    auto broker = start_mosquitto(directory.path(), signals);
-    if (!broker) return asked_to_end(signals) ? kExitInterrupted : fail(broker.error().message());
+    const auto port = demo::free_port();
+    if (!port) return fail(port.error().message());
 
     const auto config_path = directory.path() + "/sluice.toml";
-    std::ofstream(config_path) << configuration(directory.path(), broker->port, (*cluster)->brokers());
+    std::ofstream(config_path) << configuration(directory.path(), *port, (*cluster)->brokers());
     auto config = load_config(config_path, {});
     if (!config.config) return fail(config.text());
     std::printf(
-        "cluster:  %s at %s\nbroker:   mosquitto at 127.0.0.1:%d\ndevices:  20 pumps, %d messages/s, QoS 1; %s "
-        "wears out\nagent:    forwards plant/{device}/telemetry to the topic \"%s\", key {device}\n",
-        (*cluster)->name().c_str(), (*cluster)->brokers().c_str(), broker->port, arguments.messages_per_second,
-        demo::kWornPump, kTopic);
+        "cluster:  %s at %s\nagent:    MQTT at 127.0.0.1:%d; forwards plant/{device}/telemetry to the topic \"%s\", "
+        "key "
+        "{device}\ndevices:  20 pumps, %d messages/s, QoS 1; %s wears out\n",
+        (*cluster)->name().c_str(), (*cluster)->brokers().c_str(), *port, kTopic, arguments.messages_per_second,
+        demo::kWornPump);
 
     auto agent = Supervisor::start(*config.config, make_report(config.config->log_level, LogFormat::text));
     if (!agent) return fail(agent.error().message());
-    while (!(*agent)->status().sources_connected) {
-        if (signals.wait_until(SteadyClock::now() + 50ms)) return interrupt(**cluster, **agent);
-    }
     auto reader = bridge::kafka::TopicReader::open((*cluster)->brokers(), kTopic, kPartitions);
     if (!reader) return fail(reader.error().message());
     const demo::Auditor auditor(std::move(*reader));
 
-    plant->go(broker->port);
+    plant->go(*port);
     Show show(**agent);
     show.head();
     const auto ran = run_outage(show, **cluster, arguments.duration, signals);

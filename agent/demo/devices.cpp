@@ -137,9 +137,9 @@ storage::Result<Plant> Plant::start(const PlantOptions& options) {
     return Plant(std::move(*process), commands[1], reports[0]);
 }
 
-void Plant::go(int broker_port) {
+void Plant::go(int port) {
     // A failure shows as an empty ledger.
-    static_cast<void>(!::write(commands_, &broker_port, sizeof broker_port));
+    static_cast<void>(!::write(commands_, &port, sizeof port));
 }
 
 void Plant::finish() {

@@ -34,13 +34,13 @@ class Plant {
     Plant& operator=(const Plant&) = delete;
     ~Plant();
 
-    /// The devices connect to the broker and publish.
-    void go(int broker_port);
+    /// The devices connect to 127.0.0.1:port and publish.
+    void go(int port);
     /// They publish no more. What was sent is still acknowledged.
     void finish();
 
     struct Ledger {
-        std::vector<std::uint64_t> acknowledged;  ///< for each device: 0 … n-1 were acknowledged by the broker
+        std::vector<std::uint64_t> acknowledged;  ///< for each device: 0 … n-1 were acknowledged
         bool complete = false;                    ///< all that was sent was acknowledged
         std::string failure;                      ///< why the devices could not publish; empty where they could
     };
