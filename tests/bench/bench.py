@@ -29,6 +29,7 @@ from support.audit import wait_for_ledger  # noqa: E402
 from support.devices import Fleet  # noqa: E402
 from support.kafka import Kafka  # noqa: E402
 from support.mosquitto import Mosquitto  # noqa: E402
+from support.own_disk import own_disk  # noqa: E402
 from support.puback_probe import PubackProbe  # noqa: E402
 
 TOOL = str(pathlib.Path(__file__).resolve().parents[2] / "build/release/tests/bench_tool")
@@ -179,24 +180,27 @@ def from_program(figures, program):
 
 
 def flash(figures, rounds=3):
-    """What reaches the device for each byte of payload, zstd, at 1,000 messages/s and 100 ms. The kernel counts for the
-    device as a whole, and other writers only add: so the least of some rounds is the nearest."""
-    scratch = tempfile.mkdtemp(prefix="sluice-bench-", dir=os.environ.get("SLUICE_BENCH_DIR"))
+    """What reaches the device for each byte of payload, zstd, at 1,000 messages/s and 100 ms. The kernel counts for a
+    device as a whole, whoever writes: there is a goal only on a disk of our own, else this is an upper bound."""
+    scratch = pathlib.Path(tempfile.mkdtemp(prefix="sluice-bench-", dir=os.environ.get("SLUICE_BENCH_DIR")))
     figure = "flash: bytes to the device per byte of payload"
     try:
-        least = None
-        for _ in range(rounds):
-            run = subprocess.run([SLUICE, "bench", "--flash", "--dir", scratch, "--seconds", "2", "--json"],
-                                 capture_output=True, text=True)
-            if run.returncode != 0:
-                print(f"{figure}: not measured: {run.stderr.strip()} (SLUICE_BENCH_DIR=DIR does)", file=sys.stderr)
-                return
-            rows = map(json.loads, run.stdout.splitlines())
-            row = next(row for row in rows if (row["messages_per_second"], row["commit_interval_ms"]) == (1000, 100))
-            least = min(row["device_bytes_per_payload_byte"], least or row["device_bytes_per_payload_byte"])
-            if least < 0.5:
-                break
-        figures.say(figure, round(least, 3), "B/B", goal="< 0.5", holds=least < 0.5)
+        with own_disk(scratch) as (directory, own):
+            least = None
+            for _ in range(1 if own else rounds):  # others only add
+                run = subprocess.run([SLUICE, "bench", "--flash", "--dir", directory, "--seconds", "2", "--json"],
+                                     capture_output=True, text=True)
+                if run.returncode != 0:
+                    print(f"{figure}: not measured: {run.stderr.strip()}", file=sys.stderr)
+                    return
+                rows = map(json.loads, run.stdout.splitlines())
+                row = next(row for row in rows if (row["messages_per_second"], row["commit_interval_ms"]) == (1000, 100))
+                least = min(row["device_bytes_per_payload_byte"], least or row["device_bytes_per_payload_byte"])
+            if own:
+                figures.say(figure, round(least, 3), "B/B", goal="< 0.5", holds=least < 0.5)
+            else:
+                figures.say(f"{figure}, at most", round(least, 3), "B/B")
+                print(f"{figure}: the disk is shared, so its goal is not checked (as root it is)", file=sys.stderr)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 

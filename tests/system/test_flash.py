@@ -5,34 +5,18 @@ takes the least of some rounds, as others only add to what is counted. What the 
 (/proc/PID/io) is no way out: it has neither the journal's bytes nor what the kernel writes for it."""
 import json
 import os
-import subprocess
 
 import pytest
 from support.agent import sluice
+from support.own_disk import own_disk
 
 ROUNDS_MAX = 4
 
 
 @pytest.fixture
 def disk(tmp_path):
-    """A directory on a file system that nobody else writes to, where that can be had."""
-    image, mounted = tmp_path / "image", tmp_path / "mounted"
-    mounted.mkdir()
-    with open(image, "wb") as file:
-        file.truncate(512 << 20)
-    made = False
-    if os.geteuid() == 0:
-        try:
-            made = all(subprocess.run(command, capture_output=True).returncode == 0 for command in (
-                ["mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0", image],
-                ["mount", "-o", "loop", image, mounted]))
-        except FileNotFoundError:  # no mkfs
-            pass
-    directory = mounted / "bench"
-    directory.mkdir()
-    yield directory
-    if made:
-        subprocess.run(["umount", mounted], check=True)
+    with own_disk(tmp_path) as (directory, _):
+        yield directory
 
 
 def on_block_device(path):
