@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
+#include <memory>
 #include <utility>
 #include <variant>
 
@@ -15,6 +17,14 @@ using SteadyClock = std::chrono::steady_clock;
 using storage::Result;
 
 constexpr auto kCheckpointInterval = std::chrono::seconds(10);
+// On a full disk that is forwarded from, there is room for a moment again and again.
+constexpr auto kFullInterval = std::chrono::minutes(1);
+
+/// What was said of a stream that finds no space.
+struct FullSaid {
+    SteadyClock::time_point at{};
+    bool open = false;  // its end is to be said
+};
 
 }  // namespace
 
@@ -46,14 +56,19 @@ Result<void> Supervisor::open_logs() {
 
 storage::GroupCommit::Observer Supervisor::commit_observer() {
     storage::GroupCommit::Observer observer;
-    observer.on_no_space = [this](const storage::Log& log, const storage::Error& error, bool again) {
+    auto said = std::make_shared<std::map<const storage::Log*, FullSaid>>();  // of the log thread
+    observer.on_no_space = [this, said](const storage::Log& log, const storage::Error& error, bool again) {
         if (cleaner_) cleaner_->make_room(log);
         if (again || log.options().on_full != storage::OnFull::block) return;
+        auto& full = (*said)[&log];
+        const auto now = SteadyClock::now();
+        if (full.at != SteadyClock::time_point() && now - full.at < kFullInterval) return;
+        full = {now, true};
         report_(bridge::Severity::error, "stream " + log.name(),
                 error.message() + " (nothing is acknowledged to devices until there is space)");
     };
-    observer.on_space_again = [this](const storage::Log& log) {
-        if (log.options().on_full != storage::OnFull::block) return;
+    observer.on_space_again = [this, said](const storage::Log& log) {
+        if (!std::exchange((*said)[&log].open, false)) return;
         report_(bridge::Severity::info, "stream " + log.name(), "there is space again");
     };
     observer.on_sync_failed = [this](const storage::Error& error) {

@@ -44,7 +44,7 @@ def test_a_cluster_that_is_not_there_yet_is_waited_for(new_agent, mosquitto, top
 @pytest.mark.parametrize("brokers,properties,says", [
     ("127.0.0.1:{free}", "", "Connection refused"),
     ("no.such.host.invalid:9092", "", "Failed to resolve 'no.such.host.invalid:9092'"),
-    ("127.0.0.1:{mosquitto}", '[kafka.properties]\n"security.protocol" = "SSL"', "SSL handshake failed"),
+    ("127.0.0.1:{mosquitto}", '[kafka.properties]\n"security.protocol" = "SSL"', "(ssl://"),  # it hangs up, or says no TLS
 ])
 def test_why_no_broker_can_be_reached_is_said(brokers, properties, says, new_agent, mosquitto, topic):
     brokers = brokers.format(free=free_port(), mosquitto=mosquitto.port)
