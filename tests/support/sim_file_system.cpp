@@ -111,7 +111,7 @@ class SimFile final : public storage::File {
             const auto begin = static_cast<std::ptrdiff_t>(sector * SimFileSystem::kSector);
             const auto size = static_cast<std::ptrdiff_t>(inode_->now.size());
             if (begin >= size) continue;
-            const auto end = std::min<std::ptrdiff_t>(begin + SimFileSystem::kSector, size);
+            const auto end = std::min(begin + static_cast<std::ptrdiff_t>(SimFileSystem::kSector), size);
             std::copy(inode_->now.begin() + begin, inode_->now.begin() + end, inode_->durable.begin() + begin);
         }
         inode_->dirty.clear();
