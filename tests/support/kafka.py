@@ -22,24 +22,24 @@ HERE = pathlib.Path(__file__).resolve().parent
 HEAP = ["-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
 
 
-def cache_dir():
+def cache_dir(version):
     base = os.environ.get("SLUICE_CACHE") or os.path.join(
         os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "sluice")
-    return pathlib.Path(base) / f"kafka-{VERSION}"
+    return pathlib.Path(base) / f"kafka-{version}"
 
 
-def fetch():
+def fetch(version=VERSION):
     """Returns the folder of jars; fills it first where it is not complete."""
-    jars = cache_dir()
+    jars = cache_dir(version)
     if (jars / "complete").exists():
         return jars
-    print(f"fetching Kafka {VERSION} through Maven into {jars}", file=sys.stderr)
+    print(f"fetching Kafka {version} through Maven into {jars}", file=sys.stderr)
     shutil.rmtree(jars, ignore_errors=True)
     jars.mkdir(parents=True)
     with tempfile.TemporaryDirectory() as scratch:
         shutil.copy(HERE / "kafka_jars.xml", pathlib.Path(scratch) / "pom.xml")
         result = subprocess.run(
-            ["mvn", "-q", "-B", f"-Dkafka.version={VERSION}", "dependency:copy-dependencies",
+            ["mvn", "-q", "-B", f"-Dkafka.version={version}", "dependency:copy-dependencies",
              "-DincludeScope=runtime", f"-DoutputDirectory={jars}"],
             cwd=scratch, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if result.returncode != 0:
@@ -55,7 +55,7 @@ class Kafka:
     rights of their own (ACL). Another Kafka can be given as `first`: then this is a second broker of its cluster.
     """
 
-    def __init__(self, directory, port=None, auto_create=False, first=None):
+    def __init__(self, directory, port=None, auto_create=False, first=None, version=VERSION):
         self.directory = pathlib.Path(directory)
         self.port = port or free_port()
         self.auto_create = auto_create
@@ -64,7 +64,7 @@ class Kafka:
         self.sasl_port = free_port()
         self.users = {}
         self.process = None
-        self.classpath = str(fetch() / "*")
+        self.classpath = str(fetch(version) / "*")
 
     @property
     def brokers(self):
@@ -104,7 +104,7 @@ class Kafka:
             "num.network.threads": "2",
             "num.io.threads": "2",
         }
-        return "".join(f"{key}={value}\n" for key, value in values.items())
+        return values
 
     def _jaas(self):
         users = "".join(f' user_{name}="{password}"' for name, password in self.users.items())
@@ -113,13 +113,17 @@ class Kafka:
     def _java(self, main, *arguments):
         return ["java", *HEAP, "-cp", self.classpath, main, *map(str, arguments)]
 
-    def start(self, wait=True):
+    def prepare(self):
+        """Writes its configuration and formats its disk where that isn't done; returns the configuration's path."""
         self.directory.mkdir(parents=True, exist_ok=True)
         config = self.directory / "server.properties"
-        config.write_text(self._properties())
+        config.write_text("".join(f"{key}={value}\n" for key, value in self._properties().items()))
         if not (self.directory / "data" / "meta.properties").exists():
             self.tool("kafka.tools.StorageTool", "format", "-t", "sluicesluicesluices000", "-c", config)
-        self.process = Process(self._java("kafka.Kafka", config), self.directory / "output")
+        return config
+
+    def start(self, wait=True):
+        self.process = Process(self._java("kafka.Kafka", self.prepare()), self.directory / "output")
         if wait:
             self.wait_ready()
         return self
@@ -146,6 +150,10 @@ class Kafka:
 
     def resume(self):
         self.process.signal(signal.SIGCONT)
+
+    def kill(self):
+        if self.process and self.process.is_running():
+            self.process.kill()
 
     def tool(self, main, *arguments):
         """Runs one of Kafka's own tools and returns what it printed."""
