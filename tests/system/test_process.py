@@ -213,6 +213,12 @@ def test_the_demo_ends_with_a_good_verdict(tmp_path):
     assert not list((tmp_path / "tmp").iterdir())
 
 
+def test_a_demo_without_a_place_for_its_files_says_so(tmp_path):
+    result = sluice("demo", "--seconds", "3", environment={**os.environ, "TMPDIR": str(tmp_path / "none")})
+    assert result.returncode == 1
+    assert len(result.stderr.splitlines()) == 1 and "TMPDIR" in result.stderr, result.stderr
+
+
 @pytest.mark.parametrize("after", [0.3, 2, 6])
 def test_an_interrupted_demo_leaves_nothing_behind(after, tmp_path):
     process = demo(tmp_path, "--seconds", "12")
