@@ -214,7 +214,7 @@ class Simulation {
             if (!done && done.error().kind() != Errc::no_space) failed_ = true;
         });
         const auto room = quota.make_room({log_.get()}, *log_, [](std::size_t) { return true; });
-        compacted_ |= options_.on_full == OnFull::compact;
+        compacted_ |= options_.on_full == OnFull::compact || options_.compacts();
         if (failed_ || (!room && room.error().kind() != Errc::no_space && room.error().kind() != Errc::corrupt)) {
             lose(room ? Error(Errc::io, "roll") : room.error());
             return false;

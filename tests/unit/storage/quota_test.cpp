@@ -2,6 +2,7 @@
 
 #include "storage/group_commit.hpp"
 #include "storage/log_dir.hpp"
+#include "tests/support/fault_file_system.hpp"
 #include "tests/support/log_builder.hpp"
 
 #include <doctest/doctest.h>
@@ -32,8 +33,10 @@ LogOptions small(OnFull on_full, int priority = 0) {
 
 /// Streams in one data directory, filled until its quota is used up.
 struct Gateway {
-    explicit Gateway(std::uint64_t quota_bytes)
-        : logs(must(LogDir::open(
+    explicit Gateway(std::uint64_t quota_bytes) : Gateway(quota_bytes, real) {}
+    Gateway(std::uint64_t quota_bytes, FileSystem& file_system)
+        : files(file_system),
+          logs(must(LogDir::open(
               files, clock, dir / "data", [this](const Gap& gap) { gaps.push_back(gap); }, quota_bytes))) {}
 
     Log* stream(const std::string& name, const LogOptions& options) {
@@ -66,7 +69,8 @@ struct Gateway {
 
     TempDir dir;
     TestClock clock;
-    PosixFileSystem files;
+    PosixFileSystem real;
+    FileSystem& files;
     std::vector<Gap> gaps;
     std::unique_ptr<LogDir> logs;
     Quota quota{files, clock, [](Log& log) { must(log.roll()); }};
@@ -191,4 +195,29 @@ TEST_CASE("quota: drop_newest acknowledges and drops, counts it, and reports it 
     });
     REQUIRE(dropped != gateway.gaps.end());
     CHECK(*dropped->count >= 10);
+}
+
+TEST_CASE("quota: a stream that can't be cleaned doesn't keep the others from giving way") {
+    Faults faults;
+    FaultFileSystem files(faults);
+    Gateway gateway(400'000, files);
+    auto* table = gateway.stream("a", small(OnFull::compact, -1));
+    auto* log = gateway.stream("b", small(OnFull::drop_oldest));
+    for (int i = 0; i < 100; ++i) REQUIRE(gateway.append(*table, "k"));
+    gateway.fill(*log);
+    bool is_damaged = false;
+    SUBCASE("no room for its copy") {
+        faults.error_number = ENOSPC;
+        faults.fail_at = faults.changes.load();
+    }
+    SUBCASE("damaged") {
+        is_damaged = true;
+        auto bytes = read_bytes(table->segments().closed().front()->path());
+        bytes[200] = static_cast<char>(bytes[200] ^ 1);
+        write_bytes(table->segments().closed().front()->path(), bytes);
+    }
+    const auto start = log->log_start_offset();
+    CHECK(gateway.make_room(*log) == Quota::Room::made);
+    // Damage is set aside, and then the lower stream can give way.
+    CHECK((log->log_start_offset() > start) == !is_damaged);
 }
