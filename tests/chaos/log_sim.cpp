@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -154,8 +155,9 @@ class Simulation {
             say("armed: crash at " + std::to_string(n));
             files_.crash_at(n);
         } else {
-            say("armed: failure at " + std::to_string(n));
-            files_.fail_at(n);
+            const bool full = toss(40);
+            say("armed: " + std::string(full ? "a full disk at " : "failure at ") + std::to_string(n));
+            files_.fail_at(n, full ? ENOSPC : EIO);
         }
     }
 
@@ -417,6 +419,8 @@ class Simulation {
         if (gap.reason.find("is missing") != std::string::npos && gap.reason.find("segment") != std::string::npos) {
             hole_ = true;
         }
+        const bool room = gap.reason.find("no space") != std::string::npos;
+        if (room && options_.on_full == OnFull::block) throw std::runtime_error("given up, though it should block");
     }
 
     [[nodiscard]] std::optional<Offset> cursor() const {
@@ -459,6 +463,7 @@ class Simulation {
         power |= std::exchange(power_went_, false);
         Allowance allowance;
         allowance.compacted = compacted_;
+        allowance.damaged = flipped_;
         if (forwards_) allowance.finished = finished_;
         allowance.power_may_lose = power && options_.durability != Durability::fsync;
         if (power && options_.durability != Durability::fsync) weak_ = true;

@@ -109,6 +109,21 @@ BUGS = {
         "    if (!header || header->base_offset < at_least || header->size_bytes > end - at) {",
         "    if (!header || header->size_bytes > end - at) {",
         "recovery takes the batches of a deleted segment for those of the one that has its file now"),
+    "wait-for-room-at-a-sync": (
+        "storage/file_system.cpp",
+        "    if (auto done = sync(); !done) return done.error().of_sync();",
+        "    if (auto done = sync(); !done) return done;",
+        "a sync that finds the disk full is tried again, and what it has dropped counts as written"),
+    "say-less-than-was-thinned": (
+        "storage/thinning.cpp",
+        "            const auto lost = about_to.records_left_out - filter.finished_left_out();",
+        "            const auto lost = (about_to.records_left_out - filter.finished_left_out() + 1) / 2;",
+        "a report counts less than was given up"),
+    "tell-from-memory-only": (
+        "storage/gap_note.cpp",
+        "    if (auto noted = files.open(*path, OpenMode::create); !noted) return noted.error();\n",
+        "",
+        "what is given up isn't noted, so that a kill before its report is durable hides it"),
     "give-lost-offsets-again": (
         "storage/recovery_point.cpp",
         "    return *stored && (*stored)->id == id ? (*stored)->end : Offset(0);",
