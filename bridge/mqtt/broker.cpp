@@ -105,7 +105,7 @@ void Broker::drain() {
     std::unordered_set<Connection*> touched;
     touched.swap(waiting_);  // what was kept has made room, or the store has written
     for (auto* ack : arrived_) {
-        if (ack->accepted && ack->type != PacketType::pubcomp) ++counters_.accepted;
+        if (ack->accepted && (ack->type == PacketType::puback || ack->type == PacketType::pubrec)) ++counters_.accepted;
         if (ack->connection == nullptr) {
             delete ack;
             continue;
@@ -151,7 +151,7 @@ Broker::Attached Broker::attach(Connection& connection, bool clean_start, std::u
         if (auto* old = found->second.connection) old->close(ReasonCode::session_taken_over, {});
     }
     // An old session without an expiry interval has ended with its connection.
-    if (clean_start) end_session(client_id);
+    const auto ended = clean_start ? end_session(client_id) : 0;
     const auto found = sessions_.find(client_id);
     const bool present = found != sessions_.end();
     if (!present && sessions_.size() >= options_.sessions_max) return {};
@@ -163,8 +163,8 @@ Broker::Attached Broker::attach(Connection& connection, bool clean_start, std::u
     live.will_at.reset();  // it came back in time [MQTT-3.1.3-9]
     live.will = std::move(will);
     live.will_delay = will_delay;
-    store(live);
-    return {live.session.get(), present};
+    const auto stored = store(live);
+    return {live.session.get(), present, std::max(ended, stored)};
 }
 
 Broker::Live& Broker::make_live(const std::string& client_id, SubscriberId id) {
@@ -185,23 +185,28 @@ void Broker::detach(Session& session, bool with_will) {
         live.will_at = now_ + std::min(std::chrono::seconds(live.will_delay), expiry);
         if (*live.will_at <= now_) send_will(live);
     }
-    if (expiry.count() == 0) return end_session(client_id);
+    if (expiry.count() == 0) {
+        end_session(client_id);
+        return;
+    }
     live.ends_at = now_ + expiry;
     store(live);
 }
 
-void Broker::end_session(const std::string& client_id) {
+/// @return when it does not come back with a restart
+SessionStore::Ticket Broker::end_session(const std::string& client_id) {
     const auto found = sessions_.find(client_id);
-    if (found == sessions_.end()) return;
+    if (found == sessions_.end()) return 0;
     auto& live = found->second;
     if (live.will_at) send_will(live);  // it ends with the session at the latest [MQTT-3.1.3-9]
-    if (live.stored) store_.remove_session(live.session->id());
+    const auto ticket = live.stored ? store_.remove_session(live.session->id()) : 0;
     tree_.remove_all(live.session->id());
     acceptor_.release_all(live.session->source(), mailbox_.completion(*new PendingAck{nullptr, PacketType::pubcomp}));
     by_id_.erase(live.session->id());
     sessions_.erase(found);
     counters_.sessions = sessions_.size();
     counters_.subscriptions = tree_.size();
+    return ticket;
 }
 
 void Broker::send_will(Live& live) {
@@ -225,13 +230,13 @@ void Broker::send_will(Live& live) {
 }
 
 /// Writes down what is to be there after a restart: a session that outlives its connection, and a will.
-void Broker::store(Live& live) {
+SessionStore::Ticket Broker::store(Live& live) {
     auto& session = *live.session;
     const bool is_kept = session.expiry_interval > 0;
     if (live.stored && (!is_kept || !session.is_kept())) store_.remove_session(session.id());
     session.set_kept(is_kept);
     live.stored = is_kept || live.will;
-    if (!live.stored) return;
+    if (!live.stored) return 0;
     StoredSession stored;
     stored.id = session.id();
     stored.client_id = session.client_id();
@@ -241,7 +246,7 @@ void Broker::store(Live& live) {
     stored.will = live.will;
     stored.will_delay = live.will_delay;
     if (live.will_at) stored.will_at = wall(*live.will_at);
-    store_.put_session(std::move(stored));
+    return store_.put_session(std::move(stored));
 }
 
 storage::Timestamp Broker::wall(TimePoint time) const {

@@ -85,10 +85,12 @@ class Broker {
     [[nodiscard]] std::string new_client_id();
 
     struct Attached {
-        Session* session = nullptr;  ///< nullptr: there are too many
-        bool present = false;        ///< it was there before
+        Session* session = nullptr;       ///< nullptr: there are too many
+        bool present = false;             ///< it was there before
+        SessionStore::Ticket ticket = 0;  ///< a new one is there after a restart, and the one that it replaces is not
     };
-    /// Takes the session of this client identifier over, or makes one.
+    /// Takes the session of this client identifier over, or makes one. What a new one's packet identifiers stood for
+    /// before it is the caller's to release.
     /// @param will  replaces what the session had
     [[nodiscard]] Attached attach(Connection& connection, bool clean_start, std::uint32_t expiry_interval,
                                   MessagePtr will, std::uint32_t will_delay);
@@ -127,10 +129,10 @@ class Broker {
     };
     void restore(StoredState::Entry entry);
     Live& make_live(const std::string& client_id, SubscriberId id);
-    void store(Live& live);
+    SessionStore::Ticket store(Live& live);
     [[nodiscard]] storage::Timestamp wall(TimePoint time) const;
     [[nodiscard]] TimePoint steady(storage::Timestamp time) const;
-    void end_session(const std::string& client_id);
+    SessionStore::Ticket end_session(const std::string& client_id);
     void send_will(Live& live);
     SessionStore::Ticket deliver(Live& live, Outgoing outgoing);
     void publish_statistics();

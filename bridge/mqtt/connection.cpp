@@ -142,12 +142,12 @@ void Connection::on(const Connect& connect) {
     alias_out_maximum_ = std::min<std::uint32_t>(connect.topic_alias_maximum, broker_.options().topic_alias_maximum);
     reason_strings_ = connect.request_problem_information;
     identity_.client_id = open_->assigned_client_id ? broker_.new_client_id() : owned(connect.client_id);
-    state_ = State::authenticating;
+    state_ = State::entering;
     Credentials credentials{owned(connect.user_name), owned(connect.password), peer_.certificate_subject,
                             peer_.loopback};
     broker_.gatekeeper().authenticate(std::move(credentials),
                                       [this, alive = alive_](const Gatekeeper::Verdict& verdict) {
-                                          if (*alive && state_ == State::authenticating) on_verdict(verdict);
+                                          if (*alive && state_ == State::entering) on_verdict(verdict);
                                       });
 }
 
@@ -166,11 +166,21 @@ void Connection::accept_session() {
         broker_.attach(*this, open_->clean_start, session_expiry_interval_, open_->will, open_->will_delay);
     if (attached.session == nullptr) return refuse(ReasonCode::quota_exceeded, "there are too many sessions");
     session_ = attached.session;
+    if (attached.present) return welcome(true);
+    // The client begins to count its packet identifiers anew, and a kill must not bring back what they stood for, nor
+    // take away the session that it will send again in.
+    auto* ack = new PendingAck{this, PacketType::connack};
+    ack->ticket = attached.ticket;
+    acks_.push_back(ack);
+    broker_.acceptor().release_all(session_->source(), broker_.mailbox().completion(*ack));
+}
+
+void Connection::welcome(bool session_present) {
     state_ = State::connected;
     last_input_ = broker_.now();
     const auto& options = broker_.options();
     ConnAck connack;
-    connack.session_present = attached.present;
+    connack.session_present = session_present;
     auto keep_alive = std::chrono::seconds(open_->keep_alive);
     if (v5()) {
         connack.session_expiry_interval = session_expiry_interval_;

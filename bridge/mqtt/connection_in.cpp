@@ -134,6 +134,10 @@ void Connection::flush_acks() {
         const std::unique_ptr<PendingAck> ack(acks_.front());
         acks_.pop_front();
         if (!ack->accepted) continue;  // not kept: never acknowledged
+        if (ack->type == PacketType::connack) {
+            welcome(false);
+            continue;
+        }
         if (ack->type == PacketType::puback) --unacknowledged_;
         if (ack->type == PacketType::pubcomp) incoming_qos2_.erase(ack->packet_id);
         encode_acknowledgement({ack->type, ack->packet_id, ack->reason}, version_, out_);
@@ -142,7 +146,7 @@ void Connection::flush_acks() {
 }
 
 void Connection::on_progress() {
-    if (state_ != State::connected) return;
+    if (state_ == State::closing) return;
     take_held();
     flush_acks();
     flush_later();

@@ -44,6 +44,7 @@ class Client final : public Transport {
  public:
     Client(Broker& broker, const std::string& name) : connection(broker, *this, {"a test", {}, true}) {
         send(packet(0x10, text("MQTT") + "\4\2\0\x3c"s + text(name)));
+        broker.drain();
         CHECK(received() == "\x20\2\0\0"s);
     }
     void wake() override {}
@@ -140,6 +141,23 @@ TEST_CASE("listener: a connection that ends before its messages are kept harms n
     f.broker.drain();
     CHECK(f.broker.counters().accepted == 3);
     CHECK(f.broker.counters().connections == 0);
+}
+
+TEST_CASE("listener: a new session is confirmed when nothing of the one before it can come back") {
+    Fixture f;
+    f.log.slow_release = true;
+    struct Mute final : Transport {
+        void wake() override {}
+    } transport;
+    Connection connection(f.broker, transport, {"a test", {}, true});
+    const auto connect = packet(0x10, text("MQTT") + "\4\2\0\x3c"s + text("c"));
+    CHECK(connection.take(connect + kPing) == connect.size());
+    f.broker.drain();
+    CHECK(connection.out().empty());
+    f.log.keep(0);
+    f.broker.drain();
+    CHECK(connection.out() == "\x20\2\0\0"s);
+    CHECK(connection.take(kPing) == kPing.size());
 }
 
 TEST_CASE("listener: a client that trickles its CONNECT is not waited for") {
