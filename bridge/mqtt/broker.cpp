@@ -296,6 +296,7 @@ Broker::Subscribed Broker::subscribe(Session& session, const Identity& identity,
         ++counters_.not_authorized;
         return {ReasonCode::not_authorized};
     }
+    if (has_too_many_levels(subscription.filter)) return {ReasonCode::topic_filter_invalid};
     const std::string filter(subscription.filter);
     if (!session.subscriptions.contains(filter) && session.subscriptions.size() >= options_.subscriptions_max) {
         return {ReasonCode::quota_exceeded};

@@ -3,6 +3,7 @@
 #include "bridge/mqtt/broker.hpp"
 #include "bridge/mqtt/publish_packet.hpp"
 #include "bridge/mqtt/text_lines.hpp"
+#include "bridge/mqtt/topic_name.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -18,6 +19,8 @@ constexpr std::size_t kHeldBytesMax = 256U << 10U;
 // … and what it may wait for; MQTT 3.1.1 has no receive maximum.
 constexpr std::size_t kAcksMax = 4096;
 constexpr std::size_t kLaterMax = 100;
+// … and what it may leave unread of our answers.
+constexpr std::size_t kOutBytesMax = 1U << 20U;
 
 std::string owned(std::string_view text) {
     return std::string(text);
@@ -74,7 +77,7 @@ Connection::~Connection() {
 bool Connection::wants_input() const {
     return (state_ == State::waiting_for_connect || state_ == State::connected) && held_.size() < kHeldMessagesMax &&
            held_bytes_ < kHeldBytesMax && acks_.size() < kAcksMax && later_.size() < kLaterMax &&
-           (broker_.options().message_rate_max == 0 || budget_ >= 1);
+           out_.size() < kOutBytesMax && (broker_.options().message_rate_max == 0 || budget_ >= 1);
 }
 
 std::size_t Connection::take(std::string_view bytes) {
@@ -123,6 +126,9 @@ void Connection::on(const Connect& connect) {
     }
     if (connect.will && connect.will->retain && !broker_.options().retain_available) {
         return refuse(ReasonCode::retain_not_supported, "a will to be retained, where nothing is");
+    }
+    if (connect.will && has_too_many_levels(connect.will->topic)) {
+        return refuse(ReasonCode::topic_name_invalid, "a will with a topic of too many levels");
     }
     open_ = std::make_unique<Open>();
     open_->clean_start = connect.clean_start;

@@ -2,6 +2,7 @@
 #include "bridge/mqtt/broker.hpp"
 #include "bridge/mqtt/connection.hpp"
 #include "bridge/mqtt/publish_packet.hpp"
+#include "bridge/mqtt/topic_name.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -23,6 +24,9 @@ std::optional<Fault> Connection::check_publish(const Publish& publish, std::stri
         } else {
             topic = aliases_in_[*publish.topic_alias] = std::string(topic);
         }
+    }
+    if (has_too_many_levels(topic)) {
+        return Fault{ReasonCode::topic_name_invalid, "a topic of too many levels"};
     }
     if (publish.retain && !broker_.options().retain_available) {
         return Fault{ReasonCode::retain_not_supported, "RETAIN where nothing is retained [MQTT-3.2.2-14]"};

@@ -160,6 +160,18 @@ TEST_CASE("listener: a new session is confirmed when nothing of the one before i
     CHECK(connection.take(kPing) == kPing.size());
 }
 
+TEST_CASE("listener: a client that never reads the answers is not listened to beyond a bound") {
+    Fixture f;
+    Client client(f.broker, "c");
+    std::string pings;
+    for (int i = 0; i < 100'000; ++i) pings += kPing;
+    std::size_t asked = 0;
+    while (client.connection.wants_input() && asked < (16U << 20U)) asked += client.connection.take(pings);
+    CHECK(client.connection.out().size() <= 1U << 20U);
+    CHECK(client.received().size() == asked);  // and reads again once it does
+    CHECK(client.connection.wants_input());
+}
+
 TEST_CASE("listener: a client that trickles its CONNECT is not waited for") {
     Fixture f;
     struct Mute final : Transport {
