@@ -19,6 +19,8 @@ constexpr std::size_t kHeldBytesMax = 256U << 10U;
 // … and what it may wait for; MQTT 3.1.1 has no receive maximum.
 constexpr std::size_t kAcksMax = 4096;
 constexpr std::size_t kLaterMax = 100;
+// Whoever hasn't come in yet shall not take much memory; room for a will of 64 KiB and a token as the password.
+constexpr std::size_t kConnectBytesMax = 128U << 10U;
 // … and what it may leave unread of our answers.
 constexpr std::size_t kOutBytesMax = 1U << 20U;
 
@@ -84,7 +86,10 @@ std::size_t Connection::take(std::string_view bytes) {
     if (state_ == State::connected) last_input_ = broker_.now();  // before, the time for CONNECT runs
     std::size_t taken = 0;
     while (wants_input()) {
-        const auto next = next_frame(bytes.substr(taken), broker_.options().packet_bytes_max);
+        const auto bytes_max = state_ == State::waiting_for_connect
+                                   ? std::min(kConnectBytesMax, broker_.options().packet_bytes_max)
+                                   : broker_.options().packet_bytes_max;
+        const auto next = next_frame(bytes.substr(taken), bytes_max);
         if (const auto* fault = std::get_if<Fault>(&next)) {
             close(fault->code, fault->what);
             break;
@@ -213,7 +218,7 @@ void Connection::welcome(bool session_present) {
 
 void Connection::refuse(ReasonCode reason, std::string_view what) {
     ++broker_.counting().refused;
-    broker_.tell(*this, what);
+    broker_.tell(*this, std::string(what));
     ConnAck connack;
     connack.reason = reason;
     if (reason_strings_ && v5()) connack.reason_string = what;
@@ -226,8 +231,10 @@ void Connection::refuse(ReasonCode reason, std::string_view what) {
 
 void Connection::close(ReasonCode reason, std::string_view what) {
     if (state_ == State::closing) return;
-    if (!what.empty()) broker_.tell(*this, what);
-    if (!what.empty()) ++broker_.counting().faults;
+    if (!what.empty()) {
+        ++broker_.counting().faults;
+        broker_.tell(*this, std::string(what));
+    }
     if (state_ == State::connected) {
         flush_acks();
         const auto text = reason_strings_ && !what.empty() ? std::optional(what) : std::nullopt;

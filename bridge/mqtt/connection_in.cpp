@@ -51,6 +51,7 @@ void Connection::on(const Publish& publish) {
     if (budget_ >= 1) --budget_;
     if (topic.starts_with('$') || !broker_.gatekeeper().may_publish(identity_, topic)) {
         ++broker_.counting().not_authorized;
+        broker_.tell(*this, "may not publish on " + std::string(topic));
         // MQTT 3.1.1 has no word for it: acknowledged and not passed on (3.3.5).
         if (publish.qos == 0) return;
         const auto type = publish.qos == 1 ? PacketType::puback : PacketType::pubrec;

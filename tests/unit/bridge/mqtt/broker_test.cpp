@@ -172,6 +172,36 @@ TEST_CASE("listener: a client that never reads the answers is not listened to be
     CHECK(client.connection.wants_input());
 }
 
+TEST_CASE("listener: the will of a client that is lost while the log is full is kept when there is room") {
+    Fixture f;
+    struct Mute final : Transport {
+        void wake() override {}
+    } transport;
+    {
+        Connection connection(f.broker, transport, {"a test", {}, true});
+        const auto connect = packet(0x10, text("MQTT") + "\4\xe\0\x3c"s + text("c") + text("t") + text("gone"));
+        CHECK(connection.take(connect) == connect.size());
+        f.broker.drain();
+        f.log.full = true;
+    }
+    f.broker.tick(f.broker.now());
+    CHECK(f.log.taken.empty());
+    f.log.full = false;
+    f.broker.tick(f.broker.now());
+    f.broker.tick(f.broker.now());
+    CHECK(f.log.taken == std::vector{"gone"s});
+}
+
+TEST_CASE("listener: whoever hasn't come in yet takes little memory") {
+    Fixture f;
+    struct Mute final : Transport {
+        void wake() override {}
+    } transport;
+    Connection connection(f.broker, transport, {"a test", {}, true});
+    CHECK(connection.take("\x10\x80\x80\x20"s) == 0);  // 512 KiB are to come
+    CHECK(connection.is_closing());
+}
+
 TEST_CASE("listener: a client that trickles its CONNECT is not waited for") {
     Fixture f;
     struct Mute final : Transport {
