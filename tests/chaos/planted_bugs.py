@@ -7,14 +7,14 @@ Each bug is a piece of the source and what takes its place. A piece that is not 
 moved on, and the bug has to be planted anew. BUILD_DIR is a configured build; nothing in it or in the source changes.
 """
 import argparse
-import json
 import pathlib
 import shlex
 import subprocess
 import sys
 import tempfile
 
-SOURCE = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from chaos.planted import commands_of, mutant_object  # noqa: E402
 
 # name: file, piece, what takes its place, what goes wrong
 BUGS = {
@@ -130,13 +130,6 @@ BUGS = {
 }
 
 
-def commands_of(build, wanted):
-    for entry in json.loads((build / "compile_commands.json").read_text()):
-        if pathlib.Path(entry["file"]) == SOURCE / wanted:
-            return entry
-    raise SystemExit(f"{wanted} is not built in {build}")
-
-
 def link(build, objects, output):
     """log_sim again, with these objects in front of the libraries that hold the good ones."""
     parts = [build / "tests/libsluice_test_support.a", build / "libsluice_storage.a"]
@@ -159,22 +152,11 @@ def first_failure(command):
 
 
 def finds(build, scratch, name, seeds):
-    file, piece, instead, _ = BUGS[name]
-    text = (SOURCE / file).read_text()
-    if text.count(piece) != 1:
-        print(f"{name}: {file} has the piece {text.count(piece)} times, not once: plant it anew")
+    mutant = mutant_object(build, scratch, name, *BUGS[name][:3])
+    if mutant is None:
         return False
-    mutant = scratch / pathlib.Path(file).name
-    mutant.write_text(text.replace(piece, instead))
-    entry = commands_of(build, file)
-    arguments = [a for a in shlex.split(entry["command"]) if not a.endswith("ccache")]
-    for option, value in (("-o", scratch / f"{name}.o"), ("-c", mutant), ("-MF", scratch / "d"), ("-MT", "d")):
-        if option in arguments:
-            arguments[arguments.index(option) + 1] = str(value)
-    arguments = [a for a in arguments if a != "-Werror"] + ["-w"]
-    subprocess.run(arguments, cwd=entry["directory"], check=True)
     program = scratch / name
-    link(build, [scratch / f"{name}.o"], program)
+    link(build, [mutant], program)
     said = first_failure([str(program), "--seeds", str(seeds)])
     print(f"{name}: {'found: ' + said if said else 'NOT FOUND'}", flush=True)
     return said is not None
