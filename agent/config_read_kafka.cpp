@@ -16,8 +16,10 @@ namespace sluice::agent {
 namespace {
 
 using bridge::kafka::ClusterOptions;
+using bridge::kafka::Delivery;
 using bridge::kafka::TopicPolicy;
 using std::chrono_literals::operator""ms;
+using std::chrono_literals::operator""min;
 using std::chrono_literals::operator""h;
 
 void read_brokers(ConfigSection& section, std::string& brokers) {
@@ -34,14 +36,28 @@ void read_brokers(ConfigSection& section, std::string& brokers) {
         protocol ? "the protocol is \"security.protocol\" in [kafka.properties]" : "such as \"kafka-1:9092\"");
 }
 
-void read_delivery(ConfigSection& section) {
-    std::string delivery;
-    if (!section.read("delivery", delivery) || delivery == "at-least-once") return;
-    if (delivery == "exactly-once") {
-        section.error("delivery", "\"exactly-once\" is not in this version of sluice", "write \"at-least-once\"");
-    } else {
-        section.error("delivery", in_quotes(delivery) + " is not known", "\"at-least-once\"");
+void read_delivery(ConfigSection& section, ClusterOptions& kafka) {
+    section.read_choice<Delivery>(
+        "delivery", kafka.delivery,
+        {{"at-least-once", Delivery::at_least_once}, {"exactly-once", Delivery::exactly_once}});
+    auto& transaction = kafka.transaction;
+    section.read("transaction_interval", transaction.interval, 10ms, 10min);
+    section.read_integer<std::size_t>("transaction_records", transaction.records, 1, 100'000'000);
+    section.read_size("transaction_bytes", transaction.bytes, 16U << 10U, 4ULL << 30U);
+    section.read("position_topic", kafka.position_topic);
+    if (kafka.delivery == Delivery::exactly_once) return;
+    for (const auto* key : {"transaction_interval", "transaction_records", "transaction_bytes", "position_topic"}) {
+        if (section.has(key)) section.warning(key, "has no effect", "set delivery = \"exactly-once\"");
     }
+}
+
+/// A transaction that takes as long as its time-out is aborted again and again.
+void check_interval(ConfigSection& section, const ClusterOptions& kafka) {
+    const auto timeout = bridge::kafka::transaction_timeout(kafka);
+    if (kafka.delivery != Delivery::exactly_once || kafka.transaction.interval * 2 <= timeout) return;
+    section.error("transaction_interval",
+                  "is more than half of transaction.timeout.ms, which is " + std::to_string(timeout.count()) + " ms",
+                  "write less, or raise the latter in [kafka.properties]");
 }
 
 /// librdkafka takes every property as text.
@@ -168,7 +184,7 @@ void read_kafka(ConfigSection& top, Config& config) {
     ClusterOptions kafka;
     kafka.agent_id = config.id;
     read_brokers(section, kafka.brokers);
-    read_delivery(section);
+    read_delivery(section, kafka);
     section.read_choice<std::string>(
         "compression", kafka.compression,
         {{"none", "none"}, {"gzip", "gzip"}, {"snappy", "snappy"}, {"lz4", "lz4"}, {"zstd", "zstd"}});
@@ -177,6 +193,7 @@ void read_kafka(ConfigSection& top, Config& config) {
     const auto* properties = section.table("properties");
     if (properties != nullptr) read_properties(section, *properties->get_if<ConfigTable>(), "", kafka.properties);
     read_user(section, kafka.properties);
+    check_interval(section, kafka);
     section.refuse_unknown();
     if (properties != nullptr) try_to_start(section, *properties, kafka);
     if (section.is_there()) config.kafka = std::move(kafka);

@@ -121,7 +121,8 @@ Result<void> Supervisor::start_parts() {
         auto forwarder = bridge::kafka::Forwarder::start(
             *config_.kafka, std::move(targets),
             {*logs_, *commit_, *catalog_, kDeadLetterStream, report_,
-             [this](const std::string& stream, storage::Offset cursor) { logs_->find(stream)->set_finished(cursor); }});
+             [this](const std::string& stream, storage::Offset cursor) { logs_->find(stream)->set_finished(cursor); },
+             [this](const std::string& /*why*/) { fenced_ = true; }});
         if (!forwarder) return forwarder.error();
         forwarder_ = std::move(*forwarder);
     }

@@ -56,6 +56,8 @@ class Supervisor {
     void tick();
     /// Whether a sync failed: nothing is accepted any more, and the process should end without stop().
     [[nodiscard]] bool failed() const { return failed_; }
+    /// Whether another agent with our id has taken over the forwarding: this one should stop, in order.
+    [[nodiscard]] bool fenced() const { return fenced_; }
 
     /// @param within  default: shutdown_timeout
     /// @return false where a part could not be stopped in time: the process can only be left with _Exit. Whatever was
@@ -82,6 +84,7 @@ class Supervisor {
     std::unique_ptr<storage::Catalog> catalog_;
     std::optional<FlashWatch> flash_;
     std::atomic<bool> failed_{false};
+    std::atomic<bool> fenced_{false};
     std::chrono::steady_clock::time_point next_checkpoint_{};
     // Threads run in these; they are stopped in stop(), the last first.
     std::unique_ptr<storage::GroupCommit> commit_;

@@ -36,7 +36,7 @@ int run_command(const RunArguments& arguments) {
         return kExitFailure;
     }
     report(bridge::Severity::info, "agent", "ready: id " + config.id + ", data in " + config.data_dir);
-    while (!signals.wait_until(std::chrono::steady_clock::now() + kTick)) {
+    while (!signals.wait_until(std::chrono::steady_clock::now() + kTick) && !(*agent)->fenced()) {
         if (signals.take_reload()) (*agent)->reload();
         (*agent)->tick();
         if ((*agent)->failed()) leave(kExitSyncFailed);
@@ -45,8 +45,9 @@ int run_command(const RunArguments& arguments) {
     const bool clean = (*agent)->stop();
     if ((*agent)->failed()) leave(kExitSyncFailed);
     report(bridge::Severity::info, "agent", "stopped");
-    if (!clean) leave(kExitSuccess);
-    return kExitSuccess;
+    const int code = (*agent)->fenced() ? kExitFailure : kExitSuccess;
+    if (!clean) leave(code);
+    return code;
 }
 
 }  // namespace sluice::agent

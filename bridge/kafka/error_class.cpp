@@ -27,6 +27,12 @@ ErrorClass classify(int code) {
         case RD_KAFKA_RESP_ERR_DUPLICATE_SEQUENCE_NUMBER:
         case RD_KAFKA_RESP_ERR_UNKNOWN_PRODUCER_ID:
         case RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH:
+        case RD_KAFKA_RESP_ERR_INVALID_PRODUCER_ID_MAPPING:
+        case RD_KAFKA_RESP_ERR_INVALID_TXN_STATE:
+        case RD_KAFKA_RESP_ERR_CONCURRENT_TRANSACTIONS:
+        case RD_KAFKA_RESP_ERR_TRANSACTION_COORDINATOR_FENCED:
+        case RD_KAFKA_RESP_ERR_PRODUCER_FENCED:
+        case RD_KAFKA_RESP_ERR__FENCED:
             return ErrorClass::producer;
         default:
             return ErrorClass::topic;
@@ -45,6 +51,9 @@ std::string explain(int code, const std::string& topic) {
             return "not allowed to use topic " + topic + " (grant the agent's principal Write, Describe and Create)";
         case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
             return "not allowed by the cluster (grant the agent's principal IdempotentWrite): " + words;
+        case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
+            return "not allowed to use transactions (grant the agent's principal Write and Describe on its "
+                   "transactional id, which is \"sluice-\" and the agent's id)";
         case RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR:
             return "topic " + topic + " can't be created with this kafka.replication_factor: " + words;
         default:

@@ -31,7 +31,9 @@ ForwardStream::ForwardStream(StreamTarget target, const storage::Log& log, stora
       options_(options),
       report_(report),
       set_aside_(std::move(set_aside)),
+      transactional_(options.delivery == Delivery::exactly_once),
       window_(cursor, index),
+      committed_(cursor),
       reader_(log, cursor),
       backoff_(options.retry_min, options.retry_max, std::random_device()()),
       trouble_(report, "stream " + target_.stream),
@@ -92,7 +94,7 @@ bool ForwardStream::have_record(TimePoint now) {
 bool ForwardStream::send_some(Producer& producer, std::size_t room, bool nothing_in_flight, TimePoint now) {
     if (retry_at_) return false;
     if (window_.failed()) {
-        if (window_.in_flight() > 0) return false;
+        if (transactional_ || window_.in_flight() > 0) return false;  // a transaction is aborted as a whole
         reader_.seek(window_.rewind());
         batch_.reset();
     }
@@ -103,7 +105,7 @@ bool ForwardStream::send_some(Producer& producer, std::size_t room, bool nothing
         handled += send_batch(producer, room - std::min(used, room), nothing_in_flight && used == 0, now);
         if (next_record_ < batch_->records().size()) break;
     }
-    cursor_ = window_.cursor().value();
+    cursor_ = finished().value();
     return handled > 0;
 }
 
@@ -124,6 +126,10 @@ std::size_t ForwardStream::send_batch(Producer& producer, std::size_t room, bool
 
 ForwardStream::Step ForwardStream::send_one(Producer& producer, const storage::RecordView& record, TimePoint now) {
     if (window_.next(record.offset) == StreamWindow::Next::skip) return Step::skipped;
+    if (put_aside_.contains(record.offset)) {  // before a transaction was aborted
+        window_.skip_to(record.offset + 1);
+        return Step::skipped;
+    }
     if (window_.in_flight() == 0) last_answer_ = now;
     auto& entry = window_.begin(record.offset, in_flight_bytes_of(record));
     switch (producer.send(target_.topic, record, &entry)) {
@@ -131,6 +137,7 @@ ForwardStream::Step ForwardStream::send_one(Producer& producer, const storage::R
             return Step::sent;
         case Sent::too_large:
             window_.set_aside(entry);
+            if (transactional_) window_.finish_set_aside(record.offset);  // commits wait for put_aside_
             put_aside(record.offset, "larger than librdkafka's message.max.bytes (raise it in [kafka.properties])");
             return Step::skipped;
         case Sent::full:
@@ -147,6 +154,7 @@ ForwardStream::Step ForwardStream::send_one(Producer& producer, const storage::R
 
 void ForwardStream::put_aside(storage::Offset offset, std::string why) {
     ++dead_lettered_;
+    if (transactional_) put_aside_.emplace(offset, false);
     set_aside_(offset, std::move(why));
 }
 
@@ -156,10 +164,9 @@ void ForwardStream::delivered(StreamWindow::Entry& entry, int error_code, TimePo
     const auto bytes = entry.bytes;
     last_answer_ = now;
     const bool refused_alone = window_.delivered(entry, result);
-    cursor_ = window_.cursor().value();
+    cursor_ = finished().value();
     if (result == ErrorClass::none) {
-        ++forwarded_;
-        forwarded_bytes_ += bytes;
+        count_forwarded(1, bytes);
         if (trouble_.in_trouble()) release(now);
     } else if (refused_alone) {
         put_aside(offset, explain(error_code, target_.topic));
@@ -173,8 +180,48 @@ std::optional<ForwardStream::TimePoint> ForwardStream::waiting_since() const {
 }
 
 void ForwardStream::finish_set_aside(storage::Offset offset) {
+    if (transactional_) {
+        put_aside_.at(offset) = true;
+        return;
+    }
     window_.finish_set_aside(offset);
-    cursor_ = window_.cursor().value();
+    cursor_ = finished().value();
+}
+
+void ForwardStream::count_forwarded(std::uint64_t records, std::uint64_t bytes) {
+    if (transactional_) {  // it counts when it is committed
+        records_in_transaction_ += records;
+        bytes_in_transaction_ += bytes;
+    } else {
+        forwarded_ += records;
+        forwarded_bytes_ += bytes;
+    }
+}
+
+bool ForwardStream::waits_for_dead_letters() const {
+    return std::any_of(put_aside_.begin(), put_aside_.lower_bound(position()),
+                       [](const auto& aside) { return !aside.second; });
+}
+
+bool ForwardStream::has_more() const {
+    return !retry_at_ && window_.sent_to() < log_.high_watermark();
+}
+
+void ForwardStream::committed() {
+    committed_ = position();
+    put_aside_.erase(put_aside_.begin(), put_aside_.lower_bound(committed_));
+    forwarded_ += std::exchange(records_in_transaction_, 0);
+    forwarded_bytes_ += std::exchange(bytes_in_transaction_, 0);
+    cursor_ = committed_.value();
+}
+
+void ForwardStream::restart_at(storage::Offset offset) {
+    committed_ = offset;
+    records_in_transaction_ = bytes_in_transaction_ = 0;
+    window_.restart_at(offset);
+    reader_.seek(offset);
+    batch_.reset();
+    cursor_ = offset.value();
 }
 
 StreamStatus ForwardStream::status() const {

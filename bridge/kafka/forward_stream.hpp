@@ -10,6 +10,7 @@
 #include "storage/log_reader.hpp"
 
 #include <atomic>
+#include <map>
 #include <mutex>
 
 namespace sluice::bridge::kafka {
@@ -23,9 +24,26 @@ class ForwardStream {
     ForwardStream(StreamTarget target, const storage::Log& log, storage::Offset cursor, std::uint32_t index,
                   const ClusterOptions& options, const Report& report, SetAside set_aside);
 
+    /// The first record that is not in Kafka for good: what may be stored as a cursor.
+    [[nodiscard]] storage::Offset finished() const { return transactional_ ? committed_ : window_.cursor(); }
+
+    // Exactly-once (transactions.hpp); when nothing is in flight.
+    /// What a transaction that commits now has to say of this stream: everything before is in it, or was before.
+    [[nodiscard]] storage::Offset position() const { return window_.sent_to(); }
+    /// Whether dead letters are on their way that have to be durable before the position passes their records.
+    [[nodiscard]] bool waits_for_dead_letters() const;
+    /// Whether records wait that could be sent now.
+    [[nodiscard]] bool has_more() const;
+    void committed();
+    /// Everything since the last commit is sent again.
+    void aborted() { restart_at(committed_); }
+    /// Sending goes on from `offset`, before which all is in Kafka.
+    void restart_at(storage::Offset offset);
+
     [[nodiscard]] const StreamTarget& target() const { return target_; }
     [[nodiscard]] const storage::Log& log() const { return log_; }
     [[nodiscard]] StreamWindow& window() { return window_; }
+    [[nodiscard]] const StreamWindow& window() const { return window_; }
     /// When check() has to be called again; nullopt: the stream is not held.
     [[nodiscard]] std::optional<TimePoint> retry_at() const { return retry_at_; }
 
@@ -54,13 +72,19 @@ class ForwardStream {
     [[nodiscard]] Step send_one(Producer& producer, const storage::RecordView& record, TimePoint now);
     void put_aside(storage::Offset offset, std::string why);
     void release(TimePoint now);
+    void count_forwarded(std::uint64_t records, std::uint64_t bytes);
 
     const StreamTarget target_;
     const storage::Log& log_;
     const ClusterOptions& options_;
     const Report report_;
     const SetAside set_aside_;
+    const bool transactional_;
     StreamWindow window_;
+    storage::Offset committed_;                  // exactly-once
+    std::map<storage::Offset, bool> put_aside_;  // exactly-once, not before committed_: whether the letter is kept
+    std::uint64_t records_in_transaction_ = 0;   // acknowledged
+    std::uint64_t bytes_in_transaction_ = 0;
     storage::LogReader reader_;
     std::optional<storage::DecodedBatch> batch_;  // being sent, from next_record_ on
     std::size_t next_record_ = 0;

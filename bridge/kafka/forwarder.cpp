@@ -3,10 +3,13 @@
 #include "bridge/kafka/error_class.hpp"
 #include "bridge/kafka/forward_stream.hpp"
 #include "bridge/kafka/set_asides.hpp"
+#include "bridge/kafka/transactions.hpp"
 
 #include <librdkafka/rdkafka.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <mutex>
 #include <random>
@@ -24,21 +27,32 @@ constexpr auto kIdleWait = 1'000ms;          // at most this long asleep: checks
 constexpr auto kAnswerPatience = 15s;        // longer than a full batch takes on a slow link
 constexpr auto kGiveBackPatience = 3'000ms;  // for answers that are on their way when a producer is given up
 
+Claim this_process() {
+    std::array<char, 256> host{};
+    if (::gethostname(host.data(), host.size() - 1) != 0) host = {"unknown"};
+    return {storage::LogId::random().to_string(), host.data()};
+}
+
 }  // namespace
 
 class Forwarder::Impl {
  public:
-    Impl(ClusterOptions options, Parts parts, std::unique_ptr<Producer> producer)
+    Impl(ClusterOptions options, Parts parts)
         : options_(std::move(options)),
           parts_(std::move(parts)),
-          producer_(std::move(producer)),
           cluster_trouble_(parts_.report, "kafka"),
           catalog_trouble_(parts_.report, "kafka"),
           rebuild_backoff_(options_.retry_min, options_.retry_max, std::random_device()()),
           set_asides_(parts_.logs, parts_.commit, parts_.dead_letter_stream, parts_.report, [this] { wake(); }) {
         events_.on_delivery = [this](void* tag, int error) { on_delivery(tag, error); };
         events_.on_trouble = [this](int error, const std::string& message) { on_trouble(error, message); };
+        if (options_.delivery == Delivery::exactly_once) {
+            transactions_.emplace(options_, streams_, parts_.report, this_process());
+        }
     }
+
+    /// A new producer of the kind that the delivery needs takes the place of the one before.
+    [[nodiscard]] storage::Result<void> make_producer();
 
     [[nodiscard]] storage::Result<void> add(StreamTarget target);
     void run();
@@ -50,6 +64,8 @@ class Forwarder::Impl {
 
  private:
     [[nodiscard]] bool step();
+    [[nodiscard]] bool take_turn();
+    void finish_transaction();
     [[nodiscard]] std::size_t in_flight_bytes();
     [[nodiscard]] bool anything_in_flight();
     [[nodiscard]] std::chrono::milliseconds idle_wait() const;
@@ -67,11 +83,15 @@ class Forwarder::Impl {
     const Parts parts_;
     std::mutex producer_mutex_;  // guards the pointer against wake() from other threads
     std::unique_ptr<Producer> producer_;
+    TransactionalProducer* transactional_ = nullptr;  // the same, with exactly-once
     ProducerEvents events_;
     std::vector<std::unique_ptr<ForwardStream>> streams_;
+    std::optional<Transactions> transactions_;  // with exactly-once
+    bool fenced_ = false;
     std::vector<storage::Offset> stored_;  // the cursor of each stream as the catalog has it
     SteadyClock::time_point next_store_{};
     std::size_t first_in_turn_ = 0;
+    int rebuilds_ = 0;      // since something was delivered
     bool spent_ = false;    // the producer has given back what was queued: it only waits for what is in flight
     bool refused_ = false;  // Kafka has refused a record since the producer was made: what turns it fatal is known
     TroubleReport cluster_trouble_;
@@ -115,8 +135,9 @@ storage::Result<void> Forwarder::Impl::add(StreamTarget target) {
 }
 
 void Forwarder::Impl::run() {
-    while (!stopping_) {
-        const bool progress = !spent_ && step();
+    while (!stopping_ && !fenced_) {
+        bool progress = !spent_ && step();
+        if (transactions_ && take_turn()) progress = true;
         producer_->poll(progress ? 0ms : idle_wait(), events_);
         in_flight_bytes_ = in_flight_bytes();
         serve_set_asides();
@@ -125,9 +146,65 @@ void Forwarder::Impl::run() {
         if (spent_ && !anything_in_flight()) rebuild("no answer for a long time");
         if (SteadyClock::now() >= next_store_) store_cursors();
     }
+    if (transactions_ && !fenced_) finish_transaction();
     collect_answers(stop_deadline_);
     serve_set_asides();
     store_cursors();
+}
+
+storage::Result<void> Forwarder::Impl::make_producer() {
+    if (!transactions_) {
+        auto fresh = make_idempotent_producer(options_, parts_.report);
+        if (!fresh) return fresh.error();
+        const std::lock_guard lock(producer_mutex_);
+        producer_ = std::move(*fresh);
+        return {};
+    }
+    auto fresh = make_transactional_producer(options_, parts_.report);
+    if (!fresh) return fresh.error();
+    const std::lock_guard lock(producer_mutex_);
+    transactional_ = fresh->get();
+    producer_ = std::move(*fresh);
+    return {};
+}
+
+/// What is due of the transaction. @return whether there is more to do at once
+bool Forwarder::Impl::take_turn() {
+    const auto now = SteadyClock::now();
+    switch (transactions_->turn(*transactional_, now, stopping_)) {
+        case Transactions::Outcome::going_on:
+            return false;
+        case Transactions::Outcome::progress:
+            return true;
+        case Transactions::Outcome::unreachable:
+            reachable(false);
+            return false;
+        case Transactions::Outcome::trouble:
+            connected_ = false;  // until something arrives
+            cluster_trouble_.trouble(transactions_->trouble(), SteadyClock::now());
+            return false;
+        case Transactions::Outcome::spent:
+            if (!stopping_) rebuild(producer_->fatal().value_or(transactions_->trouble()));
+            return true;
+        case Transactions::Outcome::fenced:
+            fenced_ = true;
+            connected_ = false;
+            parts_.report(Severity::error, "kafka", transactions_->trouble());
+            if (parts_.on_fenced) parts_.on_fenced(transactions_->trouble());
+            return false;
+    }
+    return false;
+}
+
+/// What was sent is committed, where the cluster answers in time; if not, the next start finds out and sends it again.
+void Forwarder::Impl::finish_transaction() {
+    transactions_->finish();
+    while (!transactions_->at_rest() && SteadyClock::now() < stop_deadline_.load()) {
+        const auto outcome = transactions_->turn(*transactional_, SteadyClock::now(), stopping_);
+        if (outcome == Transactions::Outcome::spent || outcome == Transactions::Outcome::fenced) return;
+        producer_->poll(outcome == Transactions::Outcome::progress ? 0ms : 20ms, events_);
+        serve_set_asides();
+    }
 }
 
 /// Lets each stream send a share, a different one first each time.
@@ -136,14 +213,23 @@ bool Forwarder::Impl::step() {
     bool progress = false;
     const auto count = streams_.size();
     for (std::size_t i = 0; i < count; ++i) {
-        auto& stream = *streams_[(first_in_turn_ + i) % count];
+        const auto index = (first_in_turn_ + i) % count;
+        auto& stream = *streams_[index];
         const auto now = SteadyClock::now();
         const auto state = stream.check(*producer_, now, stopping_);
         if (stopping_) return false;
         if (state) reachable(*state != TopicState::unreachable);
         const auto used = in_flight_bytes();
-        const auto room = options_.inflight_bytes > used ? options_.inflight_bytes - used : 0;
+        auto room = options_.inflight_bytes > used ? options_.inflight_bytes - used : 0;
+        if (transactions_) {
+            room = std::min(room, transactions_->room(index));
+            if (room == 0) continue;
+        }
+        const auto records = stream.window().in_flight();
         if (stream.send_some(*producer_, room, used == 0, now)) progress = true;
+        if (transactions_) {
+            transactions_->sent(stream.window().in_flight() - records, in_flight_bytes() - used, SteadyClock::now());
+        }
     }
     if (count > 0) first_in_turn_ = (first_in_turn_ + 1) % count;
     return progress;
@@ -152,6 +238,7 @@ bool Forwarder::Impl::step() {
 std::chrono::milliseconds Forwarder::Impl::idle_wait() const {
     const auto now = SteadyClock::now();
     auto until = std::min(now + kIdleWait, next_store_);
+    if (transactions_) until = std::min(until, transactions_->next_turn(now));
     for (const auto& stream : streams_) {
         // One that is due already waits for records or for answers, and both wake us.
         if (const auto retry = stream->retry_at(); retry && *retry > now) until = std::min(until, *retry);
@@ -171,11 +258,15 @@ bool Forwarder::Impl::anything_in_flight() {
 }
 
 void Forwarder::Impl::on_delivery(void* tag, int error) {
-    auto& entry = *static_cast<StreamWindow::Entry*>(tag);
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
         if (!connected_) reachable(true);
+        rebuilds_ = 0;
         rebuild_backoff_.reset();
+    } else if (transactions_) {
+        transactions_->failed();
     }
+    if (tag == nullptr) return transactions_->position_delivered(error);
+    auto& entry = *static_cast<StreamWindow::Entry*>(tag);
     if (classify(error) == ErrorClass::record) refused_ = true;
     streams_[entry.stream]->delivered(entry, error, SteadyClock::now());
 }
@@ -237,7 +328,7 @@ void Forwarder::Impl::look_for_silence() {
         const auto found = explain_silence(*producer_, topic, stopping_);
         if (stopping_) return;
         producer_->give_back(false);
-        spent_ = true;
+        spent_ = !transactions_;  // a transaction is aborted for it, and the producer lives on
         if (found.state == TopicState::missing) stream->hold(found.trouble, SteadyClock::now());
         if (found.state != TopicState::unreachable) continue;
         connected_ = false;
@@ -252,20 +343,22 @@ void Forwarder::Impl::rebuild(const std::string& why) {
     parts_.report(Severity::debug, "kafka", "a new producer is made: " + why);
     producer_->give_back(false);
     collect_answers(std::min(SteadyClock::now() + kGiveBackPatience, stop_deadline_.load()));
-    const auto pause = std::exchange(refused_, false) ? 0ms : rebuild_backoff_.next();
+    // After an outage a fatal producer is expected: the first one is replaced at once.
+    const bool at_once = std::exchange(refused_, false) || (transactions_ && rebuilds_++ == 0);
+    const auto pause = at_once ? 0ms : rebuild_backoff_.next();
     for (auto until = SteadyClock::now() + pause; SteadyClock::now() < until && !stopping_;) {
         std::this_thread::sleep_for(10ms);
     }
-    auto fresh = make_idempotent_producer(options_, parts_.report);
-    while (!fresh && !stopping_) {
-        cluster_trouble_.trouble(fresh.error().message(), SteadyClock::now());
+    const bool fenced = transactions_ && transactional_->fenced();
+    auto made = make_producer();
+    while (!made && !stopping_) {
+        cluster_trouble_.trouble(made.error().message(), SteadyClock::now());
         std::this_thread::sleep_for(1s);
-        fresh = make_idempotent_producer(options_, parts_.report);
+        made = make_producer();
     }
-    if (!fresh) return;
-    const std::lock_guard lock(producer_mutex_);
-    producer_ = std::move(*fresh);
+    if (!made) return;
     spent_ = false;
+    if (transactions_) transactions_->replaced(fenced);
 }
 
 /// Waits until what is in flight is answered; at the deadline the rest is given back. Nothing is in flight then.
@@ -286,7 +379,7 @@ void Forwarder::Impl::store_cursors() {
     std::vector<storage::Cursor> moved;
     std::vector<std::size_t> which;
     for (std::size_t i = 0; i < streams_.size(); ++i) {
-        const auto cursor = streams_[i]->window().cursor();
+        const auto cursor = streams_[i]->finished();
         if (cursor == stored_[i]) continue;
         moved.push_back({std::string(kForwardReader), streams_[i]->target().stream, streams_[i]->log().id(), cursor});
         which.push_back(i);
@@ -334,9 +427,8 @@ Forwarder::~Forwarder() {
 
 storage::Result<std::unique_ptr<Forwarder>> Forwarder::start(ClusterOptions options, std::vector<StreamTarget> targets,
                                                              Parts parts) {
-    auto producer = make_idempotent_producer(options, parts.report);
-    if (!producer) return producer.error();
-    auto impl = std::make_unique<Impl>(std::move(options), std::move(parts), std::move(*producer));
+    auto impl = std::make_unique<Impl>(std::move(options), std::move(parts));
+    if (auto done = impl->make_producer(); !done) return done.error();
     for (auto& target : targets) {
         if (auto done = impl->add(std::move(target)); !done) return done.error();
     }

@@ -1,7 +1,8 @@
 // forwarder.hpp: the `forward` thread: reads the streams from their cursors, sends, and moves the cursors.
 //
 // Invariants
-//   - a cursor moves only past records that Kafka has acknowledged (acks=all), or that are kept as dead letters.
+//   - a cursor moves only past records that Kafka has acknowledged (acks=all), or that are kept as dead letters; with
+//   exactly-once delivery, when the transaction is committed (transactions.hpp).
 //   - at most options.inflight_bytes are handed over and unanswered, whatever the backlog; one larger record goes
 //   alone.
 //   - the records of one key keep their order through every retry, rewind and restart (stream_window.hpp).
@@ -55,6 +56,8 @@ class Forwarder {
         Report report;
         /// Called on the forward thread after a stream's cursor became durable: what is below may be deleted.
         std::function<void(const std::string& stream, storage::Offset cursor)> on_cursor;
+        /// Exactly-once: another agent has our id. Nothing is sent any more; called once, on the forward thread.
+        std::function<void(const std::string& why)> on_fenced;
     };
 
     /// Reads the cursors and starts the thread; doesn't wait for the cluster. The streams must be open.

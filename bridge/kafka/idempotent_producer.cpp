@@ -110,24 +110,31 @@ void IdempotentProducer::give_back(bool in_flight) {
     rd_kafka_purge(handle_.get(), flags);
 }
 
-storage::Result<std::unique_ptr<Producer>> make_idempotent_producer(const ClusterOptions& options,
-                                                                    const Report& report) {
+storage::Result<RawProducer> open_producer(const std::map<std::string, std::string>& properties, const Report& report) {
     std::array<char, 512> reason{};
     Conf conf(rd_kafka_conf_new());
-    for (const auto& [name, value] : producer_properties(options)) {
+    for (const auto& [name, value] : properties) {
         if (rd_kafka_conf_set(conf.get(), name.c_str(), value.c_str(), reason.data(), reason.size()) !=
             RD_KAFKA_CONF_OK) {
             return storage::Error(storage::Errc::rejected, std::string("kafka: ") + reason.data());
         }
     }
-    auto owned_report = std::make_unique<Report>(report);
-    rd_kafka_conf_set_opaque(conf.get(), owned_report.get());
+    RawProducer producer{nullptr, std::make_unique<Report>(report)};
+    rd_kafka_conf_set_opaque(conf.get(), producer.report.get());
     rd_kafka_conf_set_log_cb(conf.get(), &forward_log);
     rd_kafka_conf_set_events(conf.get(), RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR);
-    Handle handle(rd_kafka_new(RD_KAFKA_PRODUCER, conf.get(), reason.data(), reason.size()));
-    if (!handle) return storage::Error(storage::Errc::rejected, std::string("kafka: ") + reason.data());
+    producer.handle.reset(rd_kafka_new(RD_KAFKA_PRODUCER, conf.get(), reason.data(), reason.size()));
+    if (!producer.handle) return storage::Error(storage::Errc::rejected, std::string("kafka: ") + reason.data());
     static_cast<void>(conf.release());  // owned by the handle now
-    return std::unique_ptr<Producer>(std::make_unique<IdempotentProducer>(std::move(handle), std::move(owned_report)));
+    return producer;
+}
+
+storage::Result<std::unique_ptr<Producer>> make_idempotent_producer(const ClusterOptions& options,
+                                                                    const Report& report) {
+    auto raw = open_producer(producer_properties(options), report);
+    if (!raw) return raw.error();
+    return std::unique_ptr<Producer>(
+        std::make_unique<IdempotentProducer>(std::move(raw->handle), std::move(raw->report)));
 }
 
 }  // namespace sluice::bridge::kafka

@@ -1,4 +1,5 @@
-// idempotent_producer.hpp: the producer of at-least-once delivery. Included by bridge/kafka/*.cpp only.
+// idempotent_producer.hpp: the producer of at-least-once delivery, and the base of the transactional one. Included by
+// bridge/kafka/*.cpp only.
 #pragma once
 
 #include "bridge/kafka/handles.hpp"
@@ -8,7 +9,7 @@
 
 namespace sluice::bridge::kafka {
 
-class IdempotentProducer final : public Producer {
+class IdempotentProducer : public Producer {
  public:
     IdempotentProducer(Handle handle, std::unique_ptr<Report> report);
     ~IdempotentProducer() override;
@@ -33,5 +34,14 @@ class IdempotentProducer final : public Producer {
     std::map<std::string, Topic> topics_;
     int last_error_ = 0;
 };
+
+struct RawProducer {
+    Handle handle;
+    std::unique_ptr<Report> report;  ///< what the handle's log callback points at
+};
+
+/// @return Errc::rejected with librdkafka's reason where a property is wrong
+[[nodiscard]] storage::Result<RawProducer> open_producer(const std::map<std::string, std::string>& properties,
+                                                         const Report& report);
 
 }  // namespace sluice::bridge::kafka

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <string>
 #include <string_view>
 
 namespace sluice::bridge::kafka {
@@ -97,8 +98,20 @@ std::map<std::string, std::string> producer_properties(const ClusterOptions& opt
         {"reconnect.backoff.max.ms", "10000"},
         {"log.connection.close", "false"},
     };
+    if (options.delivery == Delivery::exactly_once) {
+        properties["transactional.id"] = "sluice-" + options.agent_id;
+        // An error ends the transaction and nothing overtakes it; a message lives as long as its transaction does.
+        properties.erase("enable.gapless.guarantee");
+        properties.erase("message.timeout.ms");
+    }
     for (const auto& [name, value] : options.properties) properties[name] = value;
     return properties;
+}
+
+std::chrono::milliseconds transaction_timeout(const ClusterOptions& options) {
+    const auto set = options.properties.find("transaction.timeout.ms");
+    constexpr std::chrono::milliseconds kDefault{60'000};  // librdkafka's
+    return set == options.properties.end() ? kDefault : std::chrono::milliseconds(std::stoll(set->second, nullptr, 0));
 }
 
 }  // namespace sluice::bridge::kafka

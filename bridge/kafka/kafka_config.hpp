@@ -3,6 +3,7 @@
 
 #include "bridge/kafka/options.hpp"
 
+#include <chrono>
 #include <map>
 #include <optional>
 #include <string>
@@ -22,7 +23,10 @@ namespace sluice::bridge::kafka {
 /// @return nullopt, or librdkafka's words, with the property's name in them where there is one
 [[nodiscard]] std::optional<std::string> fault_at_start(const ClusterOptions& options);
 
-/// All properties of the idempotent producer: ours, and the user's after them.
+/// All properties of the producer that `options.delivery` needs: ours, and the user's after them.
 [[nodiscard]] std::map<std::string, std::string> producer_properties(const ClusterOptions& options);
+
+/// After this the coordinator aborts a transaction (transaction.timeout.ms; checked by check_property()).
+[[nodiscard]] std::chrono::milliseconds transaction_timeout(const ClusterOptions& options);
 
 }  // namespace sluice::bridge::kafka

@@ -16,11 +16,27 @@ enum class TopicPolicy : std::uint8_t {
     check,   ///< a missing topic holds its stream and is reported
 };
 
+enum class Delivery : std::uint8_t {
+    at_least_once,
+    exactly_once,  ///< records and the position in one transaction (transactions.hpp)
+};
+
+/// When a transaction closes: by whichever comes first. With a backlog it goes on for longer than `interval`, until
+/// what closing costs is small beside it (transaction_size.hpp).
+struct TransactionOptions {
+    std::chrono::milliseconds interval{1'000};
+    std::size_t records = 1'000'000;
+    std::size_t bytes = 256U << 20U;
+};
+
 struct ClusterOptions {
-    std::string brokers;                      ///< host:port,…
-    std::string agent_id;                     ///< client.id is "sluice-<agent id>"
-    std::size_t inflight_bytes = 16U << 20U;  ///< record bytes handed to librdkafka and not acknowledged
-    std::string compression = "lz4";          ///< none, gzip, snappy, lz4, zstd
+    std::string brokers;   ///< host:port,…
+    std::string agent_id;  ///< client.id and transactional.id are "sluice-<agent id>"
+    Delivery delivery = Delivery::at_least_once;
+    TransactionOptions transaction;
+    std::string position_topic = "sluice-positions";  ///< of exactly-once delivery; compacted
+    std::size_t inflight_bytes = 16U << 20U;          ///< record bytes handed to librdkafka and not acknowledged
+    std::string compression = "lz4";                  ///< none, gzip, snappy, lz4, zstd
     TopicPolicy topics = TopicPolicy::create;
     std::int32_t partitions = 1;                       ///< of a topic that we create
     std::int16_t replication_factor = -1;              ///< -1: the broker's default

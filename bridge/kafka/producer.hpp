@@ -26,7 +26,8 @@ enum class Sent : std::uint8_t {
     refused,    ///< the topic is known not to take records: last_error()
 };
 
-/// What the producer tells while it is polled. `tag` is what send() was given.
+/// What the producer tells while it is polled. `tag` is what send() was given: the entry of a stream's window, or
+/// nullptr for a record that belongs to no stream.
 struct ProducerEvents {
     std::function<void(void* tag, int error_code)> on_delivery;
     /// Not about a record: all brokers down, authentication failed. Lasting troubles come again and again.
@@ -67,6 +68,10 @@ struct TopicCheck {
 /// only where the cluster doesn't answer; a second at most once `stopping` is set: the answer means nothing then.
 [[nodiscard]] TopicCheck ensure_topic(Producer& producer, const ClusterOptions& options, const std::string& topic,
                                       const std::atomic<bool>& stopping);
+
+/// The same for the topic of the positions (options.position_topic), which has to be compacted and nothing else.
+[[nodiscard]] TopicCheck ensure_position_topic(Producer& producer, const ClusterOptions& options,
+                                               const std::atomic<bool>& stopping);
 
 /// Why the cluster may have answered nothing for a topic that was ready: too few in-sync replicas, which librdkafka
 /// retries without a word, or a cluster that hangs (unreachable). Waits for a few seconds, as ensure_topic().

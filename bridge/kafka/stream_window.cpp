@@ -103,6 +103,12 @@ storage::Offset StreamWindow::rewind() {
     return cursor_;
 }
 
+void StreamWindow::restart_at(Offset offset) {
+    static_cast<void>(rewind());
+    entries_.clear();
+    cursor_ = next_new_ = offset;
+}
+
 void StreamWindow::skip_to(Offset offset) {
     next_new_ = std::max(next_new_, offset);
     advance();

@@ -70,6 +70,13 @@ class StreamWindow {
     /// After a failure, when nothing is in flight: sending goes on from the cursor.
     /// @return where the reader has to go on
     [[nodiscard]] Offset rewind();
+    /// Nothing from `offset` on counts as sent, whatever was acknowledged: its transaction was aborted. When nothing is
+    /// in flight.
+    void restart_at(Offset offset);
+    /// What was never sent begins here.
+    [[nodiscard]] Offset sent_to() const { return next_new_; }
+    /// Whether less is sent at a time than there is room for, to find a record that is refused.
+    [[nodiscard]] bool narrow() const { return group_.has_value(); }
     /// Records up to `offset`, not included, are not there (a gap): the cursor may pass them.
     void skip_to(Offset offset);
     /// Sends the next record alone, and the ones after it only when it has arrived.

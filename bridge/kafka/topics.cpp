@@ -2,10 +2,13 @@
 #include "bridge/kafka/error_class.hpp"
 #include "bridge/kafka/idempotent_producer.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <optional>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace sluice::bridge::kafka {
 
@@ -37,12 +40,27 @@ rd_kafka_resp_err_t look_up(IdempotentProducer& producer, const std::string& top
     return metadata->topic_cnt == 1 ? metadata->topics[0].err : RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
 }
 
+/// Whether the cluster names a controller that is one of its brokers. librdkafka's embedded one doesn't.
+bool has_controller(IdempotentProducer& producer, const std::string& topic) {
+    const struct rd_kafka_metadata* raw = nullptr;
+    const auto error = rd_kafka_metadata(producer.handle(), 0, producer.topic(topic), &raw, kMetadataTimeoutMs);
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return true;
+    const Metadata metadata(raw);
+    const auto* const first = metadata->brokers;
+    const auto controller = rd_kafka_controllerid(producer.handle(), 0);
+    return std::any_of(first, first + metadata->broker_cnt,
+                       [&](const auto& broker) { return broker.id == controller; });
+}
+
+using TopicConfig = std::vector<std::pair<const char*, const char*>>;
+
 TopicCheck create(IdempotentProducer& producer, const ClusterOptions& options, const std::string& topic,
-                  const std::atomic<bool>& stopping) {
+                  std::int32_t partitions, const TopicConfig& config, const std::atomic<bool>& stopping) {
     std::array<char, 512> reason{};
-    const NewTopic wanted(rd_kafka_NewTopic_new(topic.c_str(), options.partitions, options.replication_factor,
-                                                reason.data(), reason.size()));
+    const NewTopic wanted(
+        rd_kafka_NewTopic_new(topic.c_str(), partitions, options.replication_factor, reason.data(), reason.size()));
     if (!wanted) return {TopicState::missing, "topic " + topic + " can't be created: " + reason.data()};
+    for (const auto& [name, value] : config) rd_kafka_NewTopic_set_config(wanted.get(), name, value);
     const AdminOptions admin(rd_kafka_AdminOptions_new(producer.handle(), RD_KAFKA_ADMIN_OP_CREATETOPICS));
     rd_kafka_AdminOptions_set_request_timeout(admin.get(), kCreateTimeoutMs, nullptr, 0);
     const Queue answers(rd_kafka_queue_new(producer.handle()));
@@ -63,9 +81,13 @@ TopicCheck create(IdempotentProducer& producer, const ClusterOptions& options, c
     return {TopicState::missing, explain(error, topic)};
 }
 
-/// The topic's min.insync.replicas; 1, which is Kafka's default, where we may not ask. nullopt: no answer.
-std::optional<int> min_insync_replicas(IdempotentProducer& producer, const std::string& topic,
-                                       const std::atomic<bool>& stopping) {
+struct Setting {
+    bool answered = false;
+    std::optional<std::string> value;  ///< nullopt: not known, or we may not ask
+};
+
+Setting topic_setting(IdempotentProducer& producer, const std::string& topic, std::string_view name,
+                      const std::atomic<bool>& stopping) {
     const ConfigResource wanted(rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic.c_str()));
     const AdminOptions admin(rd_kafka_AdminOptions_new(producer.handle(), RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS));
     rd_kafka_AdminOptions_set_request_timeout(admin.get(), kSilenceTimeoutMs, nullptr, 0);
@@ -73,21 +95,29 @@ std::optional<int> min_insync_replicas(IdempotentProducer& producer, const std::
     std::array<rd_kafka_ConfigResource_t*, 1> list{wanted.get()};
     rd_kafka_DescribeConfigs(producer.handle(), list.data(), list.size(), admin.get(), answers.get());
     const auto event = wait_for_answer(answers, kSilenceTimeoutMs, stopping);
-    if (!event) return std::nullopt;
+    if (!event) return {};
     const auto error = rd_kafka_event_error(event.get());
-    if (error == RD_KAFKA_RESP_ERR__TIMED_OUT || error == RD_KAFKA_RESP_ERR__TRANSPORT) return std::nullopt;
-    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return 1;
+    if (error == RD_KAFKA_RESP_ERR__TIMED_OUT || error == RD_KAFKA_RESP_ERR__TRANSPORT) return {};
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return {true, std::nullopt};
     std::size_t count = 0;
     const auto* resources =
         rd_kafka_DescribeConfigs_result_resources(rd_kafka_event_DescribeConfigs_result(event.get()), &count);
-    if (count != 1) return 1;
+    if (count != 1) return {true, std::nullopt};
     const auto* entries = rd_kafka_ConfigResource_configs(resources[0], &count);
     for (std::size_t i = 0; i < count; ++i) {
-        if (std::string_view(rd_kafka_ConfigEntry_name(entries[i])) != "min.insync.replicas") continue;
+        if (name != rd_kafka_ConfigEntry_name(entries[i])) continue;
         const auto* value = rd_kafka_ConfigEntry_value(entries[i]);
-        return value == nullptr ? 1 : std::atoi(value);
+        return {true, value == nullptr ? std::nullopt : std::optional<std::string>(value)};
     }
-    return 1;
+    return {true, std::nullopt};
+}
+
+/// The topic's min.insync.replicas; 1, which is Kafka's default, where we may not ask. nullopt: no answer.
+std::optional<int> min_insync_replicas(IdempotentProducer& producer, const std::string& topic,
+                                       const std::atomic<bool>& stopping) {
+    const auto setting = topic_setting(producer, topic, "min.insync.replicas", stopping);
+    if (!setting.answered) return std::nullopt;
+    return setting.value ? std::atoi(setting.value->c_str()) : 1;
 }
 
 }  // namespace
@@ -116,22 +146,50 @@ TopicCheck explain_silence(Producer& producer, const std::string& topic, const s
     return {TopicState::ready, {}};
 }
 
-TopicCheck ensure_topic(Producer& producer, const ClusterOptions& options, const std::string& topic,
-                        const std::atomic<bool>& stopping) {
-    auto& idempotent = dynamic_cast<IdempotentProducer&>(producer);
+namespace {
+
+TopicCheck ensure(IdempotentProducer& producer, const ClusterOptions& options, const std::string& topic,
+                  std::int32_t partitions, const TopicConfig& config, const std::atomic<bool>& stopping) {
     bool answered = false;
-    const auto error = look_up(idempotent, topic, answered);
+    const auto error = look_up(producer, topic, answered);
     if (!answered) return {TopicState::unreachable, rd_kafka_err2str(error)};
     switch (error) {
         case RD_KAFKA_RESP_ERR_NO_ERROR:
         case RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE:
             return {TopicState::ready, {}};  // just created: it will have one
         case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
-            if (options.topics == TopicPolicy::create) return create(idempotent, options, topic, stopping);
+            if (options.topics == TopicPolicy::create) {
+                return create(producer, options, topic, partitions, config, stopping);
+            }
             return {TopicState::missing, explain(error, topic)};
         default:
             return {TopicState::missing, explain(error, topic)};
     }
+}
+
+}  // namespace
+
+TopicCheck ensure_topic(Producer& producer, const ClusterOptions& options, const std::string& topic,
+                        const std::atomic<bool>& stopping) {
+    return ensure(dynamic_cast<IdempotentProducer&>(producer), options, topic, options.partitions, {}, stopping);
+}
+
+TopicCheck ensure_position_topic(Producer& producer, const ClusterOptions& options, const std::atomic<bool>& stopping) {
+    auto& idempotent = dynamic_cast<IdempotentProducer&>(producer);
+    const auto& topic = options.position_topic;
+    // Small segments: only closed ones are compacted, and all that is there is read at each start.
+    const TopicConfig config = {{"cleanup.policy", "compact"}, {"segment.bytes", "16777216"}};
+    auto found = ensure(idempotent, options, topic, 1, config, stopping);
+    if (found.state != TopicState::ready) return found;
+    if (!has_controller(idempotent, topic)) return found;  // nobody can be asked
+    const auto policy = topic_setting(idempotent, topic, "cleanup.policy", stopping);
+    if (!policy.answered) return {TopicState::unreachable, "no answer to a question about topic " + topic};
+    if (policy.value && *policy.value != "compact") {
+        return {TopicState::missing, "topic " + topic + " has cleanup.policy=" + *policy.value +
+                                         ", and positions must not expire (set it to compact, or "
+                                         "kafka.position_topic to another topic)"};
+    }
+    return found;
 }
 
 }  // namespace sluice::bridge::kafka

@@ -1,0 +1,180 @@
+#include "bridge/kafka/position.hpp"
+
+#include "bridge/kafka/handles.hpp"
+#include "bridge/kafka/kafka_config.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <array>
+#include <chrono>
+#include <vector>
+
+namespace sluice::bridge::kafka {
+
+namespace {
+
+using nlohmann::json;
+using SteadyClock = std::chrono::steady_clock;
+
+constexpr int kQuestionMs = 5'000;
+constexpr int kSliceMs = 100;
+
+void ignore_log(const rd_kafka_t* /*handle*/, int /*level*/, const char* /*facility*/, const char* /*text*/) {}
+
+storage::Error unreadable(const ClusterOptions& options, const std::string& why) {
+    return {storage::Errc::rejected, "the positions in topic " + options.position_topic + " can't be read: " + why};
+}
+
+storage::Result<Handle> open_consumer(const ClusterOptions& options, const char* isolation_level) {
+    std::array<char, 512> reason{};
+    Conf conf(rd_kafka_conf_new());
+    std::map<std::string, std::string> properties = {
+        {"bootstrap.servers", options.brokers}, {"client.id", "sluice-" + options.agent_id},
+        {"group.id", "sluice-positions"},  // never joined: partitions are assigned by hand
+        {"enable.auto.commit", "false"},        {"auto.offset.reset", "earliest"},
+        {"enable.partition.eof", "true"},       {"reconnect.backoff.max.ms", "1000"},
+        {"fetch.wait.max.ms", "100"},
+    };
+    for (const auto& [name, value] : options.properties) properties[name] = value;
+    properties["isolation.level"] = isolation_level;
+    for (const auto& [name, value] : properties) {
+        if (rd_kafka_conf_set(conf.get(), name.c_str(), value.c_str(), reason.data(), reason.size()) !=
+            RD_KAFKA_CONF_OK) {
+            return unreadable(options, reason.data());
+        }
+    }
+    rd_kafka_conf_set_log_cb(conf.get(), &ignore_log);
+    Handle handle(rd_kafka_new(RD_KAFKA_CONSUMER, conf.get(), reason.data(), reason.size()));
+    if (!handle) return unreadable(options, reason.data());
+    static_cast<void>(conf.release());  // owned by the handle now
+    rd_kafka_poll_set_consumer(handle.get());
+    return handle;
+}
+
+/// The end of each partition, open transactions included. A reader of committed records would be told the end of those
+/// that are decided, and miss a position of ours behind an open transaction of another gateway.
+storage::Result<std::vector<std::int64_t>> ends_of(const ClusterOptions& options) {
+    auto consumer = open_consumer(options, "read_uncommitted");
+    if (!consumer) return consumer.error();
+    const Topic topic(rd_kafka_topic_new(consumer->get(), options.position_topic.c_str(), nullptr));
+    const struct rd_kafka_metadata* raw = nullptr;
+    if (const auto error = rd_kafka_metadata(consumer->get(), 0, topic.get(), &raw, kQuestionMs);
+        error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return unreadable(options, rd_kafka_err2str(error));
+    }
+    const Metadata metadata(raw);
+    const auto& found = metadata->topics[0];
+    if (found.err != RD_KAFKA_RESP_ERR_NO_ERROR) return unreadable(options, rd_kafka_err2str(found.err));
+    std::vector<std::int64_t> ends(static_cast<std::size_t>(found.partition_cnt));
+    for (std::size_t partition = 0; partition < ends.size(); ++partition) {
+        std::int64_t low = 0;
+        const auto error =
+            rd_kafka_query_watermark_offsets(consumer->get(), options.position_topic.c_str(),
+                                             static_cast<std::int32_t>(partition), &low, &ends[partition], kQuestionMs);
+        if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return unreadable(options, rd_kafka_err2str(error));
+        if (ends[partition] <= low) ends[partition] = 0;
+    }
+    return ends;
+}
+
+std::string_view view(const void* bytes, std::size_t size) {
+    return bytes == nullptr ? std::string_view() : std::string_view(static_cast<const char*>(bytes), size);
+}
+
+/// @return false where the record is ours and can't be read: it may be all that keeps records from going twice
+bool take(const rd_kafka_message_t& message, const std::string& agent_id, Positions& positions) {
+    const std::string key(view(message.key, message.key_len));
+    const auto value = view(message.payload, message.len);
+    const bool is_tombstone = message.payload == nullptr;
+    if (key == agent_id) {
+        positions.claim = parse_claim(value);
+    } else if (key.starts_with(agent_id + "/")) {
+        positions.next.erase(key);
+        const auto next = parse_position(value);
+        if (next) positions.next.emplace(key, *next);
+        return next || is_tombstone;
+    }
+    return true;
+}
+
+}  // namespace
+
+std::string position_key(const std::string& agent_id, const std::string& stream, const storage::LogId& log_id) {
+    return agent_id + "/" + stream + "/" + log_id.to_string();
+}
+
+std::string position_value(storage::Offset next) {
+    return json{{"version", 1}, {"next_offset", next.value()}}.dump();
+}
+
+std::optional<storage::Offset> parse_position(std::string_view value) {
+    const auto document = json::parse(value, nullptr, false);
+    if (!document.is_object() || !document.contains("next_offset")) return std::nullopt;
+    const auto& next = document["next_offset"];
+    if (!next.is_number_integer() || next.get<std::int64_t>() < 0) return std::nullopt;
+    return storage::Offset(next.get<std::int64_t>());
+}
+
+std::string claim_value(const Claim& claim) {
+    return json{{"version", 1}, {"instance", claim.instance}, {"host", claim.host}}.dump();
+}
+
+std::optional<Claim> parse_claim(std::string_view value) {
+    const auto document = json::parse(value, nullptr, false);
+    if (!document.is_object()) return std::nullopt;
+    const auto text = [&](const char* name) {
+        const auto found = document.find(name);
+        return found != document.end() && found->is_string() ? found->get<std::string>() : std::string();
+    };
+    return Claim{text("instance"), text("host")};
+}
+
+storage::Result<Positions> read_positions(const ClusterOptions& options, std::chrono::milliseconds patience,
+                                          const std::atomic<bool>& stopping) {
+    const auto deadline = SteadyClock::now() + patience;
+    const auto ends = ends_of(options);
+    if (!ends) return ends.error();
+    const Partitions list(rd_kafka_topic_partition_list_new(static_cast<int>(ends->size())));
+    std::vector<bool> done(ends->size());
+    std::size_t open = 0;
+    for (std::size_t partition = 0; partition < ends->size(); ++partition) {
+        done[partition] = (*ends)[partition] == 0;
+        if (done[partition]) continue;
+        ++open;
+        rd_kafka_topic_partition_list_add(list.get(), options.position_topic.c_str(),
+                                          static_cast<std::int32_t>(partition))
+            ->offset = RD_KAFKA_OFFSET_BEGINNING;
+    }
+    Positions positions;
+    if (open == 0) return positions;
+    auto consumer = open_consumer(options, "read_committed");
+    if (!consumer) return consumer.error();
+    if (const auto error = rd_kafka_assign(consumer->get(), list.get()); error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return unreadable(options, rd_kafka_err2str(error));
+    }
+    std::string trouble = "no answer";
+    while (open > 0) {
+        if (stopping) return unreadable(options, "the agent stops");
+        if (SteadyClock::now() > deadline) return unreadable(options, trouble);
+        const Message message(rd_kafka_consumer_poll(consumer->get(), kSliceMs));
+        if (!message) continue;
+        const auto partition = static_cast<std::size_t>(message->partition);
+        if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+            if (!take(*message, options.agent_id, positions)) {
+                return unreadable(options, "what is at offset " + std::to_string(message->offset) + " of partition " +
+                                               std::to_string(partition) + " is no position");
+            }
+        } else if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+            // The end of what is decided: behind it stands, at worst, an open transaction of another gateway.
+            trouble = "a transaction of another gateway is open in it";
+            if (done[partition] || message->offset < (*ends)[partition]) continue;
+            done[partition] = true;
+            --open;
+        } else {
+            trouble = rd_kafka_err2str(message->err);
+        }
+    }
+    return positions;
+}
+
+}  // namespace sluice::bridge::kafka
