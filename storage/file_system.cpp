@@ -234,9 +234,10 @@ Result<std::unique_ptr<FileLock>> PosixFileSystem::lock(const std::string& path)
                                        "); stop it, or use another data_dir");
     }
     const std::string pid = std::to_string(::getpid()) + "\n";
-    if (::ftruncate(fd.get(), 0) != 0 || ::pwrite(fd.get(), pid.data(), pid.size(), 0) < 0) {
-        return Error::from_errno(errno, "write", path);
-    }
+    // In place of the last one: it needs no block where there is none to have. Only a person reads it.
+    const bool written = ::pwrite(fd.get(), pid.data(), pid.size(), 0) >= 0 &&
+                         ::ftruncate(fd.get(), static_cast<off_t>(pid.size())) == 0;
+    if (!written && errno != ENOSPC) return Error::from_errno(errno, "write", path);
     return std::unique_ptr<FileLock>(std::make_unique<PosixFileLock>(std::move(fd)));
 }
 

@@ -17,7 +17,7 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-from chaos.faults import TRACKS, Faults, plan  # noqa: E402
+from chaos.faults import TRACKS, Fault, Faults, plan  # noqa: E402
 from chaos.fleet import Fleet  # noqa: E402
 from chaos.gateway import STREAMS, Gateway  # noqa: E402
 from support.kafka_cluster import Cluster  # noqa: E402
@@ -26,8 +26,6 @@ DEVICES, RATE = 20, 1000
 LOOK_EVERY_S = 20
 QUIET_S = 3       # after the last fault messages go on for so long
 DRAIN_MAX_S = 240  # and then all that was accepted has so long to arrive
-
-POWER = 74  # the agent's status where a sync failed
 
 
 class Run:
@@ -52,8 +50,13 @@ class Run:
         self.gateway.start()
         self.fleet = Fleet(self.gateway.port, DEVICES, RATE)
         self.start = time.monotonic()
-        self.go_through(plan(self.arguments.seed, self.arguments.minutes * 60, self.arguments.only))
+        self.go_through(self.plan())
         self.settle()
+
+    def plan(self):
+        if self.arguments.plan:
+            return [Fault(*fault) for fault in json.loads(self.arguments.plan.read_text())]
+        return plan(self.arguments.seed, self.arguments.minutes * 60, self.arguments.only)
 
     def go_through(self, faults):
         """Begins and ends each at its time; those of one track follow one another whatever they take."""
@@ -130,7 +133,7 @@ class Run:
         print(f"agent killed {self.gateway.kills} times, connections cut {link.get('cut', 0)}; "
               f"{self.fleet.acknowledged()} messages acknowledged, {sum(map(len, self.gateway.seen.values()))} records in the log, "
               f"{found['records']} in Kafka, {found['duplicates']} of them again")
-        print(", ".join(f"{name} {count}" for name, count in sorted(self.faults.counts.items())))
+        print(", ".join(f"{count} × {name}" for name, count in sorted(self.faults.counts.items())))
 
     def end(self):
         if self.fleet:
@@ -162,6 +165,7 @@ def parse():
     parser.add_argument("--hours", type=float)
     parser.add_argument("--delivery", choices=("at-least-once", "exactly-once"), default="at-least-once")
     parser.add_argument("--only", type=lambda text: text.split(","), help=f"tracks of faults: {', '.join(TRACKS)}")
+    parser.add_argument("--plan", type=pathlib.Path, help="these faults instead: [[at, track, name, lasts, value], …]")
     parser.add_argument("--clock", type=pathlib.Path, help="the library that moves the agent's clock")
     parser.add_argument("--more", default="", help="more of the agent's configuration; the table is [kafka]")
     parser.add_argument("--out", type=pathlib.Path, help="where a bad run leaves its logs")

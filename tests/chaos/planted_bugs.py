@@ -8,7 +8,6 @@ moved on, and the bug has to be planted anew. BUILD_DIR is a configured build; n
 """
 import argparse
 import concurrent.futures
-import json
 import os
 import pathlib
 import shlex
@@ -16,7 +15,8 @@ import subprocess
 import sys
 import tempfile
 
-SOURCE = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from chaos.planted import commands_of, mutant_object  # noqa: E402
 
 PROGRAMS = {
     "log_sim": ("tests/chaos/log_sim.cpp", "tests/chaos/log_model.cpp"),
@@ -189,13 +189,6 @@ BUGS = {
 }
 
 
-def commands_of(build, wanted):
-    for entry in json.loads((build / "compile_commands.json").read_text()):
-        if pathlib.Path(entry["file"]) == SOURCE / wanted:
-            return entry
-    raise SystemExit(f"{wanted} is not built in {build}")
-
-
 def link(build, program, objects, output):
     """The program again, with these objects in front of the libraries that hold the good ones."""
     parts = [build / "tests/libsluice_test_support.a", build / "libsluice_storage.a"]
@@ -220,20 +213,10 @@ def first_failure(command):
 def finds(build, scratch, name, seeds):
     program = "commit_sim" if name in COMMIT_BUGS else "log_sim"
     file, piece, instead, _ = (BUGS | COMMIT_BUGS)[name]
-    text = (SOURCE / file).read_text()
-    if text.count(piece) != 1:
-        print(f"{name}: {file} has the piece {text.count(piece)} times, not once: plant it anew")
+    mutant = mutant_object(build, scratch, name, file, piece, instead)
+    if mutant is None:
         return False
-    mutant = scratch / f"{name}-{pathlib.Path(file).name}"
-    mutant.write_text(text.replace(piece, instead))
-    entry = commands_of(build, file)
-    arguments = [a for a in shlex.split(entry["command"]) if not a.endswith("ccache")]
-    for option, value in (("-o", scratch / f"{name}.o"), ("-c", mutant), ("-MF", scratch / f"{name}.d"), ("-MT", "d")):
-        if option in arguments:
-            arguments[arguments.index(option) + 1] = str(value)
-    arguments = [a for a in arguments if a != "-Werror"] + ["-w"]
-    subprocess.run(arguments, cwd=entry["directory"], check=True)
-    link(build, program, [scratch / f"{name}.o"], scratch / name)
+    link(build, program, [mutant], scratch / name)
     said = first_failure([str(scratch / name), "--seeds", str(seeds)])
     print(f"{name}: {'found: ' + said if said else 'NOT FOUND'}", flush=True)
     return said is not None

@@ -7,13 +7,13 @@ import concurrent.futures
 import contextlib
 import pathlib
 import signal
-import subprocess
 
 from support.kafka import VERSION, Kafka
 from support.processes import free_port, wait_until
 from support.proxy import Proxy
 
 HEAP = ["-Xms128m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+TRANSACTION_PARTITIONS = 3
 DOORS = {"TLS": "SSL", "MTLS": "SSL", "SASL": "SASL_SSL"}
 OAUTH = "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule"
 SCRAM = "org.apache.kafka.common.security.scram.ScramLoginModule"
@@ -50,7 +50,7 @@ class Node(Kafka):
             "offsets.topic.replication.factor": count,
             "transaction.state.log.replication.factor": count,
             "transaction.state.log.min.isr": min(2, count),
-            "transaction.state.log.num.partitions": "3",
+            "transaction.state.log.num.partitions": TRANSACTION_PARTITIONS,
             # A broker that was killed is missed sooner than by default, so that a test sees more of what follows.
             "broker.heartbeat.interval.ms": "500",
             "broker.session.timeout.ms": "3000",
@@ -84,6 +84,7 @@ class Cluster:
     def __init__(self, directory, nodes=3, version=VERSION, properties=None, certificates=None, users=None, seed=0):
         self.directory = pathlib.Path(directory)
         self.version, self.properties, self.certificates = version, properties or {}, certificates
+        self.acl_command = "kafka.admin.AclCommand" if version < "4" else "org.apache.kafka.tools.AclCommand"
         self.nodes = []
         for number in range(1, nodes + 1):
             self.nodes.append(Node(self.directory / f"broker-{number}", self, number))
@@ -167,11 +168,10 @@ class Cluster:
 
     def allow(self, user, *options):
         """What kafka-acls takes, such as "--producer", "--topic", "*"."""
-        return self.tool("org.apache.kafka.tools.AclCommand", "--add", "--allow-principal", f"User:{user}", *options)
+        return self.tool(self.acl_command, "--add", "--allow-principal", f"User:{user}", *options)
 
     def forbid(self, user, *options):
-        return self.tool("org.apache.kafka.tools.AclCommand", "--remove", "--force", "--allow-principal",
-                         f"User:{user}", *options)
+        return self.tool(self.acl_command, "--remove", "--force", "--allow-principal", f"User:{user}", *options)
 
     def add_partitions(self, topic, total):
         from confluent_kafka.admin import NewPartitions
@@ -180,14 +180,8 @@ class Cluster:
 
 
 def coordinator_of(cluster, transactional_id):
-    """The node that coordinates its transactions, as Kafka's own tool tells it."""
-    try:
-        said = cluster.tool("org.apache.kafka.tools.TransactionsCommand", "describe", "--transactional-id", transactional_id)
-    except (RuntimeError, subprocess.TimeoutExpired):
-        return None
-    for line in said.splitlines():
-        if line.strip() and line.split()[0].isdigit():
-            return next(node for node in cluster.nodes if node.node_id == int(line.split()[0]))
-    return None
-
-
+    """The node that coordinates its transactions: the leader of a partition of Kafka's own topic."""
+    hashed = 0
+    for letter in transactional_id:
+        hashed = (31 * hashed + ord(letter)) & 0xFFFFFFFF  # as Java's strings do
+    return cluster.leader("__transaction_state", (hashed & 0x7FFFFFFF) % TRANSACTION_PARTITIONS)
