@@ -79,7 +79,7 @@ Connection::~Connection() {
 bool Connection::wants_input() const {
     return (state_ == State::waiting_for_connect || state_ == State::connected) && held_.size() < kHeldMessagesMax &&
            held_bytes_ < kHeldBytesMax && acks_.size() < kAcksMax && later_.size() < kLaterMax &&
-           out_.size() < kOutBytesMax && (broker_.options().message_rate_max == 0 || budget_ >= 1);
+           out_.size() < kOutBytesMax && !too_early_ && (broker_.options().message_rate_max == 0 || budget_ >= 1);
 }
 
 std::size_t Connection::take(std::string_view bytes) {
@@ -96,6 +96,8 @@ std::size_t Connection::take(std::string_view bytes) {
         }
         const auto* frame = std::get_if<Frame>(&next);
         if (frame == nullptr) break;
+        too_early_ = comes_too_early(*frame);
+        if (too_early_) break;
         handle(*frame);
         taken += frame->size;
     }

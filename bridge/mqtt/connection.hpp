@@ -111,6 +111,7 @@ class Connection {
     void welcome(bool session_present);
     [[nodiscard]] std::optional<Fault> check_publish(const Publish& publish, std::string_view& topic);
     [[nodiscard]] bool exceeds_receive_maximum(const Publish& publish);
+    [[nodiscard]] bool comes_too_early(const Frame& frame) const;
     [[nodiscard]] bool take_in(HeldMessage& held);
     SessionStore::Ticket pass_on(HeldMessage& held);
     void take_held();
@@ -154,6 +155,7 @@ class Connection {
     std::deque<HeldMessage> held_;  // the log has no room
     std::size_t held_bytes_ = 0;
     std::size_t unacknowledged_ = 0;         // QoS 1
+    bool too_early_ = false;                 // the next packet waits for an acknowledgement of ours
     std::set<std::uint16_t> incoming_qos2_;  // from PUBLISH to PUBCOMP
 };
 

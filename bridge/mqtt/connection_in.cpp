@@ -9,6 +9,12 @@
 
 namespace sluice::bridge::mqtt {
 
+namespace {
+
+constexpr unsigned kQosBits = 0x06;  // of PUBLISH's flags
+
+}  // namespace
+
 std::optional<Fault> Connection::check_publish(const Publish& publish, std::string_view& topic) {
     topic = publish.topic;
     if (publish.topic_alias) {
@@ -40,6 +46,15 @@ std::optional<Fault> Connection::check_publish(const Publish& publish, std::stri
 bool Connection::exceeds_receive_maximum(const Publish& publish) {
     if (publish.qos == 2 && incoming_qos2_.contains(publish.packet_id)) return false;
     return unacknowledged_ + incoming_qos2_.size() >= broker_.options().receive_maximum;
+}
+
+/// More of QoS 1 than receive_maximum, for no other reason than that the log takes its time: popular clients don't
+/// count (MQTT.js), and with a server that acknowledges at once they need not. It is not read before the others have
+/// left.
+bool Connection::comes_too_early(const Frame& frame) const {
+    return v5() && state_ == State::connected && frame.type() == PacketType::publish &&
+           (frame.flags() & kQosBits) != 0 && unacknowledged_ > 0 &&
+           unacknowledged_ + incoming_qos2_.size() >= broker_.options().receive_maximum;
 }
 
 void Connection::on(const Publish& publish) {
@@ -143,7 +158,10 @@ void Connection::flush_acks() {
             welcome(false);
             continue;
         }
-        if (ack->type == PacketType::puback) --unacknowledged_;
+        if (ack->type == PacketType::puback) {
+            --unacknowledged_;
+            too_early_ = false;
+        }
         if (ack->type == PacketType::pubcomp) incoming_qos2_.erase(ack->packet_id);
         encode_acknowledgement({ack->type, ack->packet_id, ack->reason}, version_, out_);
     }

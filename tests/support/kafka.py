@@ -15,6 +15,7 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from support import maven  # noqa: E402
 from support.processes import Process, free_port  # noqa: E402
 
 VERSION = "4.1.0"
@@ -22,30 +23,9 @@ HERE = pathlib.Path(__file__).resolve().parent
 HEAP = ["-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
 
 
-def cache_dir(version):
-    base = os.environ.get("SLUICE_CACHE") or os.path.join(
-        os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "sluice")
-    return pathlib.Path(base) / f"kafka-{version}"
-
-
 def fetch(version=VERSION):
     """Returns the folder of jars; fills it first where it is not complete."""
-    jars = cache_dir(version)
-    if (jars / "complete").exists():
-        return jars
-    print(f"fetching Kafka {version} through Maven into {jars}", file=sys.stderr)
-    shutil.rmtree(jars, ignore_errors=True)
-    jars.mkdir(parents=True)
-    with tempfile.TemporaryDirectory() as scratch:
-        shutil.copy(HERE / "kafka_jars.xml", pathlib.Path(scratch) / "pom.xml")
-        result = subprocess.run(
-            ["mvn", "-q", "-B", f"-Dkafka.version={version}", "dependency:copy-dependencies",
-             "-DincludeScope=runtime", f"-DoutputDirectory={jars}"],
-            cwd=scratch, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-    if result.returncode != 0:
-        sys.exit(f"kafka.py: Maven could not fetch Kafka:\n{result.stdout[-3000:]}")
-    (jars / "complete").touch()
-    return jars
+    return maven.fetch("kafka", version, HERE / "kafka_jars.xml", "kafka.version")
 
 
 class Kafka:

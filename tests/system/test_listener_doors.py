@@ -78,6 +78,19 @@ def test_messages_come_in_by_every_door(new_agent, certificates):
     assert values == ["plain", "tls", "ws", "wss", large.decode(), large.decode()]
 
 
+def test_messages_come_in_by_ipv6_and_by_a_unix_socket_and_are_from_this_machine(new_agent, tmp_path):
+    port, path = free_port(), tmp_path / "mqtt.sock"
+    agent = new_agent(listener_configuration(port, topic="plant/{device}/telemetry").replace(
+        f'"127.0.0.1:{port}"', f'"[::1]:{port}", "unix:{path}"').replace("anonymous = true\n", ""))
+    for _ in range(2):  # a socket that a killed agent has left is no hindrance
+        agent.start(wait_for="ready:")
+        for door in (["-h", "::1", "-p", str(port)], ["--unix", str(path)]):
+            subprocess.run(["mosquitto_pub", *door, "-V", "5", "-q", "2", "-t", "plant/p/telemetry", "-m", door[0]],
+                           check=True, timeout=20)
+        agent.kill()
+    assert [record["value"] for record in agent.records("telemetry")] == ["-h", "--unix"] * 2
+
+
 @pytest.mark.parametrize("door", ["tls", "ws", "wss"])
 def test_subscribers_get_much_by_every_door(new_agent, certificates, door):
     doors = Doors(new_agent, certificates, 'max_queued = 10000').start()

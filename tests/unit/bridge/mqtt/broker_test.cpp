@@ -202,6 +202,33 @@ TEST_CASE("listener: whoever hasn't come in yet takes little memory") {
     CHECK(connection.is_closing());
 }
 
+TEST_CASE("listener: a client that doesn't count to receive_maximum waits, as its acknowledgements come late") {
+    Fixture f;
+    struct Mute final : Transport {
+        void wake() override {}
+    } transport;
+    Connection connection(f.broker, transport, {"a test", {}, true});
+    const auto connect = packet(0x10, text("MQTT") + "\5\2\0\x3c\0"s + text("c"));
+    CHECK(connection.take(connect) == connect.size());
+    f.broker.drain();
+    connection.out().clear();
+    std::string burst;
+    for (unsigned id = 1; id <= 25; ++id) burst += packet(0x32, text("t") + '\0' + static_cast<char>(id) + '\0' + "x");
+    auto taken = connection.take(burst);
+    CHECK(f.log.taken.size() == 20);
+    CHECK_FALSE(connection.wants_input());
+    f.log.keep(0);
+    f.broker.drain();
+    CHECK(connection.wants_input());
+    taken += connection.take(burst.substr(taken));
+    CHECK(f.log.taken.size() == 21);
+    for (std::size_t i = 1; i < 21; ++i) f.log.keep(i);
+    f.broker.drain();
+    taken += connection.take(burst.substr(taken));
+    CHECK(taken == burst.size());
+    CHECK_FALSE(connection.is_closing());
+}
+
 TEST_CASE("listener: a client that trickles its CONNECT is not waited for") {
     Fixture f;
     struct Mute final : Transport {
