@@ -14,6 +14,7 @@ namespace {
 constexpr auto kStatisticsInterval = std::chrono::seconds(10);
 constexpr auto kLinesInterval = std::chrono::seconds(10);
 constexpr int kLinesMax = 10;
+constexpr std::size_t kTicksOfAll = 5;  // in which each connection has had its turn
 
 std::vector<TopicFilter> parse_filters(const std::vector<std::string>& texts) {
     std::vector<TopicFilter> filters;
@@ -72,12 +73,12 @@ void Broker::start() {
 }
 
 void Broker::add(Connection& connection) {
-    connections_.insert(&connection);
+    connections_.push_back(&connection);
     counters_.connections = connections_.size();
 }
 
 void Broker::remove(Connection& connection) {
-    connections_.erase(&connection);
+    std::erase(connections_, &connection);
     waiting_.erase(&connection);
     counters_.connections = connections_.size();
 }
@@ -134,8 +135,8 @@ void Broker::drain() {
 
 void Broker::tick(TimePoint now) {
     now_ = now;
-    const std::vector<Connection*> connections(connections_.begin(), connections_.end());
-    for (auto* connection : connections) connection->tick(now);
+    drain();  // what waits for room in the log
+    tick_some_connections();
     std::vector<std::string> over;
     for (auto& [client_id, live] : sessions_) {
         if (live.will_at && *live.will_at <= now) send_will(live);
@@ -150,13 +151,23 @@ void Broker::tick(TimePoint now) {
     publish_statistics();
 }
 
+/// A part of them, so that ten thousand are not looked at at once while a message waits. Those with a message rate to
+/// be refilled don't like to wait.
+void Broker::tick_some_connections() {
+    const auto part = options_.message_rate_max > 0 ? connections_.size() : connections_.size() / kTicksOfAll + 1;
+    for (auto left = std::min(part, connections_.size()); left > 0; --left) {
+        if (next_ticked_ >= connections_.size()) next_ticked_ = 0;
+        connections_[next_ticked_++]->tick(now_);
+    }
+}
+
 void Broker::reconsider() {
-    const std::vector<Connection*> connections(connections_.begin(), connections_.end());
+    const auto connections = connections_;  // those that close may go at once
     for (auto* connection : connections) connection->reconsider();
 }
 
 void Broker::shut_down() {
-    const std::vector<Connection*> connections(connections_.begin(), connections_.end());
+    const auto connections = connections_;
     for (auto* connection : connections) connection->close(ReasonCode::server_shutting_down, {});
 }
 

@@ -145,6 +145,7 @@ class Broker {
     void send_will(Live& live);
     [[nodiscard]] bool keep_will(const LateWill& will);
     void keep_late_wills();
+    void tick_some_connections();
     SessionStore::Ticket deliver(Live& live, Outgoing outgoing);
     void publish_statistics();
     void renew_lines();
@@ -162,7 +163,8 @@ class Broker {
     std::size_t queued_bytes_ = 0;  // of all sessions, which count them
     std::unordered_map<std::string, Live> sessions_;
     std::unordered_map<SubscriberId, Live*> by_id_;
-    std::unordered_set<Connection*> connections_;
+    std::vector<Connection*> connections_;
+    std::size_t next_ticked_ = 0;              // of them
     std::unordered_set<Connection*> waiting_;  // for the log or the store
     std::deque<LateWill> late_wills_;
     SubscriptionTree tree_;

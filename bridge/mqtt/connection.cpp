@@ -304,7 +304,6 @@ void Connection::tick(TimePoint now) {
     }
     if (state_ != State::connected) return;
     refill(now);
-    on_progress();
     if (!wants_input()) {
         last_input_ = now;  // it is we who don't listen
     } else if (silence_max_.count() > 0 && now - last_input_ > silence_max_) {

@@ -132,6 +132,8 @@ class Connection {
     ProtocolVersion version_ = ProtocolVersion::v5;
     Identity identity_;
     bool by_password_ = false;
+    bool reason_strings_ = true;
+    bool too_early_ = false;  // the next packet waits for an acknowledgement of ours
     std::unique_ptr<Open> open_;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // for answers that come after the end
     Session* session_ = nullptr;
@@ -144,7 +146,6 @@ class Connection {
     std::uint32_t session_expiry_interval_ = 0;
     std::size_t window_ = 0;  // messages in flight to the client
     std::optional<std::uint32_t> packet_bytes_max_;
-    bool reason_strings_ = true;
 
     std::unordered_map<std::uint32_t, std::string> aliases_in_;
     std::unordered_map<std::string, std::uint32_t> aliases_out_;
@@ -155,7 +156,6 @@ class Connection {
     std::deque<HeldMessage> held_;  // the log has no room
     std::size_t held_bytes_ = 0;
     std::size_t unacknowledged_ = 0;         // QoS 1
-    bool too_early_ = false;                 // the next packet waits for an acknowledgement of ours
     std::set<std::uint16_t> incoming_qos2_;  // from PUBLISH to PUBCOMP
 };
 

@@ -7,6 +7,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <deque>
 #include <string>
 #include <string_view>
@@ -227,6 +228,24 @@ TEST_CASE("listener: a client that doesn't count to receive_maximum waits, as it
     taken += connection.take(burst.substr(taken));
     CHECK(taken == burst.size());
     CHECK_FALSE(connection.is_closing());
+}
+
+TEST_CASE("listener: many connections are looked at in turns, all of them in five ticks") {
+    Fixture f;
+    struct Mute final : Transport {
+        void wake() override {}
+    } transport;
+    std::deque<Connection> connections;
+    for (int i = 0; i < 100; ++i) connections.emplace_back(f.broker, transport, Peer{"a test", {}, true});
+    const auto closing = [&] {
+        return std::count_if(connections.begin(), connections.end(), [](const auto& one) { return one.is_closing(); });
+    };
+    const auto late = f.broker.now() + std::chrono::minutes(1);  // none has said CONNECT
+    f.broker.tick(late);
+    CHECK(closing() > 0);
+    CHECK(closing() < 30);
+    for (int i = 1; i < 5; ++i) f.broker.tick(late);
+    CHECK(closing() == 100);
 }
 
 TEST_CASE("listener: a client that trickles its CONNECT is not waited for") {
