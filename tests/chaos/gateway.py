@@ -129,7 +129,8 @@ class Gateway:
     def behind(self):
         """By how many records the forwarder's cursors are behind, as the agent's own command tells it."""
         rows = [json.loads(line) for line in sluice("log", "ls", "--data-dir", self.agent.data, "--json").stdout.splitlines()]
-        return {row["stream"]: row["cursors"][0]["behind"] for row in rows if row["cursors"]}
+        return {row["stream"]: row["cursors"][0]["behind"] if row["cursors"] else row["log_end_offset"] for row in rows
+                if row["stream"] in STREAMS}
 
     def end(self):
         self.agent.end()
