@@ -44,7 +44,10 @@ void read_delivery(ConfigSection& section, ClusterOptions& kafka) {
     section.read("transaction_interval", transaction.interval, 10ms, 10min);
     section.read_integer<std::size_t>("transaction_records", transaction.records, 1, 100'000'000);
     section.read_size("transaction_bytes", transaction.bytes, 16U << 10U, 4ULL << 30U);
-    section.read("position_topic", kafka.position_topic);
+    if (section.read("position_topic", kafka.position_topic) && !is_kafka_topic_name(kafka.position_topic)) {
+        section.error("position_topic", in_quotes(kafka.position_topic) + " is not a Kafka topic's name",
+                      "1 to 249 letters, digits and . _ -");
+    }
     if (kafka.delivery == Delivery::exactly_once) return;
     for (const auto* key : {"transaction_interval", "transaction_records", "transaction_bytes", "position_topic"}) {
         if (section.has(key)) section.warning(key, "has no effect", "set delivery = \"exactly-once\"");

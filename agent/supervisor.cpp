@@ -171,7 +171,9 @@ bool Supervisor::stop(std::optional<std::chrono::milliseconds> within) {
     if (clean) sources_.clear();
     if (clean && qos2_ && !failed_) {
         // A shortcut for the next start, which would otherwise read more of the logs.
-        if (auto done = qos2_->checkpoint(); !done) report_(bridge::Severity::warning, "log", done.error().message());
+        if (auto done = qos2_->checkpoint(deadline); !done) {
+            report_(bridge::Severity::debug, "log", done.error().message());
+        }
     }
     if (forwarder_) forwarder_->stop(deadline);
     if (logs_ && commit_) {

@@ -20,10 +20,15 @@ class TroubleReport {
  public:
     using TimePoint = std::chrono::steady_clock::time_point;
 
-    TroubleReport(Report report, std::string component);
+    TroubleReport(Report report, std::string component,
+                  std::chrono::milliseconds first_interval = std::chrono::minutes(1));
 
-    /// Reports `message` if it is new, differs from the last one, or its interval (1 min, doubling up to 1 h) is over.
+    /// Reports `message` if it is new, differs from the last one, or its interval (the first, doubling up to 1 h) is
+    /// over.
     void trouble(const std::string& message, TimePoint now);
+    /// Reports the last message again if its interval is over.
+    void remind(TimePoint now);
+    [[nodiscard]] bool is_reminder_due(TimePoint now) const { return since_ && now >= next_; }
     /// Reports `message` if there was trouble, and forgets it.
     void over(const std::string& message, TimePoint now);
     [[nodiscard]] bool in_trouble() const { return since_.has_value(); }
@@ -31,10 +36,11 @@ class TroubleReport {
  private:
     Report report_;
     std::string component_;
+    std::chrono::milliseconds first_interval_;
     std::string last_message_;
     std::optional<TimePoint> since_;
     TimePoint next_{};
-    std::chrono::seconds interval_{};
+    std::chrono::milliseconds interval_{};
 };
 
 }  // namespace sluice::bridge

@@ -106,11 +106,7 @@ void Cleaner::look_after(Log& log) {
 
 void Cleaner::make_room_for(const Log& wanting) {
     const Pace unpaced = [this](std::size_t) { return !stopping(); };
-    auto room = quota_.make_room(logs_.streams(), wanting, unpaced);
-    if (!room && room.error().kind() == Errc::corrupt) {
-        for (auto* log : logs_.streams()) quarantine(*log, unpaced);
-        room = quota_.make_room(logs_.streams(), wanting, unpaced);
-    }
+    const auto room = quota_.make_room(logs_.streams(), wanting, unpaced);
     if (!room) return report(wanting, room.error());
     if (*room == Quota::Room::made && observer_.on_room) observer_.on_room();
 }

@@ -190,12 +190,13 @@ class Pass {
         while (first != segments.end() && (*first)->base_offset() < latest.end()) {
             const auto group_end = end_of_group(first, segments.end(), latest.end());
             const SegmentSet::Segments group(first, group_end);
-            const auto rewritten = rewrite_segments(files_, log_, group, filter, pace_, [&](const Rewritten&) {
-                const auto lost = filter.take_not_forwarded();
-                if (lost == 0 || !options_.room_is_needed) return;
-                log_.report_gap({log_.name(), group.front()->base_offset(), *group.back()->next_base(), lost,
-                                 "no space: compacted before it was forwarded (on_full = \"compact\")"});
-            });
+            const auto rewritten =
+                rewrite_segments(files_, log_, group, filter, pace_, [&](const Rewritten&) -> Result<void> {
+                    const auto lost = filter.take_not_forwarded();
+                    if (lost == 0 || !options_.room_is_needed) return {};
+                    return log_.give_up({log_.name(), group.front()->base_offset(), *group.back()->next_base(), lost,
+                                         "no space: compacted before it was forwarded (on_full = \"compact\")"});
+                });
             if (!rewritten) return rewritten.error();
             result_.bytes_read += rewritten->bytes_before;
             result_.bytes_freed += rewritten->bytes_before - std::min(rewritten->bytes_before, rewritten->bytes_after);

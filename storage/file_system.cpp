@@ -253,6 +253,16 @@ Result<std::string> read_file(FileSystem& files, const std::string& path) {
     return contents;
 }
 
+Result<std::string> free_name(FileSystem& files, const std::string& wanted) {
+    auto name = wanted;
+    for (int n = 2;; ++n) {
+        const auto status = files.status(name);
+        if (!status && status.error().kind() == Errc::not_found) return name;
+        if (!status) return status.error();
+        name = wanted + "-" + std::to_string(n);
+    }
+}
+
 Result<void> replace_file(FileSystem& files, const std::string& directory, const std::string& name,
                           std::string_view contents) {
     const std::string path = directory + "/" + name;

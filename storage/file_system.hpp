@@ -113,6 +113,9 @@ class PosixFileSystem final : public FileSystem {
 /// Reads the whole of a small file.
 [[nodiscard]] Result<std::string> read_file(FileSystem& files, const std::string& path);
 
+/// `wanted` where there is no such file, or else the first of wanted-2, wanted-3 …
+[[nodiscard]] Result<std::string> free_name(FileSystem& files, const std::string& wanted);
+
 /// Replaces `name` in `directory` by `contents`: written aside, synced, renamed, and the directory synced, so that
 /// after a crash either the old or the new contents are there.
 [[nodiscard]] Result<void> replace_file(FileSystem& files, const std::string& directory, const std::string& name,

@@ -10,6 +10,7 @@ namespace {
 // Large enough to compress well and to cost one system call, small enough for a reader's memory.
 constexpr std::size_t kBatchTargetBytes = 1U << 20U;
 constexpr std::size_t kSpareMax = 8;
+constexpr auto kReportDroppedEvery = std::chrono::minutes(1);  // an event each, on a full disk
 
 std::size_t size_of(const RecordView& record) {
     constexpr std::size_t kFramingBytes = 16;  // lengths, deltas, attributes
@@ -244,6 +245,10 @@ void GroupCommit::write(Lane& lane) {
 /// on_full = "drop_newest": what finds no space is acknowledged and given up.
 void GroupCommit::drop(Lane& lane) {
     for (const auto& gathered : lane.taken) lane.dropped += gathered->batch.record_count();
+    if (lane.dropped > 0 && std::chrono::steady_clock::now() >= lane.report_at) {
+        report_dropped(lane);  // before anybody is told that it was taken
+        lane.report_at = std::chrono::steady_clock::now() + kReportDroppedEvery;
+    }
     {
         const std::lock_guard lock(mutex_);
         for (const auto& gathered : lane.taken) counters_.records_dropped += gathered->completions.size();
@@ -260,8 +265,9 @@ void GroupCommit::drop(Lane& lane) {
 void GroupCommit::report_dropped(Lane& lane) {
     if (lane.dropped == 0) return;
     const auto end = lane.log->log_end_offset();
-    lane.log->report_gap(
-        {lane.log->name(), end, end, lane.dropped, "no space: what arrived was dropped (on_full = \"drop_newest\")"});
+    const Gap gap{lane.log->name(), end, end, lane.dropped,
+                  "no space: what arrived was dropped (on_full = \"drop_newest\")"};
+    if (!lane.log->give_up(gap)) lane.log->report_gap(gap);
     lane.dropped = 0;
 }
 

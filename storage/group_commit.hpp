@@ -108,6 +108,7 @@ class GroupCommit {
         bool no_space = false;
         SteadyTime retry_at{};     // … and when to try again
         std::int64_t dropped = 0;  // on_full = "drop_newest": since it was last reported
+        SteadyTime report_at{};    // … and when to report again
     };
 
     enum class WhenFull : std::uint8_t { wait, take_it };

@@ -1,6 +1,7 @@
 #include "storage/log.hpp"
 
 #include "storage/assert.hpp"
+#include "storage/gap_note.hpp"
 #include "storage/gapless_from.hpp"
 #include "storage/log_id_file.hpp"
 #include "storage/log_reader.hpp"
@@ -57,11 +58,7 @@ Result<void> Log::load(const CursorOf& cursor_of) {
     if (cursor_of) {
         if (const auto cursor = cursor_of(id_)) set_finished(*cursor);
     }
-    for (const auto& name : *names) {
-        if (const auto lost = parse_gap_file_name(name)) {
-            report_lost(lost->base, lost->next, "damaged batch set aside, as an earlier run of the agent noted");
-        }
-    }
+    for (const auto& name : *names) tell_noted(name);
     if (!bases.empty()) {
         if (auto done = load_segments(bases); !done) return done;
     } else {
@@ -109,7 +106,9 @@ Result<void> Log::load_id(bool has_segments) {
     } else if (*id) {
         const auto end = load_recovery_point(context_.files, directory(), **id);
         if (!end) return end.error();
-        if (*end > Offset(0)) report_gap({name_, {}, *end, std::nullopt, "all segments are missing"});
+        if (*end > Offset(0)) {
+            if (auto done = give_up({name_, {}, *end, std::nullopt, "all segments are missing"}); !done) return done;
+        }
     }
     const auto made = make_log_id(context_.files, directory());
     if (!made) return made.error();
@@ -136,8 +135,9 @@ Result<void> Log::load_segments(const std::vector<Offset>& bases) {
     if (!scan) return scan.error();
     const auto found_end = std::max(scan->next_offset, reported_end);
     if (found_end < *durable_end) {
-        report_gap({name_, found_end, *durable_end, *durable_end - found_end,
-                    "the end of the log is missing: the agent had it when it was stopped"});
+        auto done = give_up({name_, found_end, *durable_end, *durable_end - found_end,
+                             "the end of the log is missing: the agent had it when it was stopped"});
+        if (!done) return done;
     }
     written_end_ = scan->next_offset;
     auto writer = SegmentWriter::reopen(context_.files, directory_, bases.back(), std::move(*scan), context_.budget);
@@ -174,8 +174,10 @@ Result<void> Log::skip_lost_memory() {
         if (auto done = skip_to(**bound); !done) return done;
         end_ = high_watermark_ = (*bound)->value();
         const auto lost_from = std::max(end, finished().value_or(end));
-        report_gap({name_, lost_from, **bound, std::nullopt,
-                    "the agent was not stopped in order: what was only in memory (durability = \"memory\") is lost"});
+        auto done =
+            give_up({name_, lost_from, **bound, std::nullopt,
+                     "the agent was not stopped in order: what was only in memory (durability = \"memory\") is lost"});
+        if (!done) return done;
     }
     return reserve_.clear();
 }
@@ -438,13 +440,39 @@ void Log::report_lost(Offset first, Offset next, std::string reason) const {
 }
 
 void Log::report_hole(Offset first, Offset next) const {
+    if (const auto hole = new_hole(first, next)) report_gap(*hole);
+}
+
+Result<void> Log::give_up_hole(Offset first, Offset next) const {
+    auto hole = new_hole(first, next);
+    return hole ? give_up(std::move(*hole)) : Result<void>();
+}
+
+std::optional<Gap> Log::new_hole(Offset first, Offset next) const {
     first = std::max({first, gapless_from_, log_start_offset()});
-    if (first >= next) return;
+    if (first >= next) return std::nullopt;
     {
         const std::lock_guard lock(reported_mutex_);
-        if (!reported_damage_.insert("up to " + std::to_string(next.value())).second) return;
+        if (!reported_damage_.insert("up to " + std::to_string(next.value())).second) return std::nullopt;
     }
-    report_gap({name_, first, next, next - first, "the end of a segment, or a whole one, is missing"});
+    return Gap{name_, first, next, next - first, "the end of a segment, or a whole one, is missing"};
+}
+
+Result<void> Log::give_up(Gap gap) const {
+    const auto note = note_gap(context_.files, directory(), gap);
+    if (!note && note.error().kind() != Errc::no_space) return note.error();
+    if (note) gap.told = [&files = context_.files, path = *note] { static_cast<void>(files.remove(path)); };
+    report_gap(gap);
+    return {};
+}
+
+/// What an earlier run has noted and may not have told.
+void Log::tell_noted(const std::string& name) const {
+    const auto noted = parse_gap_file_name(name);
+    if (!noted) return;
+    const std::string what = noted->given_up ? "given up or missing" : "damaged batch set aside";
+    report_gap({name_, noted->first, noted->next, noted->count, what + ", as an earlier run of the agent noted",
+                [&files = context_.files, path = directory() + "/" + name] { static_cast<void>(files.remove(path)); }});
 }
 
 }  // namespace sluice::storage

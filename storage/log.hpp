@@ -119,11 +119,17 @@ class Log {
     void report_damage(const Segment& segment, FilePosition position, Offset first, Offset next) const;
     /// Reports, once, that no batch stands for these offsets, unless an older version may have left them out.
     void report_hole(Offset first, Offset next) const;
+    /// As report_hole(), for a hole that is about to be covered.
+    [[nodiscard]] Result<void> give_up_hole(Offset first, Offset next) const;
     void report_gap(const Gap& gap) const;
+    /// Notes (gap_note.hpp) and reports what is about to be given up. On a full disk it is only reported.
+    [[nodiscard]] Result<void> give_up(Gap gap) const;
 
  private:
     Log(const LogContext& context, std::string directory, std::string name, LogOptions options);
 
+    [[nodiscard]] std::optional<Gap> new_hole(Offset first, Offset next) const;
+    void tell_noted(const std::string& name) const;
     void report_lost(Offset first, Offset next, std::string reason) const;
     [[nodiscard]] Result<void> load(const CursorOf& cursor_of);
     [[nodiscard]] Result<void> load_id(bool has_segments);

@@ -1,9 +1,10 @@
 #include "storage/quota.hpp"
 
-#include "storage/compaction.hpp"
+#include "storage/quarantine.hpp"
 #include "storage/retention.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 namespace sluice::storage {
@@ -46,13 +47,27 @@ Result<Quota::Room> Quota::give_up(const std::vector<Log*>& logs, const Log& wan
     const auto finished = delete_finished_of(logs);
     if (!finished) return finished.error();
     if (*finished) return Room::made;
+    std::optional<Error> trouble;
+    // Whether `given` ends the search; a stream that can't be cleaned doesn't keep the others from it.
+    const auto is_last = [&](const Result<bool>& given) {
+        const bool passed_over =
+            !given && (given.error().kind() == Errc::no_space || given.error().kind() == Errc::corrupt);
+        if (passed_over && !trouble) trouble = given.error();
+        return !passed_over && (!given || *given);
+    };
+    const auto room = [](const Result<bool>& given) { return given ? Result<Room>(Room::made) : given.error(); };
+    for (auto* log : logs) {
+        // Passes of the cleaner may come too late, as whoever waits for room interrupts them.
+        if (!log->options().compacts()) continue;
+        if (const auto given = compact_whole(*log, {.whatever_the_ratio = true}, pace); is_last(given))
+            return room(given);
+    }
     for (auto* log : logs) {
         if (log->options().priority > wanting.options().priority) break;
-        const auto given = give_way(*log, pace);
-        if (!given) return given.error();
-        if (*given) return Room::made;
+        if (const auto given = give_way(*log, pace); is_last(given)) return room(given);
     }
-    return roll_some(logs, wanting) ? Room::rolling : Room::none;
+    if (roll_some(logs, wanting)) return Room::rolling;
+    return trouble ? Result<Room>(*trouble) : Room::none;
 }
 
 Result<bool> Quota::drop_spares(const std::vector<Log*>& logs) {
@@ -80,21 +95,41 @@ Result<bool> Quota::give_way(Log& log, const Pace& pace) {
             return false;
         case OnFull::drop_oldest:
             return delete_oldest(files_, log, kDropOldest);
-        case OnFull::compact: {
-            const auto compacted = compact(files_, log, clock_, {.room_is_needed = true}, pace);
-            if (!compacted) return compacted.error();
-            return compacted->bytes_freed > 0;
-        }
+        case OnFull::compact:
+            return compact_whole(log, {.room_is_needed = true}, pace);
         case OnFull::thin: {
-            auto freed = thin(files_, log, thinning_[&log], pace);
-            // A disk that is full to the last byte has no room for the thinned copy either.
-            if (!freed && freed.error().kind() == Errc::no_space) return delete_oldest(files_, log, kDropOldest);
+            const auto freed = without_damage(log, pace, [&] { return thin(files_, log, thinning_[&log], pace); });
+            // A disk that is full to the last byte has no room for a copy, be it thinned or without the damage.
+            if (!freed && (freed.error().kind() == Errc::no_space || freed.error().kind() == Errc::corrupt)) {
+                return delete_oldest(files_, log, kDropOldest);
+            }
             if (!freed) return freed.error();
             if (*freed > 0) return true;
             return delete_oldest(files_, log, kThinLast);
         }
     }
     return false;
+}
+
+/// @return whether something became free
+Result<bool> Quota::compact_whole(Log& log, const CompactionOptions& options, const Pace& pace) {
+    for (bool more = true; more;) {
+        const auto pass = without_damage(log, pace, [&] { return compact(files_, log, clock_, options, pace); });
+        if (!pass) return pass.error();
+        if (pass->bytes_freed > 0) return true;
+        more = pass->more;
+    }
+    return false;
+}
+
+/// Does it again where there was damage, which is out of the way then.
+template <class Clean>
+auto Quota::without_damage(Log& log, const Pace& pace, const Clean& clean) -> decltype(clean()) {
+    auto done = clean();
+    if (done || done.error().kind() != Errc::corrupt) return done;
+    const auto found = quarantine_damage(files_, log, pace);
+    if (!found) return found.error();
+    return *found ? clean() : done;
 }
 
 /// What is in an active segment can't be given up; closed it can.

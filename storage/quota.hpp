@@ -1,11 +1,13 @@
 // quota.hpp: makes room on the disk when it is used up, giving up as little as the streams' settings allow.
 //
-// In this order, and only until there is room: spare files go; what was forwarded goes, of any stream; then the streams
-// give way by priority, the lowest first, each as its on_full says. No stream gives way to one of a lower priority.
-// On the clean thread.
+// In this order, and only until there is room: spare files go; what was forwarded goes, of any stream; tables are
+// compacted, whatever their min_dirty_ratio; then the streams give way by priority, the lowest first, each as its
+// on_full says. No stream gives way to one of a lower priority. Damage that is met is set aside (quarantine.hpp). On
+// the clean thread.
 #pragma once
 
 #include "storage/clock.hpp"
+#include "storage/compaction.hpp"
 #include "storage/log.hpp"
 #include "storage/result.hpp"
 #include "storage/segment_rewriter.hpp"
@@ -29,7 +31,7 @@ class Quota {
     Quota(FileSystem& files, const Clock& clock, std::function<void(Log&)> roll);
 
     /// Makes some room, for `wanting` to append.
-    /// @return as rewrite_segments()
+    /// @return as rewrite_segments(); Errc::corrupt and Errc::no_space where no other stream could make room either
     [[nodiscard]] Result<Room> make_room(std::vector<Log*> logs, const Log& wanting, const Pace& pace);
 
  private:
@@ -37,6 +39,9 @@ class Quota {
     [[nodiscard]] static Result<bool> drop_spares(const std::vector<Log*>& logs);
     [[nodiscard]] Result<bool> delete_finished_of(const std::vector<Log*>& logs);
     [[nodiscard]] Result<bool> give_way(Log& log, const Pace& pace);
+    [[nodiscard]] Result<bool> compact_whole(Log& log, const CompactionOptions& options, const Pace& pace);
+    template <class Clean>
+    [[nodiscard]] auto without_damage(Log& log, const Pace& pace, const Clean& clean) -> decltype(clean());
     [[nodiscard]] bool roll_some(const std::vector<Log*>& logs, const Log& wanting);
 
     FileSystem& files_;

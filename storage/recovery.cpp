@@ -1,6 +1,7 @@
 #include "storage/recovery.hpp"
 
 #include "storage/batch_builder.hpp"
+#include "storage/gap_note.hpp"
 #include "storage/segment.hpp"
 
 #include <algorithm>
@@ -15,18 +16,8 @@ namespace sluice::storage {
 namespace {
 
 constexpr std::string_view kSwapSuffix = ".swap";
-constexpr std::string_view kGapSuffix = ".gap";
 constexpr std::string_view kAsideSuffix = ".new";
 constexpr std::size_t kCopyBytes = 256U << 10U;
-
-std::optional<SwapRange> parse_range(std::string_view name, std::string_view suffix) {
-    const auto dash = name.find('-');
-    if (dash == std::string_view::npos) return std::nullopt;
-    const auto base = parse_segment_file_name(name.substr(0, dash + 1), "-");
-    const auto next = parse_segment_file_name(name.substr(dash + 1), suffix);
-    if (!base || !next) return std::nullopt;
-    return SwapRange{*base, *next};
-}
 
 Result<void> copy_range(const File& from, FilePosition begin, FilePosition end, File& to, FilePosition at) {
     std::vector<std::byte> buffer(kCopyBytes);
@@ -40,16 +31,6 @@ Result<void> copy_range(const File& from, FilePosition begin, FilePosition end, 
         at = at + *got;
     }
     return {};
-}
-
-Result<std::string> free_name(FileSystem& files, const std::string& wanted) {
-    auto name = wanted;
-    for (int n = 2;; ++n) {
-        const auto status = files.status(name);
-        if (!status && status.error().kind() == Errc::not_found) return name;
-        if (!status) return status.error();
-        name = wanted + "-" + std::to_string(n);
-    }
 }
 
 /// A part of a file that is written: a range of another one, or that offsets are missing.
@@ -139,19 +120,11 @@ SegmentScan recovery_point(FileSystem& files, const std::string& directory, Offs
 }  // namespace
 
 std::string swap_file_name(Offset base_offset, Offset next_base) {
-    return segment_file_name(base_offset, "-") + segment_file_name(next_base, kSwapSuffix);
+    return range_file_name(base_offset, next_base, kSwapSuffix);
 }
 
-std::optional<SwapRange> parse_swap_file_name(std::string_view name) {
-    return parse_range(name, kSwapSuffix);
-}
-
-std::string gap_file_name(Offset first, Offset next) {
-    return segment_file_name(first, "-") + segment_file_name(next, kGapSuffix);
-}
-
-std::optional<SwapRange> parse_gap_file_name(std::string_view name) {
-    return parse_range(name, kGapSuffix);
+std::optional<OffsetRange> parse_swap_file_name(std::string_view name) {
+    return parse_range_file_name(name, kSwapSuffix);
 }
 
 Result<void> swap_in(FileSystem& files, const std::string& directory, Offset base_offset, Offset next_base) {

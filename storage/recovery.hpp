@@ -11,6 +11,7 @@
 #include "storage/batch_scan.hpp"
 #include "storage/file_system.hpp"
 #include "storage/result.hpp"
+#include "storage/segment.hpp"
 #include "storage/types.hpp"
 
 #include <functional>
@@ -23,14 +24,7 @@ namespace sluice::storage {
 /// The cleaner's result for the segments from `base_offset` up to `next_base`, complete and durable: from the moment
 /// that a file of this name is there, it stands for them all.
 [[nodiscard]] std::string swap_file_name(Offset base_offset, Offset next_base);
-struct SwapRange {
-    Offset base;
-    Offset next;
-};
-[[nodiscard]] std::optional<SwapRange> parse_swap_file_name(std::string_view name);
-/// An empty file of this name says that the offsets are lost, and that nobody may have been told yet.
-[[nodiscard]] std::string gap_file_name(Offset first, Offset next);
-[[nodiscard]] std::optional<SwapRange> parse_gap_file_name(std::string_view name);
+[[nodiscard]] std::optional<OffsetRange> parse_swap_file_name(std::string_view name);
 inline constexpr std::string_view kCleanedSuffix = ".log.cleaned";  ///< … and what it is called before
 
 /// Puts the swap file in the place of the segments that it stands for. May be cut short and called again.
@@ -44,7 +38,7 @@ inline constexpr std::string_view kCleanedSuffix = ".log.cleaned";  ///< … and
 
 /// Keeps the bytes of the scan's damages in files of their own, and puts a copy of the segment without them in its
 /// place; an empty batch says which offsets are missing. Its indexes are gone then. A reader that has the old file open
-/// goes on with it. What is lost is noted in a gap file each before that, so that a kill at any point leaves no loss
+/// goes on with it. What is lost is noted (gap_note.hpp) before that, so that a kill at any point leaves no loss
 /// untold.
 /// @return Errc::no_space: the segment is as it was
 [[nodiscard]] Result<void> set_damage_aside(FileSystem& files, const std::string& directory, Offset base_offset,

@@ -22,7 +22,8 @@ Result<void> delete_segment(FileSystem& files, Log& log, const Segment& segment,
         // What was compacted or thinned before has left holes, so nobody knows how many records these are.
         const auto& options = log.options();
         const bool whole = !options.compacts() && options.on_full != OnFull::thin && options.on_full != OnFull::compact;
-        log.report_gap({log.name(), first, next, whole ? std::optional(next - first) : std::nullopt, reason});
+        auto noted = log.give_up({log.name(), first, next, whole ? std::optional(next - first) : std::nullopt, reason});
+        if (!noted) return noted;
     }
     if (auto done = log.remove_files(segment); !done) return done;
     return files.sync_directory(log.directory());

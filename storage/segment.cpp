@@ -35,6 +35,19 @@ std::optional<Offset> parse_segment_file_name(std::string_view name, std::string
     return Offset(value);
 }
 
+std::string range_file_name(Offset base, Offset next, std::string_view suffix) {
+    return segment_file_name(base, "-") + segment_file_name(next, suffix);
+}
+
+std::optional<OffsetRange> parse_range_file_name(std::string_view name, std::string_view suffix) {
+    const auto dash = name.find('-');
+    if (dash == std::string_view::npos) return std::nullopt;
+    const auto base = parse_segment_file_name(name.substr(0, dash + 1), "-");
+    const auto next = parse_segment_file_name(name.substr(dash + 1), suffix);
+    if (!base || !next) return std::nullopt;
+    return OffsetRange{*base, *next};
+}
+
 Result<void> write_indexes(FileSystem& files, const std::string& directory, Offset base_offset, SegmentIndex& index) {
     const auto offsets = directory + "/" + segment_file_name(base_offset, kIndexSuffix);
     const auto times = directory + "/" + segment_file_name(base_offset, kTimeIndexSuffix);

@@ -41,6 +41,14 @@ inline constexpr std::string_view kKeyIndexSuffix = ".keyindex";
 /// The base offset in a name like the above, where it is one. Beyond kOffsetMax it is none: no segment of ours.
 [[nodiscard]] std::optional<Offset> parse_segment_file_name(std::string_view name, std::string_view suffix);
 
+struct OffsetRange {
+    Offset base;
+    Offset next;
+};
+/// "00000000000000004711-00000000000000004720.swap"
+[[nodiscard]] std::string range_file_name(Offset base, Offset next, std::string_view suffix);
+[[nodiscard]] std::optional<OffsetRange> parse_range_file_name(std::string_view name, std::string_view suffix);
+
 /// Writes both indexes of a closed segment aside, and puts them in place. Durable but for the directory entries.
 [[nodiscard]] Result<void> write_indexes(FileSystem& files, const std::string& directory, Offset base_offset,
                                          SegmentIndex& index);

@@ -85,7 +85,7 @@ class Rewrite {
           ahead_(kPieceBytes),
           output_(files, log, *group.front(), pace) {}
 
-    Result<Rewritten> run(const std::function<void(const Rewritten&)>& before_swap) {
+    Result<Rewritten> run(const std::function<Result<void>(const Rewritten&)>& before_swap) {
         // Several files become one whatever is in them; of one, nothing is written before the first change.
         changed_ = group_.size() > 1;
         covered_ = group_.front()->base_offset();
@@ -103,7 +103,9 @@ class Rewrite {
         if (auto done = cover_up_to(*group_.back()->next_base()); !done) return undo(done.error());
         if (auto done = output_.open(); !done) return undo(done.error());
         if (auto done = output_.finish(modified); !done) return undo(done.error());
-        if (before_swap) before_swap(result_);
+        if (before_swap) {
+            if (auto done = before_swap(result_); !done) return undo(done.error());
+        }
         if (auto done = put_in_place(modified); !done) {
             // Half done on disk, and the next start completes it; until then nobody may touch these files.
             return Error(Errc::sync_failed, done.error().message());
@@ -135,14 +137,14 @@ class Rewrite {
             if (!pace_(header->size_bytes)) return gave_up();
             at = at + header->size_bytes;
         }
-        log_.report_hole(met_, *segment.next_base());
-        return {};
+        return log_.give_up_hole(met_, *segment.next_base());
     }
 
     /// What is written covers all offsets, so what is missing is told now or never.
-    void meet(const BatchHeader& header) {
-        log_.report_hole(met_, header.base_offset);
+    Result<void> meet(const BatchHeader& header) {
+        auto done = log_.give_up_hole(met_, header.base_offset);
         met_ = header.next_offset();
+        return done;
     }
 
     static Error damaged(const Segment& segment, FilePosition at) {
@@ -156,12 +158,12 @@ class Rewrite {
         if (header.is_control() || header.is_transactional()) {
             filter_.note_transaction();
             if (!batch_crc_matches(bytes)) return damaged(segment, at);
-            meet(header);
+            if (auto done = meet(header); !done) return done;
             return pass_on(header, bytes);
         }
         auto batch = DecodedBatch::decode(bytes);
         if (!batch) return damaged(segment, at);
-        meet(header);
+        if (auto done = meet(header); !done) return done;
         kept_.clear();
         bool needs_horizon = false;
         for (const auto& record : batch->records()) {
@@ -284,7 +286,7 @@ class Rewrite {
 }  // namespace
 
 Result<Rewritten> rewrite_segments(FileSystem& files, Log& log, const SegmentSet::Segments& group, RecordFilter& filter,
-                                   const Pace& pace, const std::function<void(const Rewritten&)>& before_swap) {
+                                   const Pace& pace, const std::function<Result<void>(const Rewritten&)>& before_swap) {
     SLUICE_ASSERT(!group.empty());
     return Rewrite(files, log, group, filter, pace).run(before_swap);
 }

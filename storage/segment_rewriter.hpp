@@ -49,9 +49,9 @@ struct Rewritten {
 /// @param group  closed neighbours, in order
 /// @return Errc::corrupt: a source is damaged, and was left alone. Errc::closed: `pace` gave up. Errc::no_space.
 ///         Errc::sync_failed: the files are between two states; the agent has to end, and the next start puts it right
-/// @param before_swap  called with what is about to be left out, before that is so
+/// @param before_swap  called with what is about to be left out, before that is so; an error leaves all as it was
 [[nodiscard]] Result<Rewritten> rewrite_segments(FileSystem& files, Log& log, const SegmentSet::Segments& group,
                                                  RecordFilter& filter, const Pace& pace,
-                                                 const std::function<void(const Rewritten&)>& before_swap = {});
+                                                 const std::function<Result<void>(const Rewritten&)>& before_swap = {});
 
 }  // namespace sluice::storage

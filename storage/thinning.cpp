@@ -81,12 +81,13 @@ Result<std::uint64_t> thin(FileSystem& files, Log& log, ThinningState& state, co
         }
         ThinningFilter filter(log, state.interval);
         const auto next = *group.back()->next_base();
-        const auto rewritten = rewrite_segments(files, log, group, filter, pace, [&](const Rewritten& about_to) {
-            const auto lost = about_to.records_left_out - filter.finished_left_out();
-            if (lost <= 0) return;
-            log.report_gap({log.name(), group.front()->base_offset(), next, lost,
-                            "no space: thinned to one record for each key and " + describe(state.interval)});
-        });
+        const auto rewritten =
+            rewrite_segments(files, log, group, filter, pace, [&](const Rewritten& about_to) -> Result<void> {
+                const auto lost = about_to.records_left_out - filter.finished_left_out();
+                if (lost <= 0) return {};
+                return log.give_up({log.name(), group.front()->base_offset(), next, lost,
+                                    "no space: thinned to one record for each key and " + describe(state.interval)});
+            });
         if (!rewritten) return rewritten.error();
         state.done_to = next;
         state.thinned_to = std::max(state.thinned_to, next);

@@ -3,6 +3,7 @@
 #include "storage/batch_builder.hpp"
 #include "storage/batch_scan.hpp"
 #include "storage/checked_file.hpp"
+#include "storage/gap_note.hpp"
 #include "storage/gapless_from.hpp"
 #include "storage/log_id_file.hpp"
 #include "storage/offset_reserve.hpp"
@@ -49,6 +50,10 @@ class LogCheck {
                 fault(directory_ + "/" + name, {}, "is no segment of a log, whose offsets end at 2^46: move it away");
             }
             if (is_leftover(name)) note(directory_ + "/" + name, {}, "left by a cleaner that was killed");
+            if (const auto gap = parse_gap_file_name(name); gap && gap->first < gap->next) {
+                note(directory_ + "/" + name, {},
+                     "a loss in " + range(gap->first, gap->next) + ", which the agent reports at its next start");
+            }
         }
         std::sort(bases_.begin(), bases_.end());
         if (auto done = check_notes(); !done) return done.error();
@@ -225,8 +230,8 @@ class LogCheck {
     const std::string& directory_;
     const std::function<void(const Finding&)>& on_finding_;
     std::vector<Offset> bases_;
-    std::vector<SwapRange> swaps_;
-    std::vector<SwapRange> holes_;                       // not told yet
+    std::vector<OffsetRange> swaps_;
+    std::vector<OffsetRange> holes_;                     // not told yet
     std::optional<Offset> gapless_from_;                 // nullopt: holes mean nothing
     Offset durable_end_;                                 // what a clean stop has noted
     std::optional<Offset> next_;                         // the least offset that may come next
@@ -236,11 +241,14 @@ class LogCheck {
 };
 
 /// Where the end of a segment, or what came after it, is missing: says so, and puts an empty batch there.
-Result<void> fill_hole(File& file, const std::string& stream, Offset base, SegmentScan& scan, Offset gapless_from,
-                       Offset durable_end, const std::function<void(const Gap&)>& on_gap) {
+Result<void> fill_hole(FileSystem& files, const std::string& directory, File& file, const std::string& stream,
+                       Offset base, SegmentScan& scan, Offset gapless_from, Offset durable_end,
+                       const std::function<void(const Gap&)>& on_gap) {
     const auto first = std::max(scan.next_offset, gapless_from);
     if (first >= durable_end) return {};
-    on_gap({stream, first, durable_end, durable_end - first, "the end of a segment, or a whole one, is missing"});
+    const Gap gap{stream, first, durable_end, durable_end - first, "the end of a segment, or a whole one, is missing"};
+    if (const auto noted = note_gap(files, directory, gap); !noted) return noted.error();
+    on_gap(gap);
     const auto next = std::min(durable_end, base + std::numeric_limits<std::int32_t>::max());
     const auto gone = empty_batch(scan.next_offset, next);
     if (auto done = file.write_at(scan.end, gone.bytes); !done) return done;
@@ -264,7 +272,8 @@ Result<void> repair_segment(FileSystem& files, const std::string& directory, con
     auto file = files.open(path, OpenMode::read_write);
     if (!file) return file.error();
     if (auto done = (*file)->truncate(scan->end.value()); !done) return done;
-    if (auto done = fill_hole(**file, stream, base, *scan, gapless_from, durable_end, on_gap); !done) return done;
+    if (auto done = fill_hole(files, directory, **file, stream, base, *scan, gapless_from, durable_end, on_gap); !done)
+        return done;
     if (auto done = write_again(**file, scan->durable_to, scan->end); !done) return done;
     if (auto done = (*file)->set_modified(status->modified); !done) return done;
     return write_indexes(files, directory, base, scan->index);

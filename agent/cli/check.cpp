@@ -117,8 +117,14 @@ void print_kafka(std::ostream& out, const Config& config) {
         return;
     }
     const auto& kafka = *config.kafka;
-    out << "kafka\n  " << kafka.brokers << ", at-least-once, compression " << kafka.compression << ", up to "
-        << format_size(kafka.inflight_bytes) << " in flight\n  missing topics are ";
+    const bool once = kafka.delivery == bridge::kafka::Delivery::exactly_once;
+    out << "kafka\n  " << kafka.brokers << (once ? ", exactly-once" : ", at-least-once") << ", compression "
+        << kafka.compression << ", up to " << format_size(kafka.inflight_bytes) << " in flight\n";
+    if (once) {
+        out << "  a transaction for " << format_duration(kafka.transaction.interval) << ", positions in topic "
+            << kafka.position_topic << '\n';
+    }
+    out << "  missing topics are ";
     if (kafka.topics == bridge::kafka::TopicPolicy::check) {
         out << "reported, and their streams held\n";
     } else {

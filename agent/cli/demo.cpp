@@ -34,12 +34,10 @@ constexpr auto kInterruptedPatience = 500ms;
 /// Removed, with all that is in it, when the demo ends.
 class TempDir {
  public:
-    TempDir() : path_(std::filesystem::temp_directory_path() / "sluice-demo-XXXXXX") {
-        std::string name = path_.string();
-        if (::mkdtemp(name.data()) != nullptr)
-            path_ = name;
-        else
-            path_.clear();
+    TempDir() {
+        std::error_code failed;  // TMPDIR may name no directory
+        auto name = (std::filesystem::temp_directory_path(failed) / "sluice-demo-XXXXXX").string();
+        if (!failed && ::mkdtemp(name.data()) != nullptr) path_ = name;
     }
     TempDir(const TempDir&) = delete;
     TempDir& operator=(const TempDir&) = delete;
@@ -119,6 +117,7 @@ int fail(const std::string& what) {
 
 int print_verdict(const demo::Verdict& verdict, const demo::Plant::Ledger& ledger) {
     if (!ledger.failure.empty()) return fail("the devices could not publish: " + ledger.failure);
+    if (!ledger.complete) return fail("the agent has not acknowledged all that the devices sent");
     std::printf("\n%s: vibration %.1f mm/s in its first message, %.1f in its last, as read back from Kafka\n",
                 demo::kWornPump, verdict.first_vibration, verdict.last_vibration);
     std::printf("verdict: published %llu, in Kafka %llu, lost %llu, duplicates %llu: %s\n",
@@ -182,7 +181,7 @@ int demo_command(const DemoArguments& arguments) {
     auto plant = demo::Plant::start({20, arguments.messages_per_second, arguments.duration});
     if (!plant) return fail(plant.error().message());
     const TempDir directory;
-    if (directory.path().empty()) return fail("cannot make a directory for temporary files");
+    if (directory.path().empty()) return fail("cannot make a directory for temporary files (does TMPDIR name one?)");
 
     auto cluster = arguments.kafka_command.empty()
                        ? demo::start_mock_cluster(kTopic, kPartitions)

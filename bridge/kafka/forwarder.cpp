@@ -25,6 +25,7 @@ using SteadyClock = std::chrono::steady_clock;
 
 constexpr auto kIdleWait = 1'000ms;          // at most this long asleep: checks of held streams, the cursors
 constexpr auto kAnswerPatience = 15s;        // longer than a full batch takes on a slow link
+constexpr auto kCausePatience = 1s;          // librdkafka says that no broker is left before it says why
 constexpr auto kGiveBackPatience = 3'000ms;  // for answers that are on their way when a producer is given up
 
 Claim this_process() {
@@ -40,7 +41,7 @@ class Forwarder::Impl {
     Impl(ClusterOptions options, Parts parts)
         : options_(std::move(options)),
           parts_(std::move(parts)),
-          cluster_trouble_(parts_.report, "kafka"),
+          cluster_trouble_(parts_.report, "kafka", options_.reminder),
           catalog_trouble_(parts_.report, "kafka"),
           rebuild_backoff_(options_.retry_min, options_.retry_max, std::random_device()()),
           set_asides_(parts_.logs, parts_.commit, parts_.dead_letter_stream, parts_.report, [this] { wake(); }) {
@@ -73,6 +74,8 @@ class Forwarder::Impl {
     void on_delivery(void* tag, int error);
     void on_trouble(int error, const std::string& message);
     void reachable(bool yes);
+    void say_unreachable();
+    void remind();
     void look_for_silence();
     void rebuild(const std::string& why);
     void collect_answers(SteadyClock::time_point deadline);
@@ -96,7 +99,8 @@ class Forwarder::Impl {
     bool refused_ = false;  // Kafka has refused a record since the producer was made: what turns it fatal is known
     TroubleReport cluster_trouble_;
     TroubleReport catalog_trouble_;
-    std::string last_fault_;  // what librdkafka said last of one broker
+    std::string last_fault_;                                    // what librdkafka said last of one broker
+    std::optional<SteadyClock::time_point> unreachable_since_;  // until it is said
     Backoff rebuild_backoff_;
     std::atomic<bool> connected_{false};
     std::atomic<std::size_t> in_flight_bytes_{0};
@@ -142,6 +146,8 @@ void Forwarder::Impl::run() {
         in_flight_bytes_ = in_flight_bytes();
         serve_set_asides();
         look_for_silence();
+        say_unreachable();
+        remind();
         if (const auto why = producer_->fatal()) rebuild(*why);
         if (spent_ && !anything_in_flight()) rebuild("no answer for a long time");
         if (SteadyClock::now() >= next_store_) store_cursors();
@@ -301,12 +307,29 @@ void Forwarder::Impl::reachable(bool yes) {
     const auto now = SteadyClock::now();
     if (yes) {
         cluster_trouble_.over("the cluster answers again", now);
-    } else if (!cluster_trouble_.in_trouble()) {
-        cluster_trouble_.trouble("no broker of " + options_.brokers +
-                                     " can be reached; records are kept until one can" +
-                                     (last_fault_.empty() ? "" : " (" + last_fault_ + ")"),
-                                 now);
+        unreachable_since_.reset();
+        last_fault_.clear();
+    } else if (!cluster_trouble_.in_trouble() && !unreachable_since_) {
+        unreachable_since_ = now;
     }
+}
+
+void Forwarder::Impl::say_unreachable() {
+    const auto now = SteadyClock::now();
+    if (!unreachable_since_ || (last_fault_.empty() && now - *unreachable_since_ < kCausePatience)) return;
+    unreachable_since_.reset();
+    if (cluster_trouble_.in_trouble()) return;  // something better was said meanwhile
+    cluster_trouble_.trouble("no broker of " + options_.brokers + " can be reached; records are kept until one can" +
+                                 (last_fault_.empty() ? "" : " (" + last_fault_ + ")"),
+                             now);
+}
+
+/// Says a trouble again that lasts. Where there is nothing to send, nothing else shows that it is over.
+void Forwarder::Impl::remind() {
+    if (!cluster_trouble_.is_reminder_due(SteadyClock::now())) return;
+    const bool well = !transactions_ || transactions_->trouble().empty();
+    if (connected_ || (well && !anything_in_flight() && is_answering(*producer_))) return reachable(true);
+    cluster_trouble_.remind(SteadyClock::now());
 }
 
 void Forwarder::Impl::serve_set_asides() {

@@ -33,6 +33,8 @@ constexpr std::array kRefused = {
     Refused{"compression.codec", "set kafka.compression instead"},
     Refused{"compression.type", "set kafka.compression instead"},
     Refused{"enabled_events", "the agent sets it"},
+    Refused{"delivery.report.only.error", "the cursor moves with the reports of what was delivered"},
+    Refused{"log.queue", "the agent takes its lines as they come"},
     Refused{"dr_cb", "it is a callback"},
 };
 

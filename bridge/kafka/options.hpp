@@ -43,6 +43,7 @@ struct ClusterOptions {
     std::chrono::milliseconds cursor_interval{1'000};  ///< how often cursors are stored while they move
     std::chrono::milliseconds retry_min{1'000};        ///< backoff of a held stream
     std::chrono::milliseconds retry_max{60'000};
+    std::chrono::milliseconds reminder{60'000};     ///< a cluster that is away is said again; then at doubled intervals
     std::map<std::string, std::string> properties;  ///< any librdkafka property; secrets already resolved
 };
 

@@ -73,6 +73,9 @@ struct TopicCheck {
 [[nodiscard]] TopicCheck ensure_position_topic(Producer& producer, const ClusterOptions& options,
                                                const std::atomic<bool>& stopping);
 
+/// Whether the cluster answers. Waits for a second at most.
+[[nodiscard]] bool is_answering(Producer& producer);
+
 /// Why the cluster may have answered nothing for a topic that was ready: too few in-sync replicas, which librdkafka
 /// retries without a word, or a cluster that hangs (unreachable). Waits for a few seconds, as ensure_topic().
 /// Ready: no reason is found.

@@ -122,6 +122,14 @@ std::optional<int> min_insync_replicas(IdempotentProducer& producer, const std::
 
 }  // namespace
 
+bool is_answering(Producer& producer) {
+    const struct rd_kafka_metadata* raw = nullptr;
+    auto* handle = dynamic_cast<IdempotentProducer&>(producer).handle();
+    if (rd_kafka_metadata(handle, 0, nullptr, &raw, kMetadataTimeoutMs) != RD_KAFKA_RESP_ERR_NO_ERROR) return false;
+    const Metadata metadata(raw);
+    return true;
+}
+
 TopicCheck explain_silence(Producer& producer, const std::string& topic, const std::atomic<bool>& stopping) {
     auto& idempotent = dynamic_cast<IdempotentProducer&>(producer);
     // First, as this wait can be ended, and that for metadata can't.

@@ -224,6 +224,7 @@ Transactions::Outcome Transactions::commit(TransactionalProducer& producer) {
             return Outcome::spent;
     }
     for (auto& stream : streams_) stream->committed();
+    trouble_.clear();
     size_.committed(std::chrono::steady_clock::now());
     phase_ = Phase::idle;
     if (alone_) next_alone();

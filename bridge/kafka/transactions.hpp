@@ -46,6 +46,7 @@ class Transactions {
     void replaced(bool fenced);
     /// Does what is due. Delivery reports are to be served between two calls.
     [[nodiscard]] Outcome turn(TransactionalProducer& producer, TimePoint now, const std::atomic<bool>& stopping);
+    /// What somebody has to mend; empty: nothing.
     [[nodiscard]] const std::string& trouble() const { return trouble_; }
 
     /// How many bytes stream `index` may send now, of this transaction or a new one; 0: none.

@@ -61,6 +61,16 @@ Broker::~Broker() {
     drain();
 }
 
+void Broker::start() {
+    auto state = store_.take_state();
+    for (auto& message : state.retained) {
+        if (!options_.retain_available) break;
+        if (has_expired(*message, clock_.now()) || !retained_.put(message)) forget_retained(store_, *message);
+    }
+    for (auto& entry : state.sessions) restore(std::move(entry));
+    store_.start(wake_);
+}
+
 void Broker::add(Connection& connection) {
     connections_.insert(&connection);
     counters_.connections = connections_.size();
@@ -79,24 +89,30 @@ std::string Broker::new_client_id() {
     return name;
 }
 
-void Broker::tell(const Connection& connection, std::string_view what) {
-    if (now_ >= next_lines_) {
-        if (lines_left_out_ > 0) {
-            report_(Severity::info, "mqtt", std::to_string(lines_left_out_) + " more of the kind were not said");
-        }
-        next_lines_ = now_ + kLinesInterval;
-        lines_left_ = kLinesMax;
-        lines_left_out_ = 0;
-    }
+void Broker::tell(const Connection& connection, const std::string& what) {
+    const auto& name = connection.identity().client_id;
+    tell(Severity::info, (name.empty() ? std::string("a client") : "client " + name) + " at " +
+                             connection.peer().address + ": " + what);
+}
+
+void Broker::tell(Severity severity, const std::string& line) {
+    renew_lines();
     if (lines_left_ == 0) {
         ++lines_left_out_;
         return;
     }
     --lines_left_;
-    const auto& name = connection.identity().client_id;
-    report_(Severity::info, "mqtt",
-            (name.empty() ? std::string("a client") : "client " + name) + " at " + connection.peer().address + ": " +
-                std::string(what));
+    report_(severity, "mqtt", line);
+}
+
+void Broker::renew_lines() {
+    if (now_ < next_lines_) return;
+    if (lines_left_out_ > 0) {
+        report_(Severity::info, "mqtt", std::to_string(lines_left_out_) + " more of the kind were not said");
+    }
+    next_lines_ = now_ + kLinesInterval;
+    lines_left_ = kLinesMax;
+    lines_left_out_ = 0;
 }
 
 void Broker::drain() {
@@ -105,7 +121,7 @@ void Broker::drain() {
     std::unordered_set<Connection*> touched;
     touched.swap(waiting_);  // what was kept has made room, or the store has written
     for (auto* ack : arrived_) {
-        if (ack->accepted && ack->type != PacketType::pubcomp) ++counters_.accepted;
+        if (ack->accepted && (ack->type == PacketType::puback || ack->type == PacketType::pubrec)) ++counters_.accepted;
         if (ack->connection == nullptr) {
             delete ack;
             continue;
@@ -126,6 +142,8 @@ void Broker::tick(TimePoint now) {
         if (live.ends_at && *live.ends_at <= now) over.push_back(client_id);
     }
     for (const auto& client_id : over) end_session(client_id);
+    keep_late_wills();
+    renew_lines();
     if (now < next_statistics_) return;
     next_statistics_ = now + kStatisticsInterval;
     for (const auto& expired : retained_.remove_expired(clock_.now())) forget_retained(store_, *expired);
@@ -142,146 +160,6 @@ void Broker::shut_down() {
     for (auto* connection : connections) connection->close(ReasonCode::server_shutting_down, {});
 }
 
-// Sessions
-
-Broker::Attached Broker::attach(Connection& connection, bool clean_start, std::uint32_t expiry_interval,
-                                MessagePtr will, std::uint32_t will_delay) {
-    const auto client_id = connection.identity().client_id;
-    if (const auto found = sessions_.find(client_id); found != sessions_.end()) {
-        if (auto* old = found->second.connection) old->close(ReasonCode::session_taken_over, {});
-    }
-    // An old session without an expiry interval has ended with its connection.
-    if (clean_start) end_session(client_id);
-    const auto found = sessions_.find(client_id);
-    const bool present = found != sessions_.end();
-    if (!present && sessions_.size() >= options_.sessions_max) return {};
-    auto& live = present ? found->second : make_live(client_id, ++last_id_);
-    live.connection = &connection;
-    live.identity = connection.identity();
-    live.session->expiry_interval = expiry_interval;
-    live.ends_at.reset();
-    live.will_at.reset();  // it came back in time [MQTT-3.1.3-9]
-    live.will = std::move(will);
-    live.will_delay = will_delay;
-    store(live);
-    return {live.session.get(), present};
-}
-
-Broker::Live& Broker::make_live(const std::string& client_id, SubscriberId id) {
-    auto& live = sessions_[client_id];
-    live.session = std::make_unique<Session>(client_id, id, options_.queue, queued_bytes_, store_);
-    by_id_[id] = &live;
-    counters_.sessions = sessions_.size();
-    return live;
-}
-
-void Broker::detach(Session& session, bool with_will) {
-    const auto client_id = session.client_id();
-    auto& live = sessions_.at(client_id);
-    live.connection = nullptr;
-    const std::chrono::seconds expiry(session.expiry_interval);
-    if (!with_will) live.will.reset();
-    if (live.will) {
-        live.will_at = now_ + std::min(std::chrono::seconds(live.will_delay), expiry);
-        if (*live.will_at <= now_) send_will(live);
-    }
-    if (expiry.count() == 0) return end_session(client_id);
-    live.ends_at = now_ + expiry;
-    store(live);
-}
-
-void Broker::end_session(const std::string& client_id) {
-    const auto found = sessions_.find(client_id);
-    if (found == sessions_.end()) return;
-    auto& live = found->second;
-    if (live.will_at) send_will(live);  // it ends with the session at the latest [MQTT-3.1.3-9]
-    if (live.stored) store_.remove_session(live.session->id());
-    tree_.remove_all(live.session->id());
-    acceptor_.release_all(live.session->source(), mailbox_.completion(*new PendingAck{nullptr, PacketType::pubcomp}));
-    by_id_.erase(live.session->id());
-    sessions_.erase(found);
-    counters_.sessions = sessions_.size();
-    counters_.subscriptions = tree_.size();
-}
-
-void Broker::send_will(Live& live) {
-    const auto will = std::exchange(live.will, nullptr);
-    live.will_at.reset();
-    if (!will) return;
-    if (live.stored) store(live);
-    auto message = *will;
-    message.arrived = clock_.now();
-    if (!is_local_only(message.topic)) {
-        auto* ack = new PendingAck{};
-        const auto taken =
-            acceptor_.try_accept(live.session->source(), message, std::nullopt, mailbox_.completion(*ack));
-        if (taken == Acceptor::Taken::full) {
-            delete ack;
-            report_(Severity::warning, "mqtt",
-                    "the will of client " + live.session->client_id() + " is not kept: the log has no room");
-        }
-    }
-    publish(std::move(message), nullptr);
-}
-
-/// Writes down what is to be there after a restart: a session that outlives its connection, and a will.
-void Broker::store(Live& live) {
-    auto& session = *live.session;
-    const bool is_kept = session.expiry_interval > 0;
-    if (live.stored && (!is_kept || !session.is_kept())) store_.remove_session(session.id());
-    session.set_kept(is_kept);
-    live.stored = is_kept || live.will;
-    if (!live.stored) return;
-    StoredSession stored;
-    stored.id = session.id();
-    stored.client_id = session.client_id();
-    stored.user = live.identity.user;
-    stored.expiry_interval = session.expiry_interval;
-    if (live.ends_at) stored.ends_at = wall(*live.ends_at);
-    stored.will = live.will;
-    stored.will_delay = live.will_delay;
-    if (live.will_at) stored.will_at = wall(*live.will_at);
-    store_.put_session(std::move(stored));
-}
-
-storage::Timestamp Broker::wall(TimePoint time) const {
-    return clock_.now() + std::chrono::duration_cast<std::chrono::milliseconds>(time - now_);
-}
-
-Broker::TimePoint Broker::steady(storage::Timestamp time) const {
-    return now_ + (time - clock_.now());
-}
-
-void Broker::start() {
-    auto state = store_.take_state();
-    for (auto& message : state.retained) {
-        if (!options_.retain_available) break;
-        if (has_expired(*message, clock_.now()) || !retained_.put(message)) forget_retained(store_, *message);
-    }
-    for (auto& entry : state.sessions) restore(std::move(entry));
-    store_.start(wake_);
-}
-
-void Broker::restore(StoredState::Entry entry) {
-    auto& stored = entry.session;
-    last_id_ = std::max(last_id_, stored.id);
-    auto& live = make_live(stored.client_id, stored.id);
-    auto& session = *live.session;
-    live.stored = true;
-    live.identity = {stored.user, stored.client_id};
-    live.will = std::move(stored.will);
-    live.will_delay = stored.will_delay;
-    session.expiry_interval = std::min(stored.expiry_interval, options_.session_expiry_max);
-    session.set_kept(stored.expiry_interval > 0);
-    session.restore(std::move(entry.outgoing), entry.incoming);
-    for (const auto& [filter, options] : entry.subscriptions) tree_.add(session.id(), filter, options);
-    session.subscriptions = std::move(entry.subscriptions);
-    counters_.subscriptions = tree_.size();
-    if (!stored.ends_at) return detach(session, true);  // it was connected when the agent ended
-    live.ends_at = steady(*stored.ends_at);
-    if (stored.will_at) live.will_at = steady(*stored.will_at);
-}
-
 // Subscriptions
 
 Broker::Subscribed Broker::subscribe(Session& session, const Identity& identity, const Subscription& subscription,
@@ -289,8 +167,11 @@ Broker::Subscribed Broker::subscribe(Session& session, const Identity& identity,
     const auto shared = parse_shared(subscription.filter);
     if (!gatekeeper_.may_subscribe(identity, shared ? shared->filter : subscription.filter)) {
         ++counters_.not_authorized;
+        tell(Severity::info,
+             "client " + session.client_id() + " may not subscribe to " + std::string(subscription.filter));
         return {ReasonCode::not_authorized};
     }
+    if (has_too_many_levels(subscription.filter)) return {ReasonCode::topic_filter_invalid};
     const std::string filter(subscription.filter);
     if (!session.subscriptions.contains(filter) && session.subscriptions.size() >= options_.subscriptions_max) {
         return {ReasonCode::quota_exceeded};
@@ -342,11 +223,12 @@ SessionStore::Ticket Broker::publish(Message message, const Session* publisher) 
     SessionStore::Ticket ticket = 0;
     if (retain) {
         const bool is_own = shared->topic.starts_with('$');  // the next start says it anew
-        if (!retained_.put(shared))
-            report_(Severity::warning, "mqtt",
-                    "a message on " + shared->topic + " is not retained: there are too many");
-        else if (!is_own)
+        if (!retained_.put(shared)) {
+            ++counters_.not_retained;
+            tell(Severity::warning, "a message on " + shared->topic + " is not retained: there are too many");
+        } else if (!is_own) {
             ticket = store_.put_retained(shared);
+        }
     }
     for (auto& match : matches) {
         const auto live = by_id_.find(match.subscriber);
@@ -387,7 +269,12 @@ void Broker::publish_statistics() {
     put("clients/total", std::to_string(counters_.sessions));
     put("subscriptions/count", std::to_string(counters_.subscriptions));
     put("retained messages/count", std::to_string(retained_.size()));
+    put("clients/refused", std::to_string(counters_.refused));
+    put("clients/faults", std::to_string(counters_.faults));
     put("messages/received", std::to_string(counters_.received));
+    put("messages/accepted", std::to_string(counters_.accepted));
+    put("messages/local only", std::to_string(counters_.local_only));
+    put("messages/not authorized", std::to_string(counters_.not_authorized));
     put("messages/sent", std::to_string(counters_.sent));
     put("publish/messages/dropped", std::to_string(counters_.dropped));
 }

@@ -21,6 +21,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -43,7 +44,9 @@ struct BrokerCounters {
     std::atomic<std::uint64_t> local_only{0};      ///< … that are passed on and not kept
     std::atomic<std::uint64_t> sent{0};            ///< messages to subscribers
     std::atomic<std::uint64_t> dropped{0};         ///< … that found a full queue, a client's limit, or expired
-    std::atomic<std::uint64_t> refused{0};         ///< CONNECTs
+    std::atomic<std::uint64_t> not_retained{0};    ///< there were too many
+    std::atomic<std::uint64_t> wills_lost{0};      ///< the log had no room for so long that too many waited
+    std::atomic<std::uint64_t> refused{0};         ///< CONNECTs, and connections that were not let that far
     std::atomic<std::uint64_t> not_authorized{0};  ///< publishes and subscriptions
     std::atomic<std::uint64_t> faults{0};          ///< connections that broke the protocol
 };
@@ -85,10 +88,12 @@ class Broker {
     [[nodiscard]] std::string new_client_id();
 
     struct Attached {
-        Session* session = nullptr;  ///< nullptr: there are too many
-        bool present = false;        ///< it was there before
+        Session* session = nullptr;       ///< nullptr: there are too many
+        bool present = false;             ///< it was there before
+        SessionStore::Ticket ticket = 0;  ///< a new one is there after a restart, and the one that it replaces is not
     };
-    /// Takes the session of this client identifier over, or makes one.
+    /// Takes the session of this client identifier over, or makes one. What a new one's packet identifiers stood for
+    /// before it is the caller's to release.
     /// @param will  replaces what the session had
     [[nodiscard]] Attached attach(Connection& connection, bool clean_start, std::uint32_t expiry_interval,
                                   MessagePtr will, std::uint32_t will_delay);
@@ -111,8 +116,9 @@ class Broker {
     [[nodiscard]] SessionStore& store() { return store_; }
     /// The connection has messages that wait for room in the log, or something to say that waits for the store.
     void wait(Connection& connection) { waiting_.insert(&connection); }
-    /// A line for people, of which there are not more than a few a second.
-    void tell(const Connection& connection, std::string_view what);
+    /// A line for people about a client, of which there are not more than a few a second.
+    void tell(const Connection& connection, const std::string& what);
+    void tell(Severity severity, const std::string& line);
 
  private:
     struct Live {
@@ -125,15 +131,23 @@ class Broker {
         std::optional<TimePoint> will_at;
         bool stored = false;  // it has a row
     };
+    /// One that the log had no room for.
+    struct LateWill {
+        std::string source;
+        Message message;
+    };
     void restore(StoredState::Entry entry);
     Live& make_live(const std::string& client_id, SubscriberId id);
-    void store(Live& live);
+    SessionStore::Ticket store(Live& live);
     [[nodiscard]] storage::Timestamp wall(TimePoint time) const;
     [[nodiscard]] TimePoint steady(storage::Timestamp time) const;
-    void end_session(const std::string& client_id);
+    SessionStore::Ticket end_session(const std::string& client_id);
     void send_will(Live& live);
+    [[nodiscard]] bool keep_will(const LateWill& will);
+    void keep_late_wills();
     SessionStore::Ticket deliver(Live& live, Outgoing outgoing);
     void publish_statistics();
+    void renew_lines();
 
     const BrokerOptions options_;
     Acceptor& acceptor_;
@@ -150,6 +164,7 @@ class Broker {
     std::unordered_map<SubscriberId, Live*> by_id_;
     std::unordered_set<Connection*> connections_;
     std::unordered_set<Connection*> waiting_;  // for the log or the store
+    std::deque<LateWill> late_wills_;
     SubscriptionTree tree_;
     RetainedMessages retained_;
     BrokerCounters counters_;

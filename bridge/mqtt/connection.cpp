@@ -3,6 +3,7 @@
 #include "bridge/mqtt/broker.hpp"
 #include "bridge/mqtt/publish_packet.hpp"
 #include "bridge/mqtt/text_lines.hpp"
+#include "bridge/mqtt/topic_name.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -18,6 +19,10 @@ constexpr std::size_t kHeldBytesMax = 256U << 10U;
 // … and what it may wait for; MQTT 3.1.1 has no receive maximum.
 constexpr std::size_t kAcksMax = 4096;
 constexpr std::size_t kLaterMax = 100;
+// Whoever hasn't come in yet shall not take much memory; room for a will of 64 KiB and a token as the password.
+constexpr std::size_t kConnectBytesMax = 128U << 10U;
+// … and what it may leave unread of our answers.
+constexpr std::size_t kOutBytesMax = 1U << 20U;
 
 std::string owned(std::string_view text) {
     return std::string(text);
@@ -74,14 +79,17 @@ Connection::~Connection() {
 bool Connection::wants_input() const {
     return (state_ == State::waiting_for_connect || state_ == State::connected) && held_.size() < kHeldMessagesMax &&
            held_bytes_ < kHeldBytesMax && acks_.size() < kAcksMax && later_.size() < kLaterMax &&
-           (broker_.options().message_rate_max == 0 || budget_ >= 1);
+           out_.size() < kOutBytesMax && (broker_.options().message_rate_max == 0 || budget_ >= 1);
 }
 
 std::size_t Connection::take(std::string_view bytes) {
     if (state_ == State::connected) last_input_ = broker_.now();  // before, the time for CONNECT runs
     std::size_t taken = 0;
     while (wants_input()) {
-        const auto next = next_frame(bytes.substr(taken), broker_.options().packet_bytes_max);
+        const auto bytes_max = state_ == State::waiting_for_connect
+                                   ? std::min(kConnectBytesMax, broker_.options().packet_bytes_max)
+                                   : broker_.options().packet_bytes_max;
+        const auto next = next_frame(bytes.substr(taken), bytes_max);
         if (const auto* fault = std::get_if<Fault>(&next)) {
             close(fault->code, fault->what);
             break;
@@ -124,6 +132,9 @@ void Connection::on(const Connect& connect) {
     if (connect.will && connect.will->retain && !broker_.options().retain_available) {
         return refuse(ReasonCode::retain_not_supported, "a will to be retained, where nothing is");
     }
+    if (connect.will && has_too_many_levels(connect.will->topic)) {
+        return refuse(ReasonCode::topic_name_invalid, "a will with a topic of too many levels");
+    }
     open_ = std::make_unique<Open>();
     open_->clean_start = connect.clean_start;
     open_->keep_alive = connect.keep_alive;
@@ -142,12 +153,12 @@ void Connection::on(const Connect& connect) {
     alias_out_maximum_ = std::min<std::uint32_t>(connect.topic_alias_maximum, broker_.options().topic_alias_maximum);
     reason_strings_ = connect.request_problem_information;
     identity_.client_id = open_->assigned_client_id ? broker_.new_client_id() : owned(connect.client_id);
-    state_ = State::authenticating;
+    state_ = State::entering;
     Credentials credentials{owned(connect.user_name), owned(connect.password), peer_.certificate_subject,
                             peer_.loopback};
     broker_.gatekeeper().authenticate(std::move(credentials),
                                       [this, alive = alive_](const Gatekeeper::Verdict& verdict) {
-                                          if (*alive && state_ == State::authenticating) on_verdict(verdict);
+                                          if (*alive && state_ == State::entering) on_verdict(verdict);
                                       });
 }
 
@@ -166,11 +177,21 @@ void Connection::accept_session() {
         broker_.attach(*this, open_->clean_start, session_expiry_interval_, open_->will, open_->will_delay);
     if (attached.session == nullptr) return refuse(ReasonCode::quota_exceeded, "there are too many sessions");
     session_ = attached.session;
+    if (attached.present) return welcome(true);
+    // The client begins to count its packet identifiers anew, and a kill must not bring back what they stood for, nor
+    // take away the session that it will send again in.
+    auto* ack = new PendingAck{this, PacketType::connack};
+    ack->ticket = attached.ticket;
+    acks_.push_back(ack);
+    broker_.acceptor().release_all(session_->source(), broker_.mailbox().completion(*ack));
+}
+
+void Connection::welcome(bool session_present) {
     state_ = State::connected;
     last_input_ = broker_.now();
     const auto& options = broker_.options();
     ConnAck connack;
-    connack.session_present = attached.present;
+    connack.session_present = session_present;
     auto keep_alive = std::chrono::seconds(open_->keep_alive);
     if (v5()) {
         connack.session_expiry_interval = session_expiry_interval_;
@@ -197,7 +218,7 @@ void Connection::accept_session() {
 
 void Connection::refuse(ReasonCode reason, std::string_view what) {
     ++broker_.counting().refused;
-    broker_.tell(*this, what);
+    broker_.tell(*this, std::string(what));
     ConnAck connack;
     connack.reason = reason;
     if (reason_strings_ && v5()) connack.reason_string = what;
@@ -210,8 +231,10 @@ void Connection::refuse(ReasonCode reason, std::string_view what) {
 
 void Connection::close(ReasonCode reason, std::string_view what) {
     if (state_ == State::closing) return;
-    if (!what.empty()) broker_.tell(*this, what);
-    if (!what.empty()) ++broker_.counting().faults;
+    if (!what.empty()) {
+        ++broker_.counting().faults;
+        broker_.tell(*this, std::string(what));
+    }
     if (state_ == State::connected) {
         flush_acks();
         const auto text = reason_strings_ && !what.empty() ? std::optional(what) : std::nullopt;

@@ -1,7 +1,8 @@
 // connection.hpp: one client's connection as a server sees it: bytes in, bytes out, and what they mean.
 //
-// Knows no socket: a transport hands it bytes and writes what it has to say. States: waiting for CONNECT, waiting for
-// the gatekeeper, connected, closing (what is in out() is written, then the transport closes).
+// Knows no socket: a transport hands it bytes and writes what it has to say. States: waiting for CONNECT, entering (it
+// waits for the gatekeeper, then for a new session to be durable), connected, closing (what is in out() is written,
+// then the transport closes).
 // Order: messages are taken in the order of arrival, and acknowledged in that order, each when it is kept. While the
 // log can't take more, messages wait here; beyond a bound the transport stops reading. Pings are answered at once.
 // One thread.
@@ -87,7 +88,7 @@ class Connection {
     void reconsider();
 
  private:
-    enum class State : std::uint8_t { waiting_for_connect, authenticating, connected, closing };
+    enum class State : std::uint8_t { waiting_for_connect, entering, connected, closing };
     struct Open;  // an owned CONNECT that waits for the gatekeeper
     struct Later {
         std::string packet;
@@ -107,6 +108,7 @@ class Connection {
     void on_verdict(const Gatekeeper::Verdict& verdict);
     void refuse(ReasonCode reason, std::string_view what);
     void accept_session();
+    void welcome(bool session_present);
     [[nodiscard]] std::optional<Fault> check_publish(const Publish& publish, std::string_view& topic);
     [[nodiscard]] bool exceeds_receive_maximum(const Publish& publish);
     [[nodiscard]] bool take_in(HeldMessage& held);

@@ -2,6 +2,7 @@
 #include "bridge/mqtt/broker.hpp"
 #include "bridge/mqtt/connection.hpp"
 #include "bridge/mqtt/publish_packet.hpp"
+#include "bridge/mqtt/topic_name.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -23,6 +24,9 @@ std::optional<Fault> Connection::check_publish(const Publish& publish, std::stri
         } else {
             topic = aliases_in_[*publish.topic_alias] = std::string(topic);
         }
+    }
+    if (has_too_many_levels(topic)) {
+        return Fault{ReasonCode::topic_name_invalid, "a topic of too many levels"};
     }
     if (publish.retain && !broker_.options().retain_available) {
         return Fault{ReasonCode::retain_not_supported, "RETAIN where nothing is retained [MQTT-3.2.2-14]"};
@@ -47,6 +51,7 @@ void Connection::on(const Publish& publish) {
     if (budget_ >= 1) --budget_;
     if (topic.starts_with('$') || !broker_.gatekeeper().may_publish(identity_, topic)) {
         ++broker_.counting().not_authorized;
+        broker_.tell(*this, "may not publish on " + std::string(topic));
         // MQTT 3.1.1 has no word for it: acknowledged and not passed on (3.3.5).
         if (publish.qos == 0) return;
         const auto type = publish.qos == 1 ? PacketType::puback : PacketType::pubrec;
@@ -134,6 +139,10 @@ void Connection::flush_acks() {
         const std::unique_ptr<PendingAck> ack(acks_.front());
         acks_.pop_front();
         if (!ack->accepted) continue;  // not kept: never acknowledged
+        if (ack->type == PacketType::connack) {
+            welcome(false);
+            continue;
+        }
         if (ack->type == PacketType::puback) --unacknowledged_;
         if (ack->type == PacketType::pubcomp) incoming_qos2_.erase(ack->packet_id);
         encode_acknowledgement({ack->type, ack->packet_id, ack->reason}, version_, out_);
@@ -142,7 +151,7 @@ void Connection::flush_acks() {
 }
 
 void Connection::on_progress() {
-    if (state_ != State::connected) return;
+    if (state_ == State::closing) return;
     take_held();
     flush_acks();
     flush_later();

@@ -188,7 +188,10 @@ class Listener::Impl {
     }
 
     void welcome(const Door& door, Socket socket) {
-        const auto refuse = [this](const std::string& why) { trouble_.trouble(why, std::chrono::steady_clock::now()); };
+        const auto refuse = [this](const std::string& why) {
+            ++broker_.counting().refused;
+            broker_.tell(Severity::warning, why);
+        };
         if (transports_.size() >= options_.connections_max) {
             return refuse("more than " + std::to_string(options_.connections_max) +
                           " connections: others are closed (listener.mqtt.max_connections)");

@@ -157,7 +157,7 @@ class PahoSource::Impl {
         if (!stopping()) pause(backoff_.next());
     }
 
-    /// @return whether the broker has our session, or nullopt where the attempt failed
+    /// @return whether the broker has our session, or nullopt where the attempt failed or the source is to stop
     std::optional<bool> connect(::mqtt::async_client& client) {
         try {
             {
@@ -165,7 +165,11 @@ class PahoSource::Impl {
                 lost_ = false;
             }
             auto token = client.connect(connect_options(options_));
-            if (!token->wait_for(options_.connect_timeout + 1s)) throw ::mqtt::timeout_error();
+            const auto patience = SteadyClock::now() + options_.connect_timeout + 1s;
+            while (!token->wait_for(kLook)) {
+                if (stopping()) return std::nullopt;
+                if (SteadyClock::now() > patience) throw ::mqtt::timeout_error();
+            }
             ++connections_;
             return token->get_connect_response().is_session_present();
         } catch (const ::mqtt::exception& error) {

@@ -65,7 +65,9 @@ class PlainTransport final : public OpenTransport {
         if (!socket_.is_open()) return;
         if (!unread_.empty() && connection_.wants_input()) unread_.erase(0, connection_.take(unread_));
         if (unread_.empty() && unread_.capacity() > kKeptBytes) unread_.shrink_to_fit();
+        const bool waited = !connection_.wants_input();
         write();
+        if (waited && connection_.wants_input()) wake();  // there may be more in unread_
         wait_for_input();
     }
 
@@ -93,7 +95,7 @@ class PlainTransport final : public OpenTransport {
         if (std::exchange(writing_, true)) return;
         socket_.async_wait(Socket::wait_write, [self = self()](error_code error) {
             self->writing_ = false;
-            if (!error && self->socket_.is_open()) self->write();
+            if (!error) self->go_on();
         });
     }
 

@@ -19,6 +19,7 @@ using storage::Result;
 constexpr std::uint64_t kCheckpointBytes = 4U << 20U;
 // Releases are small, and recovery reads them all: they count for more than their bytes.
 constexpr std::uint64_t kReleaseWeight = 16;
+constexpr auto kLook = std::chrono::milliseconds(10);
 constexpr std::string_view kReleased = "released ";
 constexpr std::string_view kReleasedAll = "released-all ";
 const std::string kAcceptHeader = std::string(storage::kInternalHeaderPrefix) + "qos2";
@@ -77,9 +78,11 @@ Result<std::unique_ptr<Qos2State>> Qos2State::recover(const storage::LogDir& log
         if (!last) return last.error();
         newest = std::max(newest, *last);
     }
+    // A number that a release names is not given again: what is accepted next may be durable before the state record
+    // is, and that release is not of it.
+    for (const auto& release : recovered->releases) newest = std::max(newest, state->apply_release(release));
     state->sequence_ = newest;
-    for (const auto& release : recovered->releases) state->apply_release(release);
-    if (auto done = state->checkpoint(); !done) return done.error();
+    state->begin_checkpoint([](const Result<void>&) {});
     return state;
 }
 
@@ -159,7 +162,7 @@ std::uint64_t Qos2State::apply(std::string_view accept_header, const Recovered& 
 }
 
 /// A release is of what was accepted before it: the identifier may be in use again.
-void Qos2State::apply_release(const std::string& text) {
+std::uint64_t Qos2State::apply_release(const std::string& text) {
     std::istringstream words(text);
     std::string kind;
     std::uint64_t sequence = 0;
@@ -169,11 +172,12 @@ void Qos2State::apply_release(const std::string& text) {
     if (!all) words >> packet_id;
     const auto name = rest_of(words);
     const auto source = sources_.find(name);
-    if (source == sources_.end()) return;
+    if (source == sources_.end()) return sequence;
     std::erase_if(source->second.unreleased, [&](const auto& accepted) {
         return (all || accepted.first == packet_id) && accepted.second <= sequence;
     });
     forget_if_idle(name);
+    return sequence;
 }
 
 bool Qos2State::is_accepted(const std::string& source, std::uint16_t packet_id) const {
@@ -314,10 +318,15 @@ void Qos2State::note_accepted_bytes(std::uint64_t bytes) {
     checkpoint_soon();
 }
 
-Result<void> Qos2State::checkpoint() {
-    std::promise<Result<void>> durable;
-    begin_checkpoint([&](Result<void> result) { durable.set_value(std::move(result)); });
-    return durable.get_future().get();
+Result<void> Qos2State::checkpoint(std::chrono::steady_clock::time_point deadline) {
+    auto durable = std::make_shared<std::promise<Result<void>>>();  // it may be kept after the deadline
+    auto answer = durable->get_future();
+    begin_checkpoint([durable](Result<void> result) { durable->set_value(std::move(result)); });
+    while (answer.wait_for(kLook) != std::future_status::ready) {
+        if (commit_.waits_for_space(inbound_)) return Error(Errc::no_space, "no space for the state of QoS 2");
+        if (std::chrono::steady_clock::now() >= deadline) return Error(Errc::closed, "no time for the state of QoS 2");
+    }
+    return answer.get();
 }
 
 void Qos2State::checkpoint_soon() {

@@ -17,6 +17,7 @@
 #include "storage/record.hpp"
 #include "storage/result.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -34,7 +35,8 @@ inline constexpr const char* kInboundStream = "sluice.inbound";
 
 class Qos2State {
  public:
-    /// Rebuilds the state from the logs, all of which must be open, and writes a first state record.
+    /// Rebuilds the state from the logs, all of which must be open, and queues a first state record: it is not waited
+    /// for, as a full disk may have no room for it before the forwarder runs.
     [[nodiscard]] static storage::Result<std::unique_ptr<Qos2State>> recover(const storage::LogDir& logs,
                                                                              storage::GroupCommit& commit);
 
@@ -60,8 +62,8 @@ class Qos2State {
 
     /// Tells of records accepted by any source, so that the part of the logs that recovery reads stays short.
     void note_accepted_bytes(std::uint64_t bytes);
-    /// Writes a state record and waits until it is durable.
-    [[nodiscard]] storage::Result<void> checkpoint();
+    /// Writes a state record and waits until it is durable; not beyond the deadline, and not for space on the disk.
+    [[nodiscard]] storage::Result<void> checkpoint(std::chrono::steady_clock::time_point deadline);
     /// Writes one, if anything was accepted since the last; waits for nothing.
     void checkpoint_soon();
 
@@ -92,7 +94,8 @@ class Qos2State {
     [[nodiscard]] storage::Result<std::uint64_t> scan(const storage::Log& log, storage::Offset from,
                                                       const Recovered& recovered);
     [[nodiscard]] std::uint64_t apply(std::string_view accept_header, const Recovered& recovered);
-    void apply_release(const std::string& text);
+    /// @return the sequence number that it names
+    std::uint64_t apply_release(const std::string& text);
     /// Where recovery has to scan each log from.
     using Starts = std::vector<std::pair<storage::Log*, storage::Offset>>;
     [[nodiscard]] Starts scan_starts() const;

@@ -41,7 +41,7 @@ class StreamTransport final : public OpenTransport {
         traits_.handshake(stream_, peer_, [self = self()](error_code error) {
             if (self->lost_) return;
             self->timer_.cancel();
-            if (error) return self->lose();
+            if (error) return self->refuse(error);
             self->connection_.emplace(self->server_.broker, *self, self->peer_);
             self->read();
         });
@@ -72,6 +72,14 @@ class StreamTransport final : public OpenTransport {
             self->take({self->input_.data(), got});
             self->go_on();
         });
+    }
+
+    void refuse(error_code error) {
+        if (error != boost::asio::error::eof && error != boost::asio::error::connection_reset) {  // nobody was there
+            ++server_.broker.counting().refused;
+            server_.broker.tell(Severity::info, "a client at " + peer_.address + ": " + error.message());
+        }
+        lose();
     }
 
     void take(std::string_view bytes) {

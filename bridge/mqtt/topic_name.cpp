@@ -1,5 +1,7 @@
 #include "bridge/mqtt/topic_name.hpp"
 
+#include <algorithm>
+
 namespace sluice::bridge::mqtt {
 
 bool is_topic_name(std::string_view text) {
@@ -14,6 +16,10 @@ bool is_topic_filter(std::string_view text) {
         if (text[at] == '#' ? !last : !last && text[at + 1] != '/') return false;
     }
     return true;
+}
+
+bool has_too_many_levels(std::string_view topic_or_filter) {
+    return static_cast<std::size_t>(std::count(topic_or_filter.begin(), topic_or_filter.end(), '/')) >= kTopicLevelsMax;
 }
 
 std::optional<SharedFilter> parse_shared(std::string_view text) {

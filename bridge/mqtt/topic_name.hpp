@@ -12,6 +12,9 @@ namespace sluice::bridge::mqtt {
 [[nodiscard]] bool is_topic_name(std::string_view text);
 /// Not empty, "#" only as the last level, "+" and "#" only as whole levels [MQTT-4.7.1-1], [MQTT-4.7.1-2].
 [[nodiscard]] bool is_topic_filter(std::string_view text);
+/// More levels than any plant has, and few enough for what walks them one in the other.
+inline constexpr std::size_t kTopicLevelsMax = 128;
+[[nodiscard]] bool has_too_many_levels(std::string_view topic_or_filter);
 
 struct SharedFilter {
     std::string_view group;

@@ -2,6 +2,7 @@
 """./dev bench NAME [--json]: measures the agent on this machine, each figure beside a baseline of the same run.
 
   first-light   MQTT to Kafka through Paho: rate, acknowledgements, memory, drain
+  forward       from the log into Kafka, exactly-once and at-least-once, beside bare producers: drain, CPU, memory, delays
   log           the local log: appends, reads, opening 10 GiB after a kill, compaction, memory, bytes to the flash
   sync          ways to make an append durable: fdatasync, RWF_DSYNC, io_uring
   mqtt          the MQTT listener beside mosquitto: rate, acknowledgements, CPU, memory of idle connections
@@ -23,6 +24,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
+import bench_forward  # noqa: E402
 import bench_mqtt  # noqa: E402
 from support.agent import Agent, configuration  # noqa: E402
 from support.audit import wait_for_ledger  # noqa: E402
@@ -211,6 +213,7 @@ def log(figures):
 
 
 BENCHES = {"first-light": lambda figures, _: first_light(figures),
+           "forward": lambda figures, _: bench_forward.run(figures, tool),
            "log": lambda figures, _: log(figures),
            "sync": lambda figures, _: from_program(figures, "sync_bench"),
            "mqtt": lambda figures, arguments: bench_mqtt.run(figures, tool, arguments.seconds, arguments.only)}

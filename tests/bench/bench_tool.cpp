@@ -1,7 +1,8 @@
 // bench_tool: what a benchmark needs beside the agent: a full log, a bare producer, the disk's own sync latency.
 //
 //   bench_tool fill DATA_DIR COUNT BATCH       a stream "telemetry" with COUNT records, BATCH of them a batch
-//   bench_tool produce BROKERS TOPIC COUNT     the same records through a bare librdkafka producer: seconds
+//   bench_tool produce BROKERS TOPIC COUNT [N] the same records through a bare librdkafka producer, with N in
+//                                              transactions of so many: seconds, and CPU seconds
 //   bench_tool sync DIR COUNT                  an fdatasync after each 4 KiB write: p50 and p99, microseconds
 #include "bridge/kafka/kafka_config.hpp"
 #include "storage/group_commit.hpp"
@@ -14,6 +15,7 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdlib>
+#include <ctime>
 #include <iostream>
 #include <string>
 #include <vector>
@@ -88,10 +90,11 @@ void on_delivery(rd_kafka_t* /*handle*/, const rd_kafka_message_t* message, void
 }
 
 /// As the agent configures it, and nothing between the records and librdkafka.
-rd_kafka_t* make_producer(const std::string& brokers, Delivered& delivered) {
+rd_kafka_t* make_producer(const std::string& brokers, bool transactional, Delivered& delivered) {
     sluice::bridge::kafka::ClusterOptions options;
     options.brokers = brokers;
     options.agent_id = "bench";
+    if (transactional) options.delivery = sluice::bridge::kafka::Delivery::exactly_once;
     std::array<char, 512> reason{};
     auto* conf = rd_kafka_conf_new();
     for (const auto& [name, value] : sluice::bridge::kafka::producer_properties(options)) {
@@ -121,21 +124,42 @@ bool produce_one(rd_kafka_t* producer, rd_kafka_topic_t* topic, const Record& re
     }
 }
 
-int produce(const std::string& brokers, const std::string& topic_name, std::uint64_t count) {
+/// True where the step is done.
+bool succeeded(rd_kafka_error_t* error) {
+    if (error == nullptr) return true;
+    std::cerr << "bench_tool: " << rd_kafka_error_string(error) << '\n';
+    rd_kafka_error_destroy(error);
+    return false;
+}
+
+double cpu_seconds() {
+    return static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
+}
+
+int produce(const std::string& brokers, const std::string& topic_name, std::uint64_t count, std::uint64_t size) {
     std::vector<Record> records;  // made before the clock runs
     records.reserve(count);
     for (std::uint64_t number = 0; number < count; ++number) records.push_back(reading(number));
     Delivered delivered;
+    const bool transactional = size > 0;
+    constexpr int kForever = -1;
     const auto start = SteadyClock::now();
-    auto* producer = make_producer(brokers, delivered);
+    const auto cpu_start = cpu_seconds();
+    auto* producer = make_producer(brokers, transactional, delivered);
     if (producer == nullptr) return fail("no producer");
+    if (transactional && !succeeded(rd_kafka_init_transactions(producer, kForever))) return 1;
     auto* topic = rd_kafka_topic_new(producer, topic_name.c_str(), nullptr);
+    std::uint64_t sent = 0;
     for (const auto& record : records) {
+        if (transactional && sent % size == 0 && !succeeded(rd_kafka_begin_transaction(producer))) return 1;
         if (!produce_one(producer, topic, record)) return fail("produce failed");
         rd_kafka_poll(producer, 0);
+        ++sent;
+        const bool closes = transactional && (sent % size == 0 || sent == count);
+        if (closes && !succeeded(rd_kafka_commit_transaction(producer, kForever))) return 1;
     }
     while (delivered.count < count) rd_kafka_poll(producer, 100);
-    std::cout << seconds_since(start) << '\n';
+    std::cout << seconds_since(start) << ' ' << cpu_seconds() - cpu_start << '\n';
     rd_kafka_topic_destroy(topic);
     rd_kafka_destroy(producer);
     return delivered.failed == 0 ? 0 : fail(std::to_string(delivered.failed) + " records were not delivered");
@@ -165,7 +189,9 @@ int sync(const std::string& directory, std::uint64_t count) {
 int main(int argc, char** argv) {
     const std::vector<std::string> words(argv + 1, argv + argc);
     if (words.size() == 4 && words[0] == "fill") return fill(words[1], std::stoull(words[2]), std::stoull(words[3]));
-    if (words.size() == 4 && words[0] == "produce") return produce(words[1], words[2], std::stoull(words[3]));
+    if ((words.size() == 4 || words.size() == 5) && words[0] == "produce") {
+        return produce(words[1], words[2], std::stoull(words[3]), words.size() == 5 ? std::stoull(words[4]) : 0);
+    }
     if (words.size() == 3 && words[0] == "sync") return sync(words[1], std::stoull(words[2]));
-    return fail("usage: bench_tool fill DATA_DIR COUNT BATCH | produce BROKERS TOPIC COUNT | sync DIR COUNT");
+    return fail("usage: bench_tool fill DATA_DIR COUNT BATCH | produce BROKERS TOPIC COUNT [N] | sync DIR COUNT");
 }

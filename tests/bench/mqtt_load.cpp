@@ -1,7 +1,8 @@
 // mqtt_load: puts load on an MQTT 3.1.1 server and measures its acknowledgements. One thread.
 //
 //   mqtt_load publish --port PORT [--connections 50] [--qos 1|2] [--payload-bytes 200] [--inflight 20]
-//                     [--seconds 10] [--rate R]        as fast as acknowledged, or R messages a second over all
+//                     [--seconds 10] [--rate R] [--burst 1]
+//                     as fast as acknowledged, or R messages a second over all, BURST of one connection at a time
 //   mqtt_load idle --port PORT [--connections 10000] [--keep-alive 60] [--seconds 30]
 //
 // Prints a JSON object; `idle` prints {"connected": N} as a line of its own before, when it has all its connections.
@@ -224,6 +225,9 @@ void add_publish_options(CLI::App& command, Options& options) {
         ->capture_default_str();
     command.add_option("--rate", publish.rate, "messages a second over all connections [as fast as acknowledged]")
         ->check(CLI::PositiveNumber);
+    command.add_option("--burst", publish.burst, "with a rate: messages of one connection that are due at once")
+        ->check(CLI::Range(1, int{kMany}))
+        ->capture_default_str();
 }
 
 }  // namespace

@@ -11,17 +11,48 @@ namespace {
     throw std::runtime_error(what);
 }
 
+bool excuses(const storage::Gap& gap, const Allowance& allowance) {
+    return allowance.damaged || gap.reason.find("damaged") == std::string::npos;
+}
+
 std::string at(std::int64_t offset) {
     return " at offset " + std::to_string(offset);
 }
 
 }  // namespace
 
-bool LogModel::in_gap(std::int64_t offset) const {
+bool LogModel::in_gap(std::int64_t offset, const Allowance& allowance) const {
     const auto holds = [&](const storage::Gap& gap) {
-        return gap.first.value() <= offset && offset < gap.next.value();
+        return gap.first.value() <= offset && offset < gap.next.value() && excuses(gap, allowance);
     };
     return std::any_of(gaps_.begin(), gaps_.end(), holds) || std::any_of(untold_.begin(), untold_.end(), holds);
+}
+
+/// Each loss lies in a report, and the reports of a range count at least as many as are lost in it.
+void LogModel::must_be_reported(const Losses& losses, const Allowance& allowance) const {
+    auto reports = gaps_;
+    reports.insert(reports.end(), untold_.begin(), untold_.end());
+    std::erase_if(reports, [&](const auto& gap) { return gap.first >= gap.next || !excuses(gap, allowance); });
+    std::sort(reports.begin(), reports.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+    auto loss = losses.begin();
+    for (auto report = reports.begin(); report != reports.end() && loss != losses.end();) {
+        const auto first = report->first;
+        auto next = report->next;
+        std::int64_t told = 0;
+        bool unknown = false;
+        // Reports that overlap are looked at together: one range may have been thinned twice.
+        for (; report != reports.end() && report->first < next; ++report) {
+            next = std::max(next, report->next);
+            told += report->count.value_or(0);
+            unknown |= !report->count;
+        }
+        const auto end = std::lower_bound(loss, losses.end(), next.value());
+        if (end - loss > told && !unknown) {
+            wrong(std::to_string(end - loss) + " records are lost from offset " + std::to_string(first.value()) +
+                  " on, and only " + std::to_string(told) + " were reported");
+        }
+        loss = end;
+    }
 }
 
 bool LogModel::superseded(std::int64_t offset) const {
@@ -31,23 +62,21 @@ bool LogModel::superseded(std::int64_t offset) const {
     return latest != latest_.end() && latest->second > offset;
 }
 
-void LogModel::must_be_allowed(const storage::Log& log, std::int64_t offset, const ModelRecord& record,
-                               const Allowance& allowance, storage::Timestamp now) const {
-    if (in_gap(offset)) return;
+bool LogModel::may_be_missing(const storage::Log& log, std::int64_t offset, const ModelRecord& record,
+                              const Allowance& allowance, storage::Timestamp now) const {
     const bool finished = allowance.finished && offset < *allowance.finished;
-    if (finished && (offset < log.log_start_offset().value() || allowance.power_may_lose)) return;
-    if (offset < log.log_start_offset().value() && !allowance.finished && log.options().removes()) return;  // retention
-    if (finished && log.options().on_full == storage::OnFull::thin) return;           // room was made
-    if (finished && log.options().durability == storage::Durability::memory) return;  // never written
-    if (allowance.power_may_lose) return;
+    if (finished && (offset < log.log_start_offset().value() || allowance.power_may_lose)) return true;
+    if (offset < log.log_start_offset().value() && !allowance.finished && log.options().removes())
+        return true;                                                                       // retention
+    if (finished && log.options().on_full == storage::OnFull::thin) return true;           // room was made
+    if (finished && log.options().durability == storage::Durability::memory) return true;  // never written
+    if (allowance.power_may_lose) return true;
     if (allowance.compacted) {
-        if (superseded(offset)) return;
+        if (superseded(offset)) return true;
         const bool old = now - record.appended >= log.options().delete_retention;
-        if (record.key && !record.value && old && (!allowance.finished || finished)) return;
+        if (record.key && !record.value && old && (!allowance.finished || finished)) return true;
     }
-    wrong("an accepted record is missing" + at(offset) + ", key " + record.key.value_or("(none)") +
-          (record.value ? "" : ", a tombstone") + " (log start " + std::to_string(log.log_start_offset().value()) +
-          ", end " + std::to_string(log.log_end_offset().value()) + ")");
+    return false;
 }
 
 void LogModel::check(const storage::Log& log, const Allowance& allowance, bool reopened, storage::Timestamp now) {
@@ -82,6 +111,7 @@ void LogModel::check(const storage::Log& log, const Allowance& allowance, bool r
     for (const auto& [offset, record] : records_) {
         if (record.key && (record.accepted || seen.contains(offset))) latest_[*record.key] = offset;
     }
+    Losses losses;
     for (auto record = records_.begin(); record != records_.end();) {
         const auto offset = record->first;
         if (seen.contains(offset)) {
@@ -89,10 +119,19 @@ void LogModel::check(const storage::Log& log, const Allowance& allowance, bool r
             ++record;
             continue;
         }
-        if (record->second.accepted) must_be_allowed(log, offset, record->second, allowance, now);
+        if (record->second.accepted && !may_be_missing(log, offset, record->second, allowance, now)) {
+            if (!in_gap(offset, allowance)) {
+                wrong("an accepted record is missing" + at(offset) + ", key " + record->second.key.value_or("(none)") +
+                      (record->second.value ? "" : ", a tombstone") + " (log start " +
+                      std::to_string(log.log_start_offset().value()) + ", end " +
+                      std::to_string(log.log_end_offset().value()) + ")");
+            }
+            losses.push_back(offset);
+        }
         const bool keep = record->second.accepted || !reopened;
         record = keep ? std::next(record) : records_.erase(record);
     }
+    must_be_reported(losses, allowance);
     if (reopened) {
         end_ = accepted_end_ = std::max(log.log_end_offset().value(), std::int64_t{0});
         for (auto record = records_.begin(); record != records_.end();) {

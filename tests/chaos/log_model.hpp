@@ -29,6 +29,7 @@ struct Allowance {
     bool compacted = false;                ///< records with a later one of their key, and old tombstones
     std::optional<std::int64_t> finished;  ///< segments below it may be deleted
     bool power_may_lose = false;           ///< durability "flush" or "memory", and the power went
+    bool damaged = false;                  ///< bits were flipped; else a report of damage excuses nothing
 };
 
 class LogModel {
@@ -69,9 +70,13 @@ class LogModel {
     void check(const storage::Log& log, const Allowance& allowance, bool reopened, storage::Timestamp now);
 
  private:
-    [[nodiscard]] bool in_gap(std::int64_t offset) const;
-    void must_be_allowed(const storage::Log& log, std::int64_t offset, const ModelRecord& record,
-                         const Allowance& allowance, storage::Timestamp now) const;
+    using Losses = std::vector<std::int64_t>;  // accepted, missing, and excused by reports only
+
+    [[nodiscard]] bool in_gap(std::int64_t offset, const Allowance& allowance) const;
+    void must_be_reported(const Losses& losses, const Allowance& allowance) const;
+    /// @return false where only a report may excuse it
+    [[nodiscard]] bool may_be_missing(const storage::Log& log, std::int64_t offset, const ModelRecord& record,
+                                      const Allowance& allowance, storage::Timestamp now) const;
 
     std::map<std::int64_t, ModelRecord> records_;
     std::map<std::string, std::int64_t> latest_;  // offset of each key's last record

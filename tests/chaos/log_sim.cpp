@@ -14,16 +14,11 @@
 #include "storage/retention.hpp"
 #include "storage/verify.hpp"
 #include "tests/chaos/log_model.hpp"
+#include "tests/chaos/seeds.hpp"
 #include "tests/support/sim_file_system.hpp"
 
-#include <unistd.h>
-
-#include <array>
+#include <cerrno>
 #include <chrono>
-#include <csignal>
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <iostream>
 #include <map>
 #include <random>
@@ -154,8 +149,9 @@ class Simulation {
             say("armed: crash at " + std::to_string(n));
             files_.crash_at(n);
         } else {
-            say("armed: failure at " + std::to_string(n));
-            files_.fail_at(n);
+            const bool full = toss(40);
+            say("armed: " + std::string(full ? "a full disk at " : "failure at ") + std::to_string(n));
+            files_.fail_at(n, full ? ENOSPC : EIO);
         }
     }
 
@@ -214,7 +210,7 @@ class Simulation {
             if (!done && done.error().kind() != Errc::no_space) failed_ = true;
         });
         const auto room = quota.make_room({log_.get()}, *log_, [](std::size_t) { return true; });
-        compacted_ |= options_.on_full == OnFull::compact;
+        compacted_ |= options_.on_full == OnFull::compact || options_.compacts();
         if (failed_ || (!room && room.error().kind() != Errc::no_space && room.error().kind() != Errc::corrupt)) {
             lose(room ? Error(Errc::io, "roll") : room.error());
             return false;
@@ -417,6 +413,8 @@ class Simulation {
         if (gap.reason.find("is missing") != std::string::npos && gap.reason.find("segment") != std::string::npos) {
             hole_ = true;
         }
+        const bool room = gap.reason.find("no space") != std::string::npos;
+        if (room && options_.on_full == OnFull::block) throw std::runtime_error("given up, though it should block");
     }
 
     [[nodiscard]] std::optional<Offset> cursor() const {
@@ -459,6 +457,7 @@ class Simulation {
         power |= std::exchange(power_went_, false);
         Allowance allowance;
         allowance.compacted = compacted_;
+        allowance.damaged = flipped_;
         if (forwards_) allowance.finished = finished_;
         allowance.power_may_lose = power && options_.durability != Durability::fsync;
         if (power && options_.durability != Durability::fsync) weak_ = true;
@@ -493,62 +492,11 @@ class Simulation {
     bool weak_ = false;  // the power went, and the durability allows for loss
 };
 
-/// @return what is wrong, or empty
-std::string run_seed(std::uint64_t seed, bool verbose) {
-    try {
-        Simulation(seed, verbose).run();
-        return {};
-    } catch (const std::exception& error) {
-        return error.what();
-    }
-}
-
 }  // namespace
-
-/// Of the run that goes on, for what ends the process: a broken invariant, a sanitizer.
-std::array<char, 64> g_seed_line{};
-
-void say_seed(int /*signal*/) {
-    static_cast<void>(!::write(STDERR_FILENO, g_seed_line.data(), std::strlen(g_seed_line.data())));
-}
-
-int run(int argc, char** argv) {
-    std::signal(SIGABRT, say_seed);
-    std::uint64_t first = 1;
-    std::uint64_t count = 2000;
-    bool verbose = false;
-    for (int i = 1; i < argc; ++i) {
-        const std::string argument = argv[i];
-        const bool has_value = i + 1 < argc;
-        if (argument == "--verbose") {
-            verbose = true;
-        } else if (argument == "--seeds" && has_value) {
-            count = std::strtoull(argv[++i], nullptr, 10);
-        } else if (argument == "--from" && has_value) {
-            first = std::strtoull(argv[++i], nullptr, 10);
-        } else if (argument == "--seed" && has_value) {
-            first = std::strtoull(argv[++i], nullptr, 10);
-            count = 1;
-        } else {
-            std::cerr << "log_sim [--seeds N] [--from N] | --seed N [--verbose]\n";
-            return 2;
-        }
-    }
-    std::uint64_t failed = 0;
-    for (auto seed = first; seed < first + count; ++seed) {
-        std::snprintf(g_seed_line.data(), g_seed_line.size(), "seed %llu\n", static_cast<unsigned long long>(seed));
-        const auto what = run_seed(seed, verbose);
-        if (what.empty()) continue;
-        std::cout << "seed " << seed << ": " << what << "  (again: log_sim --seed " << seed << " --verbose)"
-                  << std::endl;
-        if (++failed == 10) break;
-    }
-    std::cout << (count - failed) << " passed, " << failed << " failed\n";
-    return failed == 0 ? 0 : 1;
-}
 
 }  // namespace sluice::test
 
 int main(int argc, char** argv) {
-    return sluice::test::run(argc, argv);
+    return sluice::test::run_seeds(
+        argc, argv, 2000, [](std::uint64_t seed, bool verbose) { sluice::test::Simulation(seed, verbose).run(); });
 }

@@ -20,11 +20,11 @@ def mutant_object(build, scratch, name, file, piece, instead):
     if text.count(piece) != 1:
         print(f"{name}: {file} has the piece {text.count(piece)} times, not once: plant it anew")
         return None
-    mutant, made = scratch / pathlib.Path(file).name, scratch / f"{name}.o"
+    mutant, made = scratch / f"{name}-{pathlib.Path(file).name}", scratch / f"{name}.o"
     mutant.write_text(text.replace(piece, instead))
     entry = commands_of(build, file)
     arguments = [a for a in shlex.split(entry["command"]) if not a.endswith("ccache")]
-    for option, value in (("-o", made), ("-c", mutant), ("-MF", scratch / "d"), ("-MT", "d")):
+    for option, value in (("-o", made), ("-c", mutant), ("-MF", scratch / f"{name}.d"), ("-MT", "d")):
         if option in arguments:
             arguments[arguments.index(option) + 1] = str(value)
     arguments = [a for a in arguments if a != "-Werror"] + ["-w"]

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Shows that the simulation finds bugs: builds the log with one bug at a time, and expects log_sim to fail.
+"""Shows that the simulations find bugs: builds the log with one bug at a time, and expects log_sim or commit_sim to fail.
 
     planted_bugs.py BUILD_DIR [--seeds N] [--only NAME]
 
@@ -7,6 +7,8 @@ Each bug is a piece of the source and what takes its place. A piece that is not 
 moved on, and the bug has to be planted anew. BUILD_DIR is a configured build; nothing in it or in the source changes.
 """
 import argparse
+import concurrent.futures
+import os
 import pathlib
 import shlex
 import subprocess
@@ -16,7 +18,49 @@ import tempfile
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from chaos.planted import commands_of, mutant_object  # noqa: E402
 
-# name: file, piece, what takes its place, what goes wrong
+PROGRAMS = {
+    "log_sim": ("tests/chaos/log_sim.cpp", "tests/chaos/log_model.cpp"),
+    "commit_sim": ("tests/chaos/commit_sim.cpp",),
+}
+
+# In group commit. name: file, piece, what takes its place, what goes wrong
+COMMIT_BUGS = {
+    "answer-before-the-commit": (
+        "storage/group_commit.cpp",
+        "        if (auto done = lane.log->commit(); !done) {\n            fail(",
+        "        for (std::size_t i = 0; i < written; ++i) {\n"
+        "            complete(*lane.taken[i], lane.first_offsets[i]);\n"
+        "            lane.taken[i]->completions.clear();\n        }\n"
+        "        if (auto done = lane.log->commit(); !done) {\n            fail(",
+        "the acknowledgement goes out before the sync"),
+    "write-after-a-failed-sync": (
+        "storage/log.cpp",
+        "            failed_ = true;\n            return done;",
+        "            return done;",
+        "the log takes writes after a sync that failed"),
+    "forget-what-found-no-space": (
+        "storage/group_commit.cpp",
+        "lane.taken.erase(lane.taken.begin(), lane.taken.begin() + static_cast<std::ptrdiff_t>(written));",
+        "lane.taken.clear();",
+        "what waits for space is forgotten, and never answered"),
+    "answer-what-waits": (
+        "storage/group_commit.cpp",
+        "    if (lane.no_space && lane.log->options().on_full == OnFull::drop_newest) drop(lane);",
+        "    if (lane.no_space) drop(lane);",
+        "what should wait for space is acknowledged and dropped"),
+    "drop-in-silence": (
+        "storage/group_commit.cpp",
+        "    if (lane.dropped > 0 && std::chrono::steady_clock::now() >= lane.report_at) {",
+        "    if (lane.dropped < 0) {",
+        "what is dropped is reported only when there is space again"),
+    "off-by-one-in-a-batch": (
+        "storage/group_commit.cpp",
+        "done(first ? Result<Offset>(*first + i++) : first);",
+        "done(first ? Result<Offset>(*first + ++i) : first);",
+        "records are told the offset of the next one"),
+}
+
+# In the log. name: file, piece, what takes its place, what goes wrong
 BUGS = {
     "skip-the-sync": (
         "storage/segment_writer.cpp",
@@ -109,6 +153,21 @@ BUGS = {
         "    if (!header || header->base_offset < at_least || header->size_bytes > end - at) {",
         "    if (!header || header->size_bytes > end - at) {",
         "recovery takes the batches of a deleted segment for those of the one that has its file now"),
+    "wait-for-room-at-a-sync": (
+        "storage/file_system.cpp",
+        "    if (auto done = sync(); !done) return done.error().of_sync();",
+        "    if (auto done = sync(); !done) return done;",
+        "a sync that finds the disk full is tried again, and what it has dropped counts as written"),
+    "say-less-than-was-thinned": (
+        "storage/thinning.cpp",
+        "            const auto lost = about_to.records_left_out - filter.finished_left_out();",
+        "            const auto lost = (about_to.records_left_out - filter.finished_left_out() + 1) / 2;",
+        "a report counts less than was given up"),
+    "tell-from-memory-only": (
+        "storage/gap_note.cpp",
+        "    if (auto noted = files.open(*path, OpenMode::create); !noted) return noted.error();\n",
+        "",
+        "what is given up isn't noted, so that a kill before its report is durable hides it"),
     "give-lost-offsets-again": (
         "storage/recovery_point.cpp",
         "    return *stored && (*stored)->id == id ? (*stored)->end : Offset(0);",
@@ -130,10 +189,10 @@ BUGS = {
 }
 
 
-def link(build, objects, output):
-    """log_sim again, with these objects in front of the libraries that hold the good ones."""
+def link(build, program, objects, output):
+    """The program again, with these objects in front of the libraries that hold the good ones."""
     parts = [build / "tests/libsluice_test_support.a", build / "libsluice_storage.a"]
-    for source in ("tests/chaos/log_sim.cpp", "tests/chaos/log_model.cpp"):
+    for source in PROGRAMS[program]:
         entry = commands_of(build, source)
         arguments = shlex.split(entry["command"])
         objects.append(pathlib.Path(entry["directory"]) / arguments[arguments.index("-o") + 1])
@@ -152,12 +211,13 @@ def first_failure(command):
 
 
 def finds(build, scratch, name, seeds):
-    mutant = mutant_object(build, scratch, name, *BUGS[name][:3])
+    program = "commit_sim" if name in COMMIT_BUGS else "log_sim"
+    file, piece, instead, _ = (BUGS | COMMIT_BUGS)[name]
+    mutant = mutant_object(build, scratch, name, file, piece, instead)
     if mutant is None:
         return False
-    program = scratch / name
-    link(build, [mutant], program)
-    said = first_failure([str(program), "--seeds", str(seeds)])
+    link(build, program, [mutant], scratch / name)
+    said = first_failure([str(scratch / name), "--seeds", str(seeds)])
     print(f"{name}: {'found: ' + said if said else 'NOT FOUND'}", flush=True)
     return said is not None
 
@@ -168,9 +228,10 @@ def main():
     parser.add_argument("--seeds", type=int, default=8000)
     parser.add_argument("--only")
     arguments = parser.parse_args()
-    names = [arguments.only] if arguments.only else list(BUGS)
-    with tempfile.TemporaryDirectory() as scratch:
-        found = [finds(arguments.build.resolve(), pathlib.Path(scratch), name, arguments.seeds) for name in names]
+    names = [arguments.only] if arguments.only else list(BUGS | COMMIT_BUGS)
+    with tempfile.TemporaryDirectory() as scratch, concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        found = list(pool.map(
+            lambda name: finds(arguments.build.resolve(), pathlib.Path(scratch), name, arguments.seeds), names))
     print(f"{sum(found)} passed, {len(found) - sum(found)} failed")
     sys.exit(0 if all(found) else 1)
 

@@ -29,7 +29,10 @@ class SlowLog final : public bridge::mqtt::Acceptor {
         done(storage::Offset(0));
         return true;
     }
-    void release_all(const std::string& /*source*/, storage::Completion done) override { done(storage::Offset(0)); }
+    void release_all(const std::string& /*source*/, storage::Completion done) override {
+        if (!slow_release) return done(storage::Offset(0));
+        waiting.push_back(std::move(done));
+    }
 
     void keep(std::size_t number) { std::exchange(waiting[number], {})(storage::Offset(0)); }
     void fail(std::size_t number) {
@@ -43,6 +46,7 @@ class SlowLog final : public bridge::mqtt::Acceptor {
     }
 
     bool full = false;
+    bool slow_release = false;  // of all of a sender's identifiers
     std::vector<std::string> taken;
     std::vector<storage::Completion> waiting;
 };

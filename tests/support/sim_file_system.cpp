@@ -37,7 +37,8 @@ class SimFile final : public storage::File {
 
     Result<void> allocate(std::uint64_t size) override {
         if (system_.down_) return eio("allocate");
-        if (system_.strike() != SimFileSystem::Strike::none) return eio("allocate");
+        if (const auto strike = system_.strike(); strike != SimFileSystem::Strike::none)
+            return system_.failure(strike, "allocate");
         if (size <= inode_->now.size()) return {};
         if (!has_room(size - inode_->now.size())) return Error::from_errno(ENOSPC, "allocate", "(simulated)");
         const std::vector<std::byte> zeros(size - inode_->now.size());
@@ -47,7 +48,8 @@ class SimFile final : public storage::File {
 
     Result<void> truncate(std::uint64_t size) override {
         if (system_.down_) return eio("truncate");
-        if (system_.strike() != SimFileSystem::Strike::none) return eio("truncate");
+        if (const auto strike = system_.strike(); strike != SimFileSystem::Strike::none)
+            return system_.failure(strike, "truncate");
         const auto old = inode_->now.size();
         if (size == old) return {};
         inode_->now.resize(size);
@@ -95,7 +97,7 @@ class SimFile final : public storage::File {
         }
         put(to.value(), bytes.first(part));
         if (whole) return part;
-        return eio("write");
+        return system_.failure(strike, "write");
     }
 
     Result<void> sync() override {
@@ -105,7 +107,7 @@ class SimFile final : public storage::File {
         if (strike == SimFileSystem::Strike::fail) {
             std::erase_if(inode_->dirty, [this](std::size_t) { return system_.toss(60); });
         }
-        if (strike != SimFileSystem::Strike::none) return eio("sync");
+        if (strike != SimFileSystem::Strike::none) return system_.failure(strike, "sync");
         inode_->durable.resize(inode_->now.size());
         for (const auto sector : inode_->dirty) {
             const auto begin = static_cast<std::ptrdiff_t>(sector * SimFileSystem::kSector);
@@ -154,6 +156,10 @@ class SimLock final : public storage::FileLock {
 };
 
 }  // namespace
+
+storage::Error SimFileSystem::failure(Strike strike, const char* operation) const {
+    return Error::from_errno(strike == Strike::fail ? fail_with_ : EIO, operation, "(simulated)");
+}
 
 SimFileSystem::Strike SimFileSystem::strike() {
     const auto number = changes_++;
@@ -256,7 +262,7 @@ Result<std::unique_ptr<storage::File>> SimFileSystem::open(const std::string& pa
     auto found = files_.find(path);
     if (found == files_.end()) {
         if (mode != OpenMode::create) return Error(Errc::not_found, path + ": no such file");
-        if (strike() != Strike::none) return eio("create");
+        if (const auto how = strike(); how != Strike::none) return failure(how, "create");
         auto inode = std::make_shared<Inode>();
         inode->modified = now_;
         change_entry({directory_of(path), {{path, inode}}});
@@ -298,7 +304,7 @@ Result<void> SimFileSystem::make_directories(const std::string& directory) {
 
 Result<void> SimFileSystem::rename(const std::string& from, const std::string& to) {
     if (down_) return eio("rename");
-    if (strike() != Strike::none) return eio("rename");
+    if (const auto how = strike(); how != Strike::none) return failure(how, "rename");
     const auto found = files_.find(from);
     if (found == files_.end()) return Error::from_errno(ENOENT, "rename", from);
     change_entry({directory_of(to), {{from, nullptr}, {to, found->second}}});
@@ -308,14 +314,14 @@ Result<void> SimFileSystem::rename(const std::string& from, const std::string& t
 Result<void> SimFileSystem::remove(const std::string& path) {
     if (down_) return eio("remove");
     if (!files_.contains(path)) return {};
-    if (strike() != Strike::none) return eio("remove");
+    if (const auto how = strike(); how != Strike::none) return failure(how, "remove");
     change_entry({directory_of(path), {{path, nullptr}}});
     return {};
 }
 
 Result<void> SimFileSystem::sync_entries(const std::string& directory) {
     if (down_) return eio("sync");
-    if (strike() != Strike::none) return eio("sync");
+    if (const auto how = strike(); how != Strike::none) return failure(how, "sync");
     std::vector<EntryChange> others;
     for (auto& change : unsynced_) {
         if (change.directory != directory) {

@@ -10,6 +10,7 @@
 
 #include "storage/file_system.hpp"
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -29,8 +30,11 @@ class SimFileSystem final : public storage::FileSystem {
     // What a test does to it.
     /// The n-th change from now (0: the next one) is cut short, and from then on every call fails: the machine is down.
     void crash_at(std::uint64_t n) { crash_at_ = changes_ + n; }
-    /// The n-th change from now fails with EIO, once.
-    void fail_at(std::uint64_t n) { fail_at_ = changes_ + n; }
+    /// The n-th change from now fails, once: with EIO, or as on a full disk, a sync too (a thin volume, a network).
+    void fail_at(std::uint64_t n, int error_number = EIO) {
+        fail_at_ = changes_ + n;
+        fail_with_ = error_number;
+    }
     /// The n-th read from now fails with EIO, once.
     void fail_read_at(std::uint64_t n) {
         reads_ = 0;
@@ -78,6 +82,7 @@ class SimFileSystem final : public storage::FileSystem {
 
     storage::Result<void> sync_entries(const std::string& directory) override;
     [[nodiscard]] Strike strike();
+    [[nodiscard]] storage::Error failure(Strike strike, const char* operation) const;
     [[nodiscard]] bool read_fails();
     [[nodiscard]] std::size_t some_of(std::size_t bytes);
     [[nodiscard]] storage::Error down(const char* operation) const;
@@ -95,6 +100,7 @@ class SimFileSystem final : public storage::FileSystem {
     std::uint64_t changes_ = 0;
     std::optional<std::uint64_t> crash_at_;
     std::optional<std::uint64_t> fail_at_;
+    int fail_with_ = 0;
     std::uint64_t reads_ = 0;  // since fail_read_at()
     std::optional<std::uint64_t> read_fails_at_;
     bool down_ = false;

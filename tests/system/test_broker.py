@@ -2,6 +2,7 @@
 import base64
 import json
 import re
+import socket
 import time
 import uuid
 
@@ -229,6 +230,18 @@ def test_what_keeps_a_connection_from_being_made_is_said(new_agent, tmp_path, en
     is_held_by(new_agent, f"mqtt://127.0.0.1:{broker.port}", "If it wants TLS, write mqtts://")
     is_held_by(new_agent, "mqtt://no.such.host.invalid:1883", "no.such.host.invalid:1883: the host's name is not known")
     is_held_by(new_agent, f"mqtt://127.0.0.1:{free_port()}", "Connection refused")
+
+
+@pytest.mark.parametrize("scheme", ["mqtt", "mqtts"])
+def test_a_broker_that_says_nothing_does_not_delay_a_stop(scheme, new_agent, ends):
+    mute = socket.create_server(("127.0.0.1", 0))  # takes the connection
+    ends(mute.close)
+    url = f"127.0.0.1:{mute.getsockname()[1]}"
+    agent = new_agent(configuration(1, None, "-").replace("mqtt://127.0.0.1:1", f"{scheme}://{url}")).start()
+    time.sleep(1)
+    start = time.monotonic()
+    agent.stop()
+    assert time.monotonic() - start < 3
 
 
 def test_two_brokers_with_several_topic_filters_each(new_agent, tmp_path, ends, mosquitto):

@@ -100,6 +100,27 @@ def many_subscriptions(port, number, _chance):
             connection.sendall(wire.subscribe(4, packet_id, ("/".join("+" * 60) + f"/{packet_id}", 2)))
 
 
+def deep_topics(port, number, _chance):
+    """As many levels as a topic and a filter can have, retained, subscribed to, and gone again."""
+    topic = f"local/{number}" + "/" * 65000
+    with connected(port, number) as connection:
+        connection.settimeout(1)
+        connection.sendall(wire.subscribe(4, 1, (f"local/{number}" + "/+" * 32000 + "/#", 1)))
+        for payload in (b"x", b""):
+            connection.sendall(wire.publish(4, topic, payload, 1, 1, retain=True))
+            connection.sendall(wire.subscribe(4, 2, (f"local/{number}/#", 1)))
+            connection.sendall(wire.publish(4, topic, b"y", 1, 2))
+        connection.recv(1000)
+
+
+def deaf_pings(port, number, _chance):
+    """Asks, and never reads the answers."""
+    with connected(port, number) as connection:
+        connection.settimeout(1)
+        for _ in range(200):
+            connection.sendall(wire.packet(wire.PINGREQ) * 100_000)
+
+
 def resets(port, number, _chance):
     """Gone without a farewell, in the middle of what is to be answered."""
     connection = connected(port, number)
@@ -116,7 +137,7 @@ def takeovers(port, _number, _chance):
 
 
 ATTACKS = [truncated, garbage, oversize, slow, half_open, flood, unacknowledged, deaf, wrong_order, many_subscriptions,
-           resets, takeovers]
+           deep_topics, deaf_pings, resets, takeovers]
 
 
 @pytest.fixture(name="server", scope="module")
@@ -180,3 +201,37 @@ def test_a_hostile_client_harms_no_other(server, attack):
     assert served > 20
     assert slowest < PATIENCE
     assert resident_bytes(agent.process) < MEMORY_MAX
+
+
+def test_one_who_reads_late_gets_every_answer_and_takes_no_memory_until_then(server):
+    agent, port = server
+    pings = 10_000_000
+    before = resident_bytes(agent.process)
+    with connected(port, 0) as connection:
+        connection.recv(4, socket.MSG_WAITALL)  # CONNACK
+        sender = threading.Thread(target=connection.sendall, args=(wire.packet(wire.PINGREQ) * pings,), daemon=True)
+        sender.start()
+        sender.join(SECONDS)
+        assert sender.is_alive(), "nothing holds it back"
+        assert resident_bytes(agent.process) - before < 8 << 20
+        connection.settimeout(10)
+        left = 2 * pings
+        while left > 0:
+            left -= len(connection.recv(1 << 20))
+        sender.join(10)
+
+
+def test_topics_have_no_more_levels_than_the_server_can_walk(server):
+    _agent, port = server
+    client = Client(("127.0.0.1", port), 5, "deep")
+    client.connect()
+    client.subscribe("local" + "/+" * 127, qos=1)
+    client.publish("local" + "/x" * 127, b"128 levels")
+    client.expect_message("local" + "/x" * 127, b"128 levels")
+    client.send(wire.subscribe(5, 7, ("local" + "/+" * 128, 1)))
+    client.expect(wire.SUBACK, packet_id=7, reasons=[0x8F])
+    client.send(wire.publish(5, "local" + "/x" * 128, b"129 levels"))
+    client.expect_end(0x90)
+    late = Client(("127.0.0.1", port), 5, "deep-will")
+    late.send(wire.connect(5, "deep-will", will=wire.Will("local" + "/x" * 128, b"gone")))
+    late.expect_refused(0x90)

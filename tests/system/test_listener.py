@@ -94,6 +94,29 @@ def sluice_passwd(file, user, password):
                           capture_output=True, text=True, timeout=60, check=False)
 
 
+def test_what_is_refused_is_said_without_a_flood_and_counted(new_agent, tmp_path):
+    (tmp_path / "acl").write_text("topic read $SYS/#\ntopic write plant/#\n")
+    port = free_port()
+    agent = new_agent(listener_configuration(port, listener=f'acl = "{tmp_path / "acl"}"'))
+    start(agent, port)
+    client = mqtt.Client(client_id="curious")
+    seen = {}
+    client.on_message = lambda _client, _data, message: seen.update({message.topic: message.payload.decode()})
+    client.connect("127.0.0.1", port)
+    client.loop_start()
+    client.subscribe([("$SYS/#", 0), ("office/#", 1)])
+    for number in range(100):
+        client.publish(f"office/{number}", "x", qos=1).wait_for_publish(10)
+    wait_until(lambda: seen.get("$SYS/broker/messages/not authorized") == "101", 15, lambda: str(seen))
+    client.disconnect()
+    client.loop_stop()
+    wait_until(lambda: "more of the kind were not said" in agent.output(), 15, agent.output)
+    said = agent.output()
+    assert "client curious may not subscribe to office/#" in said
+    assert "may not publish on office/0" in said
+    assert said.count("may not publish") < 20
+
+
 def test_an_address_that_is_taken_is_one_clear_error(new_agent):
     port = free_port()
     first = new_agent(listener_configuration(port), "first")

@@ -149,6 +149,15 @@ def http(port, request):
         return answer.decode("latin-1")
 
 
+def test_a_handshake_that_fails_is_said(new_agent, certificates):
+    doors = Doors(new_agent, certificates).start()
+    with socket.create_connection(("127.0.0.1", doors.tls), 5) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        connection.recv(1000)
+    wait_until(lambda: "a client at 127.0.0.1:" in doors.agent.output(), 5, doors.agent.output)
+    assert "http request" in doors.agent.output()
+
+
 def test_a_websocket_says_mqtt_and_others_are_told_what_is_here(new_agent, certificates):
     doors = Doors(new_agent, certificates).start()
     answer = http(doors.ws, "GET / HTTP/1.1\nHost: x\nConnection: close\n\n")

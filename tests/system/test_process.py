@@ -8,10 +8,10 @@ import time
 
 import pytest
 
-from support.agent import SLUICE, Agent, configuration, sluice
+from support.agent import SLUICE, Agent, configuration, listener_configuration, sluice
 from support.audit import log_of, wait_for_ledger
 from support.pace import paced
-from support.processes import Process, wait_until
+from support.processes import Process, free_port, wait_until
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -139,6 +139,23 @@ def test_a_disk_that_fills_up_holds_acknowledgements_until_there_is_room(
     agent.stop()
 
 
+def test_a_full_disk_keeps_the_agent_from_neither_stopping_nor_starting(small_disk, new_agent, new_fleet):
+    """Its own notes on QoS 2 find no space either."""
+    port = free_port()
+    config = listener_configuration(port, topic="plant/{device}/telemetry")
+    agent = new_agent(config.replace('durability = "fsync"', 'on_full = "drop_newest"')
+                      .replace('"data"', f'"{small_disk}/data"'))
+    agent.start()
+    fill(small_disk)
+    fleet = new_fleet(port, messages=20_000, rate=5000, qos=2)
+    agent.wait_for_output("error stream sluice.inbound: cannot write", 60)
+    fleet.stop()
+    agent.stop(timeout=5)
+    for _ in range(2):
+        agent.start("ready:")
+        agent.stop(timeout=5)
+
+
 FAULTY = """[agent]
 id = "g"
 data_dri = "/tmp/x"
@@ -194,6 +211,12 @@ def test_the_demo_ends_with_a_good_verdict(tmp_path):
     last = process.output().splitlines()[-1]
     assert "lost 0, duplicates 0: good" in last, process.output()
     assert not list((tmp_path / "tmp").iterdir())
+
+
+def test_a_demo_without_a_place_for_its_files_says_so(tmp_path):
+    result = sluice("demo", "--seconds", "3", environment={**os.environ, "TMPDIR": str(tmp_path / "none")})
+    assert result.returncode == 1
+    assert len(result.stderr.splitlines()) == 1 and "TMPDIR" in result.stderr, result.stderr
 
 
 @pytest.mark.parametrize("after", [0.3, 2, 6])

@@ -5,10 +5,12 @@ import time
 
 import pytest
 
+from conformance import wire
 from conformance.client import Client
 from conformance.wire import Will
 from support.agent import listener_configuration
-from support.audit import Arrived
+from support.audit import Arrived, log_of
+from support.devices import payload
 from support.mosquitto import is_listening
 from support.processes import free_port, wait_until
 from support.raw_clients import Device, Subscriber
@@ -146,3 +148,16 @@ def test_a_session_ends_in_its_time_while_the_agent_is_down(server):
     time.sleep(1.5)
     server.start()
     wait_until(lambda: not server.client("brief", clean=False).connack.session_present, 5, "the end of the session")
+
+
+def test_a_client_without_a_session_may_use_the_identifiers_of_before_a_kill_again(server):
+    """What is not released of QoS 2 ends with its session, which a kill ends too where it is not kept."""
+    topic = "bench/device-00/telemetry"
+    device = server.client("device", version=4, clean=True)
+    device.send(wire.publish(4, topic, payload("device-00", 0).encode(), 2, 1))
+    device.expect(wire.PUBREC, packet_id=1)
+    server.kill()
+    device = server.client("device", version=4, clean=True)
+    device.publish(topic, payload("device-00", 1).encode(), qos=2)
+    server.agent.stop()
+    log_of(server.agent).check({"device-00": 2}, "the log")

@@ -44,7 +44,8 @@ void PublishClient::fill(TimePoint now) {
         free_.pop_back();
         const auto slot = static_cast<std::size_t>(packet_id - 1);
         is_used_[slot] = true;
-        since_[slot] = schedule_ != nullptr ? schedule_->at(sent_ * options_->connections + number_) : now;
+        since_[slot] =
+            schedule_ != nullptr ? schedule_->at(sent_ / options_->burst * options_->connections + number_) : now;
         append_publish(connection_.out(), topic_, options_->qos, packet_id, payloads_->next());
         ++measurement_->sent_total;
     }
@@ -104,7 +105,7 @@ void Publisher::begin(TimePoint now, std::chrono::nanoseconds warm_up, std::chro
     measurement_.from = now + warm_up;
     measurement_.until = measurement_.from + duration;
     if (options_.rate) {
-        schedule_ = {now, 1e9 / *options_.rate};
+        schedule_ = {now, static_cast<double>(options_.burst) * 1e9 / *options_.rate};
         for (auto& client : clients_) client->pace(schedule_);
         return;
     }
@@ -118,7 +119,7 @@ TimePoint Publisher::pace(TimePoint now) {
     if (!options_.rate) return TimePoint::max();
     for (; schedule_.at(next_due_) <= std::min(now, measurement_.until); ++next_due_) {
         auto& client = *clients_[next_due_ % clients_.size()];
-        client.add_due();
+        client.add_due(options_.burst);
         client.fill(now);
         client.connection().flush();
     }

@@ -1,9 +1,10 @@
 // publisher.hpp: connections that publish and measure how long the acknowledgement takes.
 //
 // Without a rate each connection keeps `inflight` messages unacknowledged, and a latency begins when the message is
-// handed to the socket. With a rate message k is due at start + k / rate whatever the server does, connections take
-// turns, and a latency begins when the message was due: what a slow server delays counts against it (no coordinated
-// omission). QoS 1 is acknowledged by PUBACK, QoS 2 by PUBCOMP.
+// handed to the socket. With a rate burst k is due at start + k * burst / rate whatever the server does, connections
+// take turns, and a latency begins when the message was due: what a slow server delays counts against it (no
+// coordinated omission). A burst leaves in one write: at high rates one write a message would cost more than the server
+// does. QoS 1 is acknowledged by PUBACK, QoS 2 by PUBCOMP.
 //
 // One thread. Packet identifiers are 1 … inflight, used again once free.
 #pragma once
@@ -25,7 +26,8 @@ struct PublishOptions {
     int qos = 1;
     std::size_t payload_bytes = 200;
     std::uint16_t inflight = 20;
-    std::optional<double> rate;
+    std::optional<double> rate;  // messages a second of all connections
+    std::size_t burst = 1;       // messages of a connection that are due at once, with a rate
 };
 
 /// What is due when: event k at start + k * interval.
@@ -61,9 +63,10 @@ class PublishClient final : public ConnectionOwner {
     [[nodiscard]] std::size_t unacknowledged() const { return since_.size() - free_.size(); }
     [[nodiscard]] std::uint64_t unsent() const { return schedule_ ? due_ - sent_ : 0; }
 
-    /// With a rate: its messages are those of the schedule whose k is its number, modulo the count of connections.
+    /// With a rate: its messages are those of the schedule of bursts whose k is its number, modulo the count of
+    /// connections.
     void pace(const Schedule& schedule) { schedule_ = &schedule; }
-    void add_due() { ++due_; }
+    void add_due(std::size_t count) { due_ += count; }
     /// Publishes as many messages as are due and have a free identifier.
     void fill(TimePoint now);
 

@@ -78,9 +78,22 @@ TEST_CASE("config: keys of later versions are not silently accepted") {
     hold({
         {kGood + "[admin]\nbind = \"x\"\n", "s.toml:8:2: unknown key \"admin\"" + unknown},
         {kGood + "[[rule]]\nname = \"x\"\n", "s.toml:8:3: unknown key \"rule\"" + unknown},
-        {kGood + "[kafka]\nbrokers = \"k:9092\"\ndelivery = \"exactly-once\"\n",
-         "s.toml:10:12: kafka.delivery: \"exactly-once\" is not in this version of sluice (write "
-         "\"at-least-once\")\n"},
+    });
+}
+
+TEST_CASE("config: settings of exactly-once delivery") {
+    const auto kafka = kGood + "[kafka]\nbrokers = \"k:9092\"\n";
+    hold({
+        {kafka + "delivery = \"exactly-twice\"\n",
+         "s.toml:10:12: kafka.delivery: \"exactly-twice\" is not known (\"at-least-once\" or \"exactly-once\")\n"},
+        {kafka + "delivery = \"exactly-once\"\nposition_topic = \"a b\"\n",
+         "s.toml:11:18: kafka.position_topic: \"a b\" is not a Kafka topic's name (1 to 249 letters, digits and . _ "
+         "-)\n"},
+        {kafka + "delivery = \"exactly-once\"\ntransaction_interval = \"31s\"\n",
+         "s.toml:11:24: kafka.transaction_interval: is more than half of transaction.timeout.ms, which is 60000 ms "
+         "(write less, or raise the latter in [kafka.properties])\n"},
+        {kafka + "delivery = \"exactly-once\"\ntransaction_bytes = \"1KiB\"\n",
+         "s.toml:11:21: kafka.transaction_bytes must be from 16KiB to 4GiB\n"},
     });
 }
 

@@ -109,7 +109,11 @@ queue_records_max = 10
 queue_bytes_max = "2MiB"
 [kafka]
 brokers = "k1:9092,k2:9092"
-delivery = "at-least-once"
+delivery = "exactly-once"
+transaction_interval = "200ms"
+transaction_records = 5000
+transaction_bytes = "8MiB"
+position_topic = "positions"
 inflight_bytes = "1MiB"
 compression = "zstd"
 topics = "check"
@@ -165,6 +169,11 @@ enable.random.seed = true
     REQUIRE(config.kafka);
     CHECK(config.kafka->brokers == "k1:9092,k2:9092");
     CHECK(config.kafka->agent_id == "gw");
+    CHECK(config.kafka->delivery == sluice::bridge::kafka::Delivery::exactly_once);
+    CHECK(config.kafka->transaction.interval == 200ms);
+    CHECK(config.kafka->transaction.records == 5000);
+    CHECK(config.kafka->transaction.bytes == 8U << 20U);
+    CHECK(config.kafka->position_topic == "positions");
     CHECK(config.kafka->inflight_bytes == 1U << 20U);
     CHECK(config.kafka->compression == "zstd");
     CHECK(config.kafka->topics == sluice::bridge::kafka::TopicPolicy::check);

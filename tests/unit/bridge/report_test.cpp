@@ -22,9 +22,14 @@ TEST_CASE("trouble report: said once, then at growing intervals, and its end onc
     CHECK(count_until(2s) == 1);
     CHECK(count_until(119s) <= 1);
     CHECK(count_until(24h) < 40);
+    const auto before = said.size();
+    trouble.remind(start + 26h);
+    trouble.remind(start + 26h);
+    CHECK(said.size() == before + 1);
+    CHECK(said.back().starts_with("away"));
     said.clear();
-    trouble.over("back", start + 25h);
-    trouble.over("back", start + 25h);
+    trouble.over("back", start + 27h);
+    trouble.over("back", start + 27h);
     CHECK(said.size() == 1);
     CHECK_FALSE(trouble.in_trouble());
 }

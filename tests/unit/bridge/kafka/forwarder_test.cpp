@@ -42,6 +42,23 @@ TEST_CASE("forwarder: a cluster that goes away is waited for, said once, and get
     CHECK(gateway.times_said("no broker of") == 1);
 }
 
+TEST_CASE("forwarder: a cluster that stays away is said again, with the cause, and its end without anything to send") {
+    Gateway gateway;
+    gateway.options.reminder = 500ms;
+    gateway.cluster->take_away();
+    gateway.append(1);  // the topic is looked for at once
+    gateway.start();
+    CHECK(gateway.wait_until([&] { return gateway.times_said("no broker of") >= 2; }));
+    CHECK(gateway.times_said("no broker of") == gateway.times_said("Connection refused"));
+    gateway.cluster->bring_back();
+    gateway.read_until(1);
+    CHECK(gateway.wait_until([&] { return gateway.cursor() == Offset(1); }));
+    gateway.cluster->take_away();
+    CHECK(gateway.wait_until([&] { return !gateway.forwarder->status().connected; }));
+    gateway.cluster->bring_back();
+    CHECK(gateway.wait_until([&] { return gateway.forwarder->status().connected; }));
+}
+
 TEST_CASE("forwarder: after a stop it goes on where it was, without duplicates") {
     Gateway gateway;
     gateway.start();

@@ -14,9 +14,9 @@ TEST_CASE("kafka properties: any that librdkafka knows may be set, but for those
     CHECK_FALSE(check_property("security.protocol", "SASL_SSL"));
     CHECK_FALSE(check_property("linger.ms", "50"));
     CHECK_FALSE(check_property("message.max.bytes", "2000000"));
-    for (const auto* name :
-         {"acks", "request.required.acks", "enable.idempotence", "enable.gapless.guarantee", "message.timeout.ms",
-          "delivery.timeout.ms", "partitioner", "transactional.id", "bootstrap.servers", "compression.codec"}) {
+    for (const auto* name : {"acks", "request.required.acks", "enable.idempotence", "enable.gapless.guarantee",
+                             "message.timeout.ms", "delivery.timeout.ms", "partitioner", "transactional.id",
+                             "bootstrap.servers", "compression.codec", "delivery.report.only.error", "log.queue"}) {
         const auto refused = check_property(name, "1");
         REQUIRE_MESSAGE(refused.has_value(), name);
         CHECK_MESSAGE(refused->find(name) != std::string::npos, *refused);

@@ -44,6 +44,7 @@ class Client final : public Transport {
  public:
     Client(Broker& broker, const std::string& name) : connection(broker, *this, {"a test", {}, true}) {
         send(packet(0x10, text("MQTT") + "\4\2\0\x3c"s + text(name)));
+        broker.drain();
         CHECK(received() == "\x20\2\0\0"s);
     }
     void wake() override {}
@@ -140,6 +141,65 @@ TEST_CASE("listener: a connection that ends before its messages are kept harms n
     f.broker.drain();
     CHECK(f.broker.counters().accepted == 3);
     CHECK(f.broker.counters().connections == 0);
+}
+
+TEST_CASE("listener: a new session is confirmed when nothing of the one before it can come back") {
+    Fixture f;
+    f.log.slow_release = true;
+    struct Mute final : Transport {
+        void wake() override {}
+    } transport;
+    Connection connection(f.broker, transport, {"a test", {}, true});
+    const auto connect = packet(0x10, text("MQTT") + "\4\2\0\x3c"s + text("c"));
+    CHECK(connection.take(connect + kPing) == connect.size());
+    f.broker.drain();
+    CHECK(connection.out().empty());
+    f.log.keep(0);
+    f.broker.drain();
+    CHECK(connection.out() == "\x20\2\0\0"s);
+    CHECK(connection.take(kPing) == kPing.size());
+}
+
+TEST_CASE("listener: a client that never reads the answers is not listened to beyond a bound") {
+    Fixture f;
+    Client client(f.broker, "c");
+    std::string pings;
+    for (int i = 0; i < 100'000; ++i) pings += kPing;
+    std::size_t asked = 0;
+    while (client.connection.wants_input() && asked < (16U << 20U)) asked += client.connection.take(pings);
+    CHECK(client.connection.out().size() <= 1U << 20U);
+    CHECK(client.received().size() == asked);  // and reads again once it does
+    CHECK(client.connection.wants_input());
+}
+
+TEST_CASE("listener: the will of a client that is lost while the log is full is kept when there is room") {
+    Fixture f;
+    struct Mute final : Transport {
+        void wake() override {}
+    } transport;
+    {
+        Connection connection(f.broker, transport, {"a test", {}, true});
+        const auto connect = packet(0x10, text("MQTT") + "\4\xe\0\x3c"s + text("c") + text("t") + text("gone"));
+        CHECK(connection.take(connect) == connect.size());
+        f.broker.drain();
+        f.log.full = true;
+    }
+    f.broker.tick(f.broker.now());
+    CHECK(f.log.taken.empty());
+    f.log.full = false;
+    f.broker.tick(f.broker.now());
+    f.broker.tick(f.broker.now());
+    CHECK(f.log.taken == std::vector{"gone"s});
+}
+
+TEST_CASE("listener: whoever hasn't come in yet takes little memory") {
+    Fixture f;
+    struct Mute final : Transport {
+        void wake() override {}
+    } transport;
+    Connection connection(f.broker, transport, {"a test", {}, true});
+    CHECK(connection.take("\x10\x80\x80\x20"s) == 0);  // 512 KiB are to come
+    CHECK(connection.is_closing());
 }
 
 TEST_CASE("listener: a client that trickles its CONNECT is not waited for") {

@@ -7,6 +7,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdint>
 #include <filesystem>
 #include <future>
 #include <map>
@@ -25,12 +26,14 @@ namespace {
 class Receiver {
  public:
     explicit Receiver(
-        const std::string& data_dir, bridge::Report report = [](auto&&...) {}, storage::GapReport on_gap = {}) {
-        logs_ = must(storage::LogDir::open(files_, clock_, data_dir, std::move(on_gap)));
+        const std::string& data_dir, bridge::Report report = [](auto&&...) {}, storage::GapReport on_gap = {},
+        std::uint64_t inbound_bytes_max = UINT64_MAX) {
+        logs_ = must(storage::LogDir::open(files_, clock_, data_dir, std::move(on_gap), inbound_bytes_max));
         storage::LogOptions options;
         options.durability = storage::Durability::flush;  // kills, not power cuts
-        for (const auto* name : {"a", "b", "dead", bridge::mqtt::kInboundStream})
-            must(logs_->open_stream(name, options));
+        must(logs_->open_stream(bridge::mqtt::kInboundStream, options));
+        options.counts_to_quota = false;
+        for (const auto* name : {"a", "b", "dead"}) must(logs_->open_stream(name, options));
         commit_ =
             std::make_unique<storage::GroupCommit>(storage::GroupCommitOptions{}, storage::GroupCommit::Observer{});
         qos2 = must(Qos2State::recover(*logs_, *commit_));
@@ -55,6 +58,8 @@ class Receiver {
         message.qos = packet_id ? 2 : 1;
         ingest->accept("broker", std::move(message), packet_id);
     }
+    /// The kill comes before its record is on the disk.
+    void begin_accept_of_what_is_never_kept() { (void)qos2->begin_accept("broker", 9, *logs_->find("b")); }
     [[nodiscard]] std::vector<std::string> values(const std::string& stream) const {
         std::vector<std::string> values;
         storage::LogReader reader(*logs_->find(stream), Offset(0));
@@ -231,6 +236,44 @@ TEST_CASE("qos 2: exactly once into the log through kills at any step") {
         CHECK(std::set<std::string>(arrived.begin(), arrived.end()).size() == kMessages);
         CHECK(receiver->ingest->unreleased("broker").empty());
     }
+}
+
+/// No space for the agent's own notes, while the streams have some: what is accepted has to be safe all the same.
+std::unique_ptr<Receiver> without_space_for_notes(const std::string& data_dir) {
+    return std::make_unique<Receiver>(
+        data_dir, [](auto&&...) {}, storage::GapReport(), 1);
+}
+
+TEST_CASE("qos 2: a start on a full disk waits for no space, and a stop neither") {
+    const test::TempDir dir;
+    {
+        Receiver receiver(dir / "data");
+        receiver.publish("a", "1", 1);
+    }
+    auto receiver = without_space_for_notes(dir / "data");  // returns
+    receiver->publish("a", "1", 1);
+    receiver->publish("a", "2", 2);
+    CHECK(receiver->values("a") == Values{"1", "2"});
+    const auto now = std::chrono::steady_clock::now();
+    const auto done = receiver->qos2->checkpoint(now + std::chrono::hours(1));
+    REQUIRE(!done);
+    CHECK(done.error().kind() == storage::Errc::no_space);
+    receiver.reset();
+    CHECK(Receiver(dir / "data").ingest->unreleased("broker") == std::vector<std::uint16_t>{1, 2});
+}
+
+TEST_CASE("qos 2: a release is not of what is accepted after it, also where no state record could be written between") {
+    const test::TempDir dir;
+    auto receiver = std::make_unique<Receiver>(dir / "data");
+    receiver->publish("a", "1", 1);
+    receiver->begin_accept_of_what_is_never_kept();
+    receiver->ingest->release("broker", 1);  // it names the number of that
+    const auto copy = killed_copy(dir / "data", dir, 0);
+    receiver = without_space_for_notes(copy);
+    receiver->publish("a", "2", 1);
+    CHECK(receiver->values("a") == Values{"1", "2"});
+    receiver = std::make_unique<Receiver>(killed_copy(copy, dir, 1));
+    CHECK(receiver->ingest->unreleased("broker") == std::vector<std::uint16_t>{1});
 }
 
 TEST_CASE("ingest: a message that is too large for a log is kept shortened, told as a gap, and not retried for ever") {
