@@ -76,10 +76,11 @@ void Cleaner::run() {
 }
 
 void Cleaner::look_after(Log& log) {
+    const Pace paced = [this](std::size_t bytes) { return pace(bytes); };
     for (const auto& segment : log.segments().closed()) {
-        const auto done = segment->repair_indexes();
+        const auto done = segment->repair_indexes(paced);
         // On a full disk they wait: readers do without, and whoever writes has said it.
-        if (!done && done.error().kind() == Errc::no_space) break;
+        if (!done && (done.error().kind() == Errc::no_space || done.error().kind() == Errc::closed)) break;
         if (!done && done.error().kind() != Errc::not_found) report(log, done.error());
         if (stopping()) return;
     }
@@ -89,7 +90,6 @@ void Cleaner::look_after(Log& log) {
     if (old && active->end_position() > FilePosition(0) && observer_.roll) observer_.roll(log);
     if (auto done = delete_expired(files_, log, clock_); !done) report(log, done.error());
     if (!log.options().compacts()) return;
-    const Pace paced = [this](std::size_t bytes) { return pace(bytes); };
     for (bool more = true; more;) {
         const auto result = compact(files_, log, clock_, {.table_bytes = options_.table_bytes}, paced);
         if (!result) {

@@ -13,10 +13,20 @@ namespace sluice::storage {
 
 namespace {
 
-constexpr std::uint32_t kMagic = 0x534c4b32;  // "SLK2"
+constexpr std::uint32_t kMagic = 0x534c4b32;         // "SLK2"
+constexpr std::uint32_t kMagicTooMany = 0x534c4b30;  // "SLK0"
 constexpr std::size_t kCheckedFrom = 8;
 constexpr std::size_t kHeadBytes = 24;
 constexpr std::size_t kEntryBytes = 12;
+
+/// Completes the head of `bytes`, and writes them.
+Result<void> write(FileSystem& files, const Segment& segment, std::uint32_t magic, std::vector<std::byte>& bytes) {
+    store_big_endian(bytes.data(), magic);
+    store_big_endian(bytes.data() + 8, segment.base_offset().value());
+    store_big_endian(bytes.data() + 16, segment.end_position().value());
+    store_big_endian(bytes.data() + 4, crc32c(std::span(bytes).subspan(kCheckedFrom)));
+    return write_aside_and_rename(files, segment.path(kKeyIndexSuffix), bytes);
+}
 
 std::uint64_t hash_of(std::string_view key) {
     return XXH3_64bits(key.data(), key.size());
@@ -24,12 +34,14 @@ std::uint64_t hash_of(std::string_view key) {
 
 }  // namespace
 
-Result<std::optional<KeyIndex>> KeyIndex::build(const Segment& segment) {
+Result<std::optional<KeyIndex>> KeyIndex::build(const Segment& segment, const OnBatch& on_batch) {
     const auto file = segment.open();
     if (!file) return file.error();
     std::unordered_map<std::uint64_t, std::int32_t> last;
     const auto scan = scan_segment(
-        **file, segment.base_offset(), [&](FilePosition, const BatchHeader&, const std::vector<std::byte>& bytes) {
+        **file, segment.base_offset(),
+        [&](FilePosition at, const BatchHeader& header, const std::vector<std::byte>& bytes) {
+            if (on_batch) on_batch(at, header, bytes);
             const auto batch = DecodedBatch::decode(bytes);
             if (!batch || last.size() > kKeysMax) return;
             for (const auto& record : batch->records()) {
@@ -52,10 +64,12 @@ Result<KeyIndex> KeyIndex::load(FileSystem& files, const Segment& segment) {
     const auto bytes = std::as_bytes(std::span(*text));
     const Error bad(Errc::corrupt, path + " is no key index");
     if (bytes.size() < kHeadBytes || (bytes.size() - kHeadBytes) % kEntryBytes != 0) return bad;
-    if (load_big_endian<std::uint32_t>(bytes.data()) != kMagic) return bad;
+    const auto magic = load_big_endian<std::uint32_t>(bytes.data());
+    if (magic != kMagic && magic != kMagicTooMany) return bad;
     if (load_big_endian<std::uint32_t>(bytes.data() + 4) != crc32c(bytes.subspan(kCheckedFrom))) return bad;
     if (load_big_endian<std::int64_t>(bytes.data() + 8) != segment.base_offset().value()) return bad;
     if (load_big_endian<std::uint64_t>(bytes.data() + 16) != segment.end_position().value()) return bad;
+    if (magic == kMagicTooMany) return Error(Errc::invalid, segment.path() + " has too many keys for an index");
     KeyIndex index(segment.base_offset());
     index.entries_.reserve(bytes.size() / kEntryBytes);
     for (auto at = kHeadBytes; at < bytes.size(); at += kEntryBytes) {
@@ -73,11 +87,12 @@ Result<void> KeyIndex::store(FileSystem& files, const Segment& segment) const {
         store_big_endian(at + 8, offset);
         at += kEntryBytes;
     }
-    store_big_endian(bytes.data(), kMagic);
-    store_big_endian(bytes.data() + 8, segment.base_offset().value());
-    store_big_endian(bytes.data() + 16, segment.end_position().value());
-    store_big_endian(bytes.data() + 4, crc32c(std::span(bytes).subspan(kCheckedFrom)));
-    return write_aside_and_rename(files, segment.path(kKeyIndexSuffix), bytes);
+    return write(files, segment, kMagic, bytes);
+}
+
+Result<void> KeyIndex::store_too_many(FileSystem& files, const Segment& segment) {
+    std::vector<std::byte> bytes(kHeadBytes);
+    return write(files, segment, kMagicTooMany, bytes);
 }
 
 std::optional<Offset> KeyIndex::last_of(std::string_view key) const {

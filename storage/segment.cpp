@@ -144,16 +144,8 @@ Result<std::unique_ptr<File>> Segment::open() const {
     return files_.open(path(), OpenMode::read);
 }
 
-Result<SegmentIndex> Segment::load_or_rebuild() const {
-    auto index = load_indexes(files_, *directory_, base_offset_, end_position().value());
-    if (index || index.error().kind() == Errc::io) return index;
-    const auto file = open();
-    if (!file) return file.error();
-    return build_index(**file);
-}
-
-Result<SegmentIndex> Segment::build_index(const File& file) const {
-    auto scan = scan_segment(file, base_offset_);
+Result<SegmentIndex> Segment::build_index(const File& file, const OnBatch& on_batch) const {
+    auto scan = scan_segment(file, base_offset_, on_batch);
     if (!scan) return scan.error();
     scan->index.times.finish();
     return std::move(scan->index);
@@ -233,19 +225,29 @@ Result<bool> Segment::entry_fits(const SegmentIndex& index, const TimeIndex::Ent
     return false;
 }
 
-Result<void> Segment::repair_indexes() {
+Result<void> Segment::repair_indexes(const std::function<bool(std::size_t)>& pace) {
     if (indexes_checked_) return {};
-    if (!load_indexes(files_, *directory_, base_offset_, end_position().value())) {
-        auto index = load_or_rebuild();
+    bool goes_on = true;
+    const auto paced = [&](FilePosition, const BatchHeader& header, const auto&) {
+        goes_on = goes_on && (!pace || pace(header.size_bytes));
+    };
+    const Error interrupted(Errc::closed, "making an index was interrupted");
+    if (auto index = load_indexes(files_, *directory_, base_offset_, end_position().value()); !index) {
+        if (index.error().kind() == Errc::io) return index.error();
+        const auto file = open();
+        if (!file) return file.error();
+        index = build_index(**file, paced);
         if (!index) return index.error();
         if (auto done = write_indexes(files_, *directory_, base_offset_, *index); !done) return done;
+        if (!goes_on) return interrupted;
     }
-    if (!KeyIndex::load(files_, *this)) {
-        const auto keys = KeyIndex::build(*this);
+    const auto there = KeyIndex::load(files_, *this);
+    if (!there && there.error().kind() != Errc::invalid) {
+        const auto keys = KeyIndex::build(*this, paced);
         if (!keys) return keys.error();
-        if (*keys) {
-            if (auto done = (*keys)->store(files_, *this); !done) return done;
-        }
+        auto done = *keys ? (*keys)->store(files_, *this) : KeyIndex::store_too_many(files_, *this);
+        if (!done) return done;
+        if (!goes_on) return interrupted;
     }
     indexes_checked_ = true;
     return {};

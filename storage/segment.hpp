@@ -21,6 +21,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <mutex>
@@ -97,17 +98,18 @@ class Segment {
     /// record has.
     [[nodiscard]] Result<std::optional<Offset>> look_up(Timestamp timestamp) const;
     /// Writes the indexes of a closed segment anew where they are missing or wrong, and its key index. Looks only once.
-    [[nodiscard]] Result<void> repair_indexes();
+    /// @param pace  called after each batch that is read for it, with its size; false: be done soon
+    /// @return Errc::closed: `pace` has ended it, and something may be left to do
+    [[nodiscard]] Result<void> repair_indexes(const std::function<bool(std::size_t)>& pace = {});
 
  private:
     friend class SegmentWriter;
     static constexpr std::int64_t kNotMeasured = std::numeric_limits<std::int64_t>::min();
 
-    [[nodiscard]] Result<SegmentIndex> load_or_rebuild() const;
     [[nodiscard]] Result<bool> times_fit(const SegmentIndex& index, Timestamp timestamp, const File& file) const;
     [[nodiscard]] Result<bool> entry_fits(const SegmentIndex& index, const TimeIndex::Entry& entry,
                                           const File& file) const;
-    [[nodiscard]] Result<SegmentIndex> build_index(const File& file) const;
+    [[nodiscard]] Result<SegmentIndex> build_index(const File& file, const OnBatch& on_batch = {}) const;
 
     FileSystem& files_;
     const std::shared_ptr<const std::string> directory_;  // shared by all segments of a log

@@ -5,6 +5,7 @@
 #include "storage/checked_file.hpp"
 #include "storage/gap_note.hpp"
 #include "storage/gapless_from.hpp"
+#include "storage/key_index.hpp"
 #include "storage/log_id_file.hpp"
 #include "storage/offset_reserve.hpp"
 #include "storage/recovery.hpp"
@@ -117,6 +118,7 @@ class LogCheck {
         next_ = scan->next_offset;
         ++verified_.segments;
         verified_.bytes += scan->end.value();
+        if (!last) check_keys(base, *scan);
         // Where there is damage they can't fit, and whatever mends it makes them anew.
         return scan->damages.empty() ? check_indexes(base, *scan, last) : Result<void>();
     }
@@ -160,6 +162,15 @@ class LogCheck {
             note(path, scan.end, what + ": a write that did not finish, or goes on; the agent cuts it");
         else
             note(path, scan.end, what + ": the agent is running, or did not stop cleanly");
+    }
+
+    /// A search by key does without one that is damaged or of another segment.
+    void check_keys(Offset base, const SegmentScan& scan) {
+        const Segment segment(files_, std::make_shared<const std::string>(directory_), base, scan.next_offset,
+                              {scan.known_end().value(), {}});
+        const auto keys = KeyIndex::load(files_, segment);
+        if (!keys && keys.error().kind() == Errc::corrupt)
+            note(segment.path(kKeyIndexSuffix), {}, keys.error().message());
     }
 
     /// Each entry of the offset index names a batch and its last offset; the time index knows the greatest time.

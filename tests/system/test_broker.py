@@ -143,26 +143,28 @@ def test_a_broker_that_is_not_there_yet_is_said_once_and_found_later(new_agent, 
     log_of(agent).check(ledger, "the log")
 
 
-def two_agents_with_one_id(new_agent, port):
-    """They take the session from each other for 20 s."""
+def two_agents_with_one_id(new_agent, port, say):
+    """They take the session from each other until both have said so, and for a while more."""
     config = configuration(port, None, "-").replace('reconnect_max = "1s"', 'reconnect_max = "1m"')
     agents = [new_agent(config, name).start("connected") for name in ("one", "two")]
-    time.sleep(20)
+    for agent in agents:
+        agent.wait_for_output(say, 60)
+    time.sleep(3)
     assert all(agent.process.is_running() for agent in agents)
     return agents
 
 
 def test_two_agents_with_one_id_give_way_more_and_more_and_say_so_once(new_agent, mosquitto):
-    for agent in two_agents_with_one_id(new_agent, mosquitto.port):
+    say = "again and again (does another client use our client id, sluice-gateway-plant?)"
+    for agent in two_agents_with_one_id(new_agent, mosquitto.port, say):
         assert len(agent.output().splitlines()) <= 13, agent.output()
-        assert agent.count("again and again (does another client use our client id, sluice-gateway-plant?)") == 1
+        assert agent.count(say) == 1
 
 
 def test_two_agents_with_one_id_are_told_so_by_a_broker_that_says_it(new_agent):
     port = free_port()
     new_agent(listener_configuration(port, topic="plant/{device}/telemetry"), "broker").start()
-    for agent in two_agents_with_one_id(new_agent, port):
-        agent.wait_for_output("another client uses our client id, sluice-gateway-plant")
+    two_agents_with_one_id(new_agent, port, "another client uses our client id, sluice-gateway-plant")
 
 
 def test_a_wrong_password_is_said_once_and_the_agent_goes_on_when_the_broker_has_it(

@@ -2,6 +2,7 @@
 
 #include "storage/key_index.hpp"
 #include "storage/retention.hpp"
+#include "storage/verify.hpp"
 #include "tests/support/log_builder.hpp"
 
 #include <doctest/doctest.h>
@@ -100,4 +101,43 @@ TEST_CASE("key index: that of another segment hides no key") {
     write_bytes(to, read_bytes(from));
     CHECK_FALSE(KeyIndex::load(files, *closed[1]).has_value());
     for (int i = 0; i < 50; ++i) CHECK(must(find_latest(files, *log, "k" + std::to_string(i))));
+}
+
+TEST_CASE("key index: a segment with too many keys is read once to find that out, and searched without") {
+    LogOptions options;
+    options.tail_cache_bytes = 0;
+    TestLog log(options);
+    std::vector<Record> records;
+    for (std::size_t i = 0; i < KeyIndex::kKeysMax + 2; ++i) records.push_back(record("v", "k" + std::to_string(i)));
+    must(log.append_only(records));
+    must(log->commit());
+    must(log->roll());
+    int batches = 0;
+    const auto count = [&](std::size_t) { return ++batches > 0; };
+    for (int start = 0; start < 2; ++start) {
+        must(log->segments().closed().front()->repair_indexes(count));
+        CHECK(batches == 1);
+        log.open();
+    }
+    PosixFileSystem files;
+    CHECK(must(find_latest(files, *log, "k17"))->offset == Offset(17));
+    CHECK_FALSE(must(find_latest(files, *log, "never")));
+}
+
+TEST_CASE("key index: verify says of a damaged one that searches do without") {
+    Rig rig;
+    rig.index_segments();
+    const auto notes = [&] {
+        int found = 0;
+        const auto verified = must(verify_log(rig.files, rig.log.directory(), [&](const Finding& finding) {
+            found += finding.path == rig.log.segment(0, kKeyIndexSuffix) ? 1 : 0;
+        }));
+        CHECK(verified.faults == 0);
+        return found;
+    };
+    CHECK(notes() == 0);
+    auto bytes = read_bytes(rig.log.segment(0, kKeyIndexSuffix));
+    bytes.back() = static_cast<char>(bytes.back() ^ 1);
+    write_bytes(rig.log.segment(0, kKeyIndexSuffix), bytes);
+    CHECK(notes() == 1);
 }
