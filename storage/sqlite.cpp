@@ -103,13 +103,15 @@ Result<Database> Database::open(const std::string& path, const DatabaseOptions& 
     sqlite3_busy_timeout(raw, kBusyMilliseconds);
     if (options.read_only) return database;
     // The journal stays small: it is rewritten often, and a gateway's flash pays for each page.
-    const auto pragmas = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = " +
+    const auto pragmas = std::string(options.alone ? "PRAGMA locking_mode = EXCLUSIVE; " : "") +
+                         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = " +
                          std::to_string(options.checkpoint_pages);
     auto done = database.execute(pragmas, "open " + path);
-    if (!done && (sqlite3_extended_errcode(raw) & 0xff) == SQLITE_IOERR) {
-        // The index of the journal is a file that is made anew at each open, for other processes to share, and a full
-        // disk has no block for it. Nobody else gets in then, and it needs none.
-        done = database.execute("PRAGMA locking_mode = EXCLUSIVE; " + pragmas, "open " + path);
+    if (!done && sqlite3_extended_errcode(raw) == SQLITE_IOERR_SHMSIZE && !options.alone) {
+        database.database_.reset();
+        auto alone = options;
+        alone.alone = true;
+        return open(path, alone);
     }
     if (!done) return done.error();
     if (done = database.migrate(path, options.migrations); !done) return done.error();
