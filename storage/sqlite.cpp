@@ -1,8 +1,6 @@
 #include "storage/sqlite.hpp"
 
-#include <fcntl.h>
 #include <sqlite3.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <system_error>
@@ -21,15 +19,6 @@ Error error_of(sqlite3* database, std::string text, const std::string& loss) {
     const bool damaged = code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
     if (damaged && !loss.empty()) text += " (move the file away: " + loss + ")";
     return {damaged ? Errc::corrupt : code == SQLITE_FULL ? Errc::no_space : Errc::io, std::move(text)};
-}
-
-/// Not through the database's own file: a process that closes it loses all its locks on it.
-void sync_file_system(const std::string& path) {
-    const auto directory = std::filesystem::absolute(path).parent_path();
-    const int file = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (file < 0) return;
-    static_cast<void>(::syncfs(file));
-    ::close(file);
 }
 
 }  // namespace
@@ -114,14 +103,15 @@ Result<Database> Database::open(const std::string& path, const DatabaseOptions& 
     sqlite3_busy_timeout(raw, kBusyMilliseconds);
     if (options.read_only) return database;
     // The journal stays small: it is rewritten often, and a gateway's flash pays for each page.
-    const auto pragmas = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = " +
+    const auto pragmas = std::string(options.alone ? "PRAGMA locking_mode = EXCLUSIVE; " : "") +
+                         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = " +
                          std::to_string(options.checkpoint_pages);
     auto done = database.execute(pragmas, "open " + path);
-    if (!done && sqlite3_extended_errcode(raw) == SQLITE_IOERR_SHMSIZE) {
-        // The index of the journal is cut to nothing and made again, and on a full disk a file system may give back
-        // what was cut only when it has noted that.
-        sync_file_system(path);
-        done = database.execute(pragmas, "open " + path);
+    if (!done && sqlite3_extended_errcode(raw) == SQLITE_IOERR_SHMSIZE && !options.alone) {
+        database.database_.reset();
+        auto alone = options;
+        alone.alone = true;
+        return open(path, alone);
     }
     if (!done) return done.error();
     if (done = database.migrate(path, options.migrations); !done) return done.error();

@@ -62,6 +62,9 @@ struct DatabaseOptions {
     bool read_only = false;                   ///< must exist, and is left as it is
     int checkpoint_pages = 64;                ///< the journal is rewritten when it has this many
     bool keep_space = false;                  ///< changes go on where the disk is full, as far as they are small
+    /// No other process gets in. Else its journal has an index in a file, for them to share, which is made anew at each
+    /// open; a full disk may have no block for it, and then a database is opened alone.
+    bool alone = false;
 };
 
 class Database {

@@ -56,6 +56,7 @@ class Gateway:
         if clock_library:
             self.environment |= {"LD_PRELOAD": str(clock_library), "SLUICE_MOVED_CLOCK": str(self.clock)}
         self.kills = 0
+        self.is_full = False
         self.ended_by_itself = []        # exit statuses
         self.seen = {stream: {} for stream in STREAMS}  # offset: (device, sequence), of records that the log has had
         self.whole = {stream: True for stream in STREAMS}  # False: the log let go of records that nobody had looked at
@@ -93,17 +94,21 @@ class Gateway:
             self.kill()
 
     def remove_catalog(self):
+        if self.is_full:
+            return  # there would be no room for another
         for file in self.agent.data.glob("catalog.db*"):
             file.unlink()
 
     def fill_disk(self):
         """A full disk makes the log let go of what is forwarded: what it has is looked at before."""
-        if self.disk.is_own:
+        if self.disk.is_own and (self.agent.data / "catalog.db").exists():
             self.look_at_log()
             self.disk.fill()
+            self.is_full = True
 
     def empty_disk(self):
         self.disk.empty()
+        self.is_full = False
 
     def move_clock(self, seconds):
         with open(self.clock, "r+b") as file:
@@ -129,7 +134,8 @@ class Gateway:
     def behind(self):
         """By how many records the forwarder's cursors are behind, as the agent's own command tells it."""
         rows = [json.loads(line) for line in sluice("log", "ls", "--data-dir", self.agent.data, "--json").stdout.splitlines()]
-        return {row["stream"]: row["cursors"][0]["behind"] for row in rows if row["cursors"]}
+        return {row["stream"]: row["cursors"][0]["behind"] if row["cursors"] else row["log_end_offset"] for row in rows
+                if row["stream"] in STREAMS}
 
     def end(self):
         self.agent.end()

@@ -53,7 +53,10 @@ class Node(Kafka):
             "transaction.state.log.num.partitions": TRANSACTION_PARTITIONS,
             # A broker that was killed is missed sooner than by default, so that a test sees more of what follows.
             "broker.heartbeat.interval.ms": "500",
-            "broker.session.timeout.ms": "3000",
+            "broker.session.timeout.ms": "4000",
+            # A machine on which everything else runs too is slow, and nobody's death.
+            "controller.quorum.election.timeout.ms": "3000",
+            "controller.quorum.fetch.timeout.ms": "5000",
         }
         del values["listener.name.sasl.plain.sasl.jaas.config"]
         return values | self._door_properties() | self.cluster.properties
@@ -111,7 +114,7 @@ class Cluster:
         self.wait_ready()
         return self
 
-    def wait_ready(self, timeout=90):
+    def wait_ready(self, timeout=180):
         """Until all brokers are there and each partition has all its replicas in sync."""
         wait_until(self.is_whole, timeout, lambda: "\n".join(node.process.output()[-1000:] for node in self.nodes))
 

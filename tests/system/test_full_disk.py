@@ -83,6 +83,23 @@ def test_a_log_that_filled_the_disk_is_forwarded_and_makes_room(
     assert len(values) == len(set(values)) == 1 + sum(ledger.values())
 
 
+def test_an_agent_that_lost_its_power_on_a_full_disk_starts_again(mount, new_agent, mosquitto, kafka, topic):
+    """Not a block is free, and what was not synced is gone: of SQLite's files the one that is made anew at each open."""
+    disk = mount("ext4", 24)
+    agent = agent_on(disk, new_agent, mosquitto, kafka, topic, 'segment_bytes = "1MiB"')
+    publish_one(mosquitto.port)
+    wait_until(lambda: len(read_topic(kafka.brokers, topic)) == 1, 30, agent.output)
+    agent.kill()
+    shared = list(agent.data.glob("*.db-shm"))
+    assert shared
+    for file in [*shared, agent.data / "lock"]:
+        os.truncate(file, 0)
+    os.sync()
+    fill(disk)
+    assert free_bytes(disk) < 4096
+    agent.start("connected")
+
+
 def test_records_that_kafka_refuses_don_t_keep_a_full_disk_full(mount, new_agent, mosquitto, kafka, topic):
     """There is no room for dead letters before a segment goes, and none goes before there are dead letters."""
     disk = mount("tmpfs", 20)
