@@ -116,7 +116,8 @@ def test_records_that_kafka_refuses_don_t_keep_a_full_disk_full(mount, new_agent
     kafka.start()
     wait_until(lambda: len(read_topic(kafka.brokers, topic)) == 2, 60, agent.output)
     wait_until(lambda: behind(agent, "telemetry") == 0, 60, agent.output)
-    wait_until(lambda: given_up(kafka) > 0, 30, agent.output)
+    # Where the first dead letters were kept before the disk was filled, their segment has made room for the others.
+    wait_until(lambda: given_up(kafka) > 0 or agent.count("sluice.dead-letter: there is space again"), 30, agent.output)
     agent.stop(10)
     assert agent.count("goes to sluice.dead-letter") == refused
     assert given_up(kafka) < refused, "only a segment is given up at a time, to have room for the others"
