@@ -190,6 +190,10 @@ bool Forwarder::Impl::take_turn() {
             cluster_trouble_.trouble(transactions_->trouble(), SteadyClock::now());
             return false;
         case Transactions::Outcome::spent:
+            if (!transactions_->trouble().empty()) {
+                connected_ = false;
+                cluster_trouble_.trouble(transactions_->trouble(), SteadyClock::now());
+            }
             if (!stopping_) rebuild(producer_->fatal().value_or(transactions_->trouble()));
             return true;
         case Transactions::Outcome::fenced:

@@ -91,7 +91,8 @@ Transactions::Outcome Transactions::initialize(TransactionalProducer& producer) 
         return step.code == RD_KAFKA_RESP_ERR__TIMED_OUT ? Outcome::going_on : in_trouble(step.text);
     }
     if (step.result != Result::done) {
-        static_cast<void>(in_trouble(explain(step.code, options_.position_topic)));
+        const bool passes = classify(step.code) == ErrorClass::producer;
+        trouble_ = passes ? std::string() : explain(step.code, options_.position_topic);
         return Outcome::spent;
     }
     phase_ = Phase::reading_positions;

@@ -35,7 +35,7 @@ class Transactions {
         progress,     ///< the same, and there is more to do at once
         unreachable,  ///< the cluster doesn't answer
         trouble,      ///< somebody has to mend something: trouble()
-        spent,        ///< a new producer is needed: replaced()
+        spent,        ///< a new producer is needed: replaced(); trouble() may say why
         fenced,       ///< another process has taken the agent's id: trouble(); it must not be fenced in turn
     };
 

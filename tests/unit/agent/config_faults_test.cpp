@@ -93,7 +93,7 @@ TEST_CASE("config: settings of exactly-once delivery") {
          "s.toml:11:24: kafka.transaction_interval: is more than half of transaction.timeout.ms, which is 60000 ms "
          "(write less, or raise the latter in [kafka.properties])\n"},
         {kafka + "delivery = \"exactly-once\"\ntransaction_bytes = \"1KiB\"\n",
-         "s.toml:11:21: kafka.transaction_bytes must be from 16KiB to 4GiB\n"},
+         "s.toml:11:21: kafka.transaction_bytes: \"1KiB\" is out of range (from \"16KiB\" to \"4GiB\")\n"},
     });
 }
 
