@@ -9,9 +9,12 @@ waits for the test that steers it. `Proxy` is the other end of that.
 import argparse
 import asyncio
 import collections
+import contextlib
 import json
 import pathlib
 import random
+import socket
+import struct
 import subprocess
 import sys
 import time
@@ -56,6 +59,13 @@ class Link:
         now = time.monotonic()
         self.free_at[direction] = max(self.free_at[direction], now) + size / self.rate
         await asyncio.sleep(self.free_at[direction] - now)
+
+
+def reset(writer):
+    """Closes the connection in the way that its other end takes for an error."""
+    with contextlib.suppress(OSError):  # it is closed already
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
 
 
 class Direction:
@@ -131,7 +141,8 @@ class Server:
     def cut(self):
         self.counts["cut"] += len(self.open)
         for writer in list(self.open):
-            writer.transport.abort()
+            reset(writer)
+        self.open.clear()
 
     def command(self, values):
         self.link.change({name: value for name, value in values.items() if name != "cut"})
