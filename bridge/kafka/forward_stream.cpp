@@ -32,7 +32,7 @@ ForwardStream::ForwardStream(StreamTarget target, const storage::Log& log, stora
       report_(report),
       set_aside_(std::move(set_aside)),
       transactional_(options.delivery == Delivery::exactly_once),
-      window_(cursor, index),
+      window_(cursor, index, transactional_),
       committed_(cursor),
       reader_(log, cursor),
       backoff_(options.retry_min, options.retry_max, std::random_device()()),
@@ -208,6 +208,7 @@ bool ForwardStream::has_more() const {
 }
 
 void ForwardStream::committed() {
+    if (position() != committed_) window_.committed();
     committed_ = position();
     put_aside_.erase(put_aside_.begin(), put_aside_.lower_bound(committed_));
     forwarded_ += std::exchange(records_in_transaction_, 0);

@@ -66,10 +66,7 @@ bool StreamWindow::delivered(Entry& entry, ErrorClass result) {
     if (result == ErrorClass::none) {
         entry.state = State::finished;
         advance();
-        if (group_ && in_flight_ == 0 && !failed_) {
-            *group_ *= 2;
-            if (*group_ > kGroupEnough) group_.reset();
-        }
+        if (in_flight_ == 0 && !failed_ && !transactional_) grow();
         return false;
     }
     if (result == ErrorClass::record && group_ == 1) {
@@ -80,6 +77,12 @@ bool StreamWindow::delivered(Entry& entry, ErrorClass result) {
     failed_ = true;
     if (result == ErrorClass::record) ++failed_by_record_;
     return false;
+}
+
+void StreamWindow::grow() {
+    if (!group_) return;
+    *group_ *= 2;
+    if (*group_ > kGroupEnough) group_.reset();
 }
 
 void StreamWindow::finish_set_aside(Offset offset) {

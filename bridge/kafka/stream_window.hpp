@@ -33,7 +33,10 @@ class StreamWindow {
         State state;
     };
 
-    StreamWindow(Offset cursor, std::uint32_t stream) : stream_(stream), cursor_(cursor), next_new_(cursor) {}
+    /// @param transactional  a group has passed what it was made small for when committed() says so, not when it
+    /// arrived
+    StreamWindow(Offset cursor, std::uint32_t stream, bool transactional = false)
+        : stream_(stream), transactional_(transactional), cursor_(cursor), next_new_(cursor) {}
     StreamWindow(const StreamWindow&) = delete;
     StreamWindow& operator=(const StreamWindow&) = delete;
 
@@ -73,6 +76,8 @@ class StreamWindow {
     /// Nothing from `offset` on counts as sent, whatever was acknowledged: its transaction was aborted. When nothing is
     /// in flight.
     void restart_at(Offset offset);
+    /// What was sent is committed.
+    void committed() { grow(); }
     /// What was never sent begins here.
     [[nodiscard]] Offset sent_to() const { return next_new_; }
     /// Whether less is sent at a time than there is room for, to find a record that is refused.
@@ -86,8 +91,10 @@ class StreamWindow {
     [[nodiscard]] Entry* find(Offset offset);
     void left_flight(const Entry& entry);
     void advance();
+    void grow();
 
     const std::uint32_t stream_;
+    const bool transactional_;
     Offset cursor_;
     std::deque<Entry> entries_;  // references to elements stay valid while it grows and shrinks at its ends
     Offset next_new_;            // offsets from here on were never sent

@@ -169,7 +169,7 @@ def test_an_agent_without_the_right_to_transactions_says_so_and_goes_on_when_it_
 
 def test_a_record_that_kafka_refuses_is_set_aside_once(make, mosquitto, kafka, topic, new_fleet):
     kafka.create_topic(topic, 2, {"max.message.bytes": "2000"})
-    agent = make(more=f'[stream."sluice.dead-letter"]\nkafka_topic = "dead-{topic}"\n').start("connected")
+    agent = make(kafka_lines='compression = "none"\n', more=f'[stream."sluice.dead-letter"]\nkafka_topic = "dead-{topic}"\n').start("connected")
     new_fleet(mosquitto.port, messages=300, rate=300, qos=2).ledger()
     new_fleet(mosquitto.port, devices=1, messages=1, qos=2, size=5000).ledger()
     is_forwarded(kafka, topic, 300)

@@ -167,3 +167,24 @@ TEST_CASE("stream window: order and completeness through random failures") {
         for (const auto& partition : arrived) CHECK(std::is_sorted(partition.begin(), partition.end()));
     }
 }
+
+TEST_CASE("stream window: in a transaction that is aborted, what arrived makes no group larger, and is sent again") {
+    StreamWindow window(Offset(0), 0, true);
+    for (auto* entry : send(window, 0, 3)) static_cast<void>(window.delivered(*entry, ErrorClass::record));
+    window.restart_at(Offset(0));
+    const auto group = [&](std::int64_t first) {
+        std::int64_t next = first;
+        for (; window.may_send(); ++next) static_cast<void>(send(window, next, next));
+        window.give_up_in_flight();
+        window.restart_at(Offset(first));
+        return next - first;
+    };
+    REQUIRE(group(0) == 2);
+    for (auto* entry : send(window, 0, 1)) static_cast<void>(window.delivered(*entry, ErrorClass::none));
+    window.restart_at(Offset(0));  // another part of the transaction has failed
+    CHECK(window.cursor() == Offset(0));
+    CHECK(group(0) == 2);
+    for (auto* entry : send(window, 0, 1)) static_cast<void>(window.delivered(*entry, ErrorClass::none));
+    window.committed();
+    CHECK(group(2) == 4);
+}
