@@ -1,0 +1,50 @@
+// quantile_pane.hpp: the distribution of a pane's values in 12 weighted points, and of a window's in 40.
+//
+// Why points: a quantile can't be merged from panes exactly without keeping all values. A pane keeps its first 12 as
+// they are; then each new value is put in its place and the two neighbours are joined whose joint weight is least for
+// where they are in the distribution (fine at the ends, coarse in the middle: the scale of Dunning's t-digest, 2019).
+// Error: none while no pane has more than 12 values and the window no more than 40 beside those of its newest pane;
+// else the rank is off by under 2 % of the values, and 0.5 % at the 1st and 99th percentile (measured on random,
+// sorted, periodic and heavy-tailed series by tests/unit/models/quantile_test.cpp). Values are rounded to 32-bit
+// floats.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+namespace sluice::models {
+
+struct QuantilePane {
+    static constexpr std::size_t kPoints = 12;
+    struct Point {
+        float value;
+        float weight;
+    };
+    std::array<float, kPoints> values;  // rising; all min(count, kPoints) are used
+    std::array<std::uint32_t, kPoints> weights;
+    std::uint32_t count;
+    std::uint32_t newest_ms;
+
+    void add(double value, std::uint32_t ms);
+
+    struct Total {
+        static constexpr std::size_t kKept = 40;
+        static constexpr std::size_t kTotalPoints = kKept + kPoints;  // one more pane fits without joining
+        std::array<float, kTotalPoints> values;
+        std::array<float, kTotalPoints> weights;
+        std::uint32_t used;
+        std::uint32_t unused;
+
+        void take(const QuantilePane& pane, std::int64_t start_ms);
+        void finish();  ///< after all closed panes: makes room for the newest, which comes with every record
+        /// Between the points as between sorted values: exact (numpy's "linear") while all weights are 1.
+        [[nodiscard]] double quantile(double q) const;
+
+     private:
+        void set(const std::array<Point, kTotalPoints>& points, std::size_t count);
+    };
+};
+static_assert(sizeof(QuantilePane) == 104);
+
+}  // namespace sluice::models
