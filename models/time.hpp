@@ -19,7 +19,8 @@ inline constexpr Time kLongAgo = Time::min();  ///< before everything
 
 /// `time` + `wait`, where kNever stays kNever.
 [[nodiscard]] constexpr Time later(Time time, Duration wait) {
-    return time > kNever - wait ? kNever : time + wait;
+    if (time == kNever || (wait > Duration::zero() && time > kNever - wait)) return kNever;
+    return time + wait;
 }
 
 }  // namespace sluice::models

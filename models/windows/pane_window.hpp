@@ -3,7 +3,7 @@
 // Why panes: a window that keeps each record has no bound on its memory. This one cuts time into panes of a fixed
 // width, a little under the 31st part of the window, and keeps one aggregate a pane in a ring; panes are merged for the
 // value. What it costs: a pane leaves as a whole, when its newest value is older than the window. So the window holds
-// at least the last `length`, and at most a pane more (3.3 %; 7.2 % for quantiles, which have 15 panes). A device that
+// at least the last `length`, and at most a pane more (3.3 %; 6.7 % for quantiles, which have 15 panes). A device that
 // reports at most once a pane gets exact windows. Late records find their pane by their time, as long as it is in the
 // ring; the order of arrival makes no difference to sums, extremes, spread and trend.
 #pragma once

@@ -10,8 +10,8 @@ namespace {
 
 using Point = QuantilePane::Point;
 
-/// Joins neighbours among the rising `points` until `most` are left. Each round takes the pair whose joint weight, for
-/// its place in the distribution, is least.
+/// Joins neighbours among the rising `points` until `most` are left. Each round takes two that are equal, or those
+/// whose joint weight, against the root of r (1 - r) at their rank r, is least.
 template <std::size_t kSize>
 void join(std::array<Point, kSize>& points, std::size_t& used, std::size_t most) {
     float all = 0;
@@ -23,7 +23,8 @@ void join(std::array<Point, kSize>& points, std::size_t& used, std::size_t most)
         for (std::size_t i = 0; i + 1 < used; ++i) {
             const float joint = points[i].weight + points[i + 1].weight;
             const float rank = (before + joint / 2) / all;
-            const float cost = joint / (rank * (1 - rank) + 1e-6F);
+            const bool equal = points[i].value == points[i + 1].value;
+            const float cost = equal ? 0 : joint * joint / (rank * (1 - rank) + 1e-6F);
             if (cost < best_cost) {
                 best_cost = cost;
                 best = i;
