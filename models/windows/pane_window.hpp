@@ -18,6 +18,19 @@
 
 namespace sluice::models {
 
+/// What gathers the closed panes: the total itself, or its `Closing`, whose finish() gives the total.
+template <class Total>
+struct ClosingOf {
+    using Type = Total;
+};
+template <class Total>
+requires requires {
+    typename Total::Closing;
+}
+struct ClosingOf<Total> {
+    using Type = typename Total::Closing;
+};
+
 /// Pane: `std::uint32_t count, newest_ms` (of its newest value, from the pane's start), `add(value, ms_from_start)`,
 /// and `Total`, which starts empty and does `take(pane, pane_start_ms)`, oldest pane first.
 /// Result: a callable (const Total&) -> double, NaN where there is no value.
@@ -99,15 +112,19 @@ class PaneWindow final : public StatefulFunction {
     }
 
     void close(State& s, std::int64_t from_ms) const {
-        s.closed = Total{};
+        typename ClosingOf<Total>::Type closing{};
         s.closed_until_ms = std::numeric_limits<std::int64_t>::max();
         for (auto n = s.newest - static_cast<std::int64_t>(kSlots) + 1; n < s.newest; ++n) {
             const auto& p = pane(s, n);
             if (p.count == 0 || newest_ms(p, n) <= from_ms) continue;
-            s.closed.take(p, n * width_ms_);
+            closing.take(p, n * width_ms_);
             s.closed_until_ms = std::min(s.closed_until_ms, newest_ms(p, n) + length_ms_);
         }
-        if constexpr (requires { s.closed.finish(); }) s.closed.finish();
+        if constexpr (std::is_same_v<decltype(closing), Total>) {
+            s.closed = closing;
+        } else {
+            s.closed = closing.finish();
+        }
     }
 
     std::int64_t length_ms_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <span>
 
 namespace sluice::models {
 
@@ -42,6 +43,29 @@ void join(std::array<Point, kSize>& points, std::size_t& used, std::size_t most)
     }
 }
 
+/// Joins runs of the sorted `points` in one pass, each up to the weight that join() would leave at its place; a few
+/// more than `most` may be left. Returns how many are.
+std::size_t join_at_once(std::span<Point> points, std::size_t most) {
+    float all = 0;
+    for (const auto& point : points) all += point.weight;
+    const float share = 3.14F / static_cast<float>(most) * all;
+    std::size_t last = 0;
+    float before = 0;
+    for (std::size_t i = 1; i < points.size(); ++i) {
+        auto& a = points[last];
+        const auto& b = points[i];
+        const float joint = a.weight + b.weight;
+        const float rank = (before + joint / 2) / all;
+        if (a.value == b.value || joint * joint <= share * share * rank * (1 - rank)) {
+            a = {a.value + (b.value - a.value) * (b.weight / joint), joint};
+        } else {
+            before += a.weight;
+            points[++last] = b;
+        }
+    }
+    return last + 1;
+}
+
 }  // namespace
 
 void QuantilePane::add(double value, std::uint32_t ms) {
@@ -65,54 +89,51 @@ void QuantilePane::add(double value, std::uint32_t ms) {
 }
 
 void QuantilePane::Total::take(const QuantilePane& pane, std::int64_t /*start_ms*/) {
-    if (used > kKept) finish();
-    std::array<Point, kTotalPoints> points;
-    const std::size_t ours = std::min<std::size_t>(used, kKept);
-    const std::size_t theirs = std::min<std::size_t>(pane.count, kPoints);
-    std::size_t i = 0;
-    std::size_t j = 0;
-    std::size_t all = 0;
-    while (i < ours || j < theirs) {
-        if (j == theirs || (i < ours && values[i] <= pane.values[j])) {
-            points[all++] = {values[i], weights[i]};
-            ++i;
+    std::size_t ours = std::min<std::size_t>(used, kKept);
+    std::size_t theirs = std::min<std::size_t>(pane.count, kPoints);
+    used = static_cast<std::uint32_t>(ours + theirs);
+    for (std::size_t to = used; theirs > 0;) {  // from the end, so that nothing is written over before it was moved
+        const bool from_pane = ours == 0 || points[ours - 1].value <= pane.values[theirs - 1];
+        if (from_pane) {
+            --theirs;
+            points[--to] = {pane.values[theirs], static_cast<float>(pane.weights[theirs])};
         } else {
-            points[all++] = {pane.values[j], static_cast<float>(pane.weights[j])};
-            ++j;
+            points[--to] = points[--ours];
         }
     }
-    set(points, all);
 }
 
-void QuantilePane::Total::finish() {
-    std::array<Point, kTotalPoints> points;
-    std::size_t all = std::min<std::size_t>(used, kTotalPoints);
-    for (std::size_t i = 0; i < all; ++i) points[i] = {values[i], weights[i]};
-    join(points, all, kKept);
-    set(points, all);
-}
-
-void QuantilePane::Total::set(const std::array<Point, kTotalPoints>& points, std::size_t count) {
-    for (std::size_t i = 0; i < count; ++i) {
-        values[i] = points[i].value;
-        weights[i] = points[i].weight;
+void QuantilePane::Total::Closing::take(const QuantilePane& pane, std::int64_t /*start_ms*/) {
+    const std::size_t count = std::min<std::size_t>(pane.count, kPoints);
+    for (std::size_t i = 0; i < count && used < points.size(); ++i) {
+        points[used++] = {pane.values[i], static_cast<float>(pane.weights[i])};
     }
-    used = static_cast<std::uint32_t>(count);
+}
+
+QuantilePane::Total QuantilePane::Total::Closing::finish() {
+    const auto end = points.begin() + static_cast<std::ptrdiff_t>(used);
+    std::sort(points.begin(), end, [](const Point& a, const Point& b) { return a.value < b.value; });
+    if (used > kKept) used = join_at_once(std::span(points).first(used), kKept);
+    join(points, used, kKept);
+    Total total{};
+    std::copy_n(points.begin(), used, total.points.begin());
+    total.used = static_cast<std::uint32_t>(used);
+    return total;
 }
 
 double QuantilePane::Total::quantile(double q) const {
-    const std::size_t points = std::min<std::size_t>(used, kTotalPoints);
-    if (points == 0) return std::nan("");
+    const std::size_t count = std::min<std::size_t>(used, kTotalPoints);
+    if (count == 0) return std::nan("");
     double all = 0;
-    for (std::size_t i = 0; i < points; ++i) all += static_cast<double>(weights[i]);
+    for (std::size_t i = 0; i < count; ++i) all += static_cast<double>(points[i].weight);
     const double rank = q * (all - 1);  // of 0 ... all - 1
     double before = 0;
     double low_rank = 0;
-    double low = static_cast<double>(values[0]);
-    for (std::size_t i = 0; i < points; ++i) {
-        const auto weight = static_cast<double>(weights[i]);
+    double low = static_cast<double>(points[0].value);
+    for (std::size_t i = 0; i < count; ++i) {
+        const auto weight = static_cast<double>(points[i].weight);
         const double middle = before + (weight - 1) / 2;
-        const auto value = static_cast<double>(values[i]);
+        const auto value = static_cast<double>(points[i].value);
         if (middle >= rank) {
             if (middle <= low_rank) return value;
             return low + (value - low) * (rank - low_rank) / (middle - low_rank);

@@ -32,19 +32,26 @@ struct QuantilePane {
     struct Total {
         static constexpr std::size_t kKept = 48;
         static constexpr std::size_t kTotalPoints = kKept + kPoints;  // one more pane fits without joining
-        std::array<float, kTotalPoints> values;
-        std::array<float, kTotalPoints> weights;
+        struct Closing;
+        std::array<Point, kTotalPoints> points;
         std::uint32_t used;
         std::uint32_t unused;
 
+        /// Of at most kKept points and a pane's.
         void take(const QuantilePane& pane, std::int64_t start_ms);
-        void finish();  ///< after all closed panes: makes room for the newest, which comes with every record
         /// Between the points as between sorted values: exact (numpy's "linear") while all weights are 1.
         [[nodiscard]] double quantile(double q) const;
-
-     private:
-        void set(const std::array<Point, kTotalPoints>& points, std::size_t count);
     };
+};
+
+/// The points of all closed panes, joined at once.
+struct QuantilePane::Total::Closing {
+    static constexpr std::size_t kPanesMax = 16;
+    std::array<Point, kPanesMax * kPoints> points;
+    std::size_t used;
+
+    void take(const QuantilePane& pane, std::int64_t start_ms);
+    [[nodiscard]] Total finish();
 };
 static_assert(sizeof(QuantilePane) == 136);
 
