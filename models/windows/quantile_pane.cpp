@@ -104,8 +104,8 @@ void QuantilePane::Total::take(const QuantilePane& pane, std::int64_t /*start_ms
 }
 
 void QuantilePane::Total::Closing::take(const QuantilePane& pane, std::int64_t /*start_ms*/) {
-    const std::size_t count = std::min<std::size_t>(pane.count, kPoints);
-    for (std::size_t i = 0; i < count && used < points.size(); ++i) {
+    const std::size_t theirs = std::min<std::size_t>(pane.count, kPoints);
+    for (std::size_t i = 0; i < theirs && used < points.size(); ++i) {
         points[used++] = {pane.values[i], static_cast<float>(pane.weights[i])};
     }
 }
@@ -122,15 +122,15 @@ QuantilePane::Total QuantilePane::Total::Closing::finish() {
 }
 
 double QuantilePane::Total::quantile(double q) const {
-    const std::size_t count = std::min<std::size_t>(used, kTotalPoints);
-    if (count == 0) return std::nan("");
+    const std::size_t size = std::min<std::size_t>(used, kTotalPoints);
+    if (size == 0) return std::nan("");
     double all = 0;
-    for (std::size_t i = 0; i < count; ++i) all += static_cast<double>(points[i].weight);
+    for (std::size_t i = 0; i < size; ++i) all += static_cast<double>(points[i].weight);
     const double rank = q * (all - 1);  // of 0 ... all - 1
     double before = 0;
     double low_rank = 0;
     double low = static_cast<double>(points[0].value);
-    for (std::size_t i = 0; i < count; ++i) {
+    for (std::size_t i = 0; i < size; ++i) {
         const auto weight = static_cast<double>(points[i].weight);
         const double middle = before + (weight - 1) / 2;
         const auto value = static_cast<double>(points[i].value);
