@@ -183,10 +183,10 @@ Compiler::Value Compiler::comparison(const Node& node, const Value& left, const 
         return wrong(node.place, "this compares " + describe(left.type) + " with " + describe(right.type),
                      power_hint(left.type, right.type));
     }
-    static const std::map<std::string_view, Opcode> kCodes{{"<", Opcode::less},    {"<=", Opcode::less_equal},
-                                                           {">", Opcode::greater}, {">=", Opcode::greater_equal},
-                                                           {"==", Opcode::equal},  {"!=", Opcode::not_equal}};
-    return {emit({kCodes.at(sign), left.step, right.step}), boolean, false, false};
+    static const std::map<std::string_view, Opcode> codes{{"<", Opcode::less},    {"<=", Opcode::less_equal},
+                                                          {">", Opcode::greater}, {">=", Opcode::greater_equal},
+                                                          {"==", Opcode::equal},  {"!=", Opcode::not_equal}};
+    return {emit({codes.at(sign), left.step, right.step}), boolean, false, false};
 }
 
 }  // namespace sluice::models::rules

@@ -29,16 +29,16 @@ void check(const Diagnostics& faults, std::string_view text) {
 }
 
 FieldValue value_of(std::uint8_t byte) {
-    static const std::vector<double> kArray{1, -2, 3};
+    static const std::vector<double> array{1, -2, 3};
     switch (byte % 8) {
         case 0:
             return {};
         case 1:
-            return {FieldValue::Kind::boolean, double(byte / 128), {}, {}};
+            return {FieldValue::Kind::boolean, byte < 128 ? 0.0 : 1.0, {}, {}};
         case 2:
             return {FieldValue::Kind::text, 0, byte < 128 ? "RUN" : "", {}};
         case 3:
-            return {FieldValue::Kind::numbers, 0, {}, kArray};
+            return {FieldValue::Kind::numbers, 0, {}, array};
         default:
             return {FieldValue::Kind::number, byte / 7.0 - 10, {}, {}};
     }

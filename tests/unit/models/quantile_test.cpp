@@ -39,18 +39,18 @@ TEST_CASE("quantile: of many values in a window the rank is off by 2.5 % at most
         {"two levels", [&](int) { return normal(random) > 71 ? 230.0 : 0.0; }},
     };
     const std::pair<double, double> bounds[] = {{0.01, 0.02}, {0.1, 0.025}, {0.5, 0.025}, {0.9, 0.025}, {0.99, 0.02}};
-    for (const auto& [name, next] : series) {
-        for (const auto& [q, bound] : bounds) {
-            CAPTURE(name);
-            CAPTURE(q);
-            Expression expression("quantile(x, " + std::to_string(q) + ", 15m)");  // panes of one minute
+    for (const auto& one : series) {
+        for (const auto& limit : bounds) {
+            CAPTURE(one.first);
+            CAPTURE(limit.first);
+            Expression expression("quantile(x, " + std::to_string(limit.first) + ", 15m)");  // panes of one minute
             std::vector<double> values;
             double value = 0;
             for (int i = 0; i < 8990; ++i) {  // ten a second, just under the window
-                values.push_back(next(i));
+                values.push_back(one.second(i));
                 value = expression.add(1'700'000'040 + i * 0.1, {{"x", values.back()}});
             }
-            CHECK(rank_error(values, value, q) <= bound);
+            CHECK(rank_error(values, value, limit.first) <= limit.second);
         }
     }
 }

@@ -131,7 +131,7 @@ TEST_CASE("rule: a device whose clock is wrong is judged by its own clock") {
         const auto expected = i == 2 ? "+p:52:52" : "";  // an hour behind, and not late: nothing is ahead of it
         CHECK(bench.add(50 + i, {{"x", 1.0}}, "p", 3650 + i) == expected);
     }
-    CHECK(bench.advance(3652 + 600).empty());    // firing already
+    CHECK(bench.advance(3652 + 600).empty());             // firing already
     CHECK(bench.add(700, {}, "p", 4300) == "-p:52:700");  // it was silent until now, and the count is 0
 }
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <limits>
 #include <numeric>
 #include <random>
 
@@ -54,7 +55,7 @@ double quantile_of(const Samples& s, double q) {
 }
 
 double extreme_of(const Samples& s, double sign) {
-    double best = -INFINITY;
+    double best = -std::numeric_limits<double>::infinity();
     for (const auto& x : s) best = std::max(best, sign * x.value);
     return sign * best;
 }
@@ -309,8 +310,8 @@ TEST_CASE("state: the size of each window is known, and small") {
         {"rate(x, 1h)", 1344}, {"median(x, 1h)", 2712}, {"avg(x, 20)", 168},         {"slope(x, 20)", 328},
         {"last(x)", 16},       {"ewma(x, 1h)", 16},     {"hysteresis(x, 2, 1)", 16}, {"silence(1h)", 8},
     };
-    for (const auto& [text, bytes] : sizes) {
-        CAPTURE(text);
-        CHECK(Expression(text).program().state_bytes() == bytes);
+    for (const auto& size : sizes) {
+        CAPTURE(size.first);
+        CHECK(Expression(size.first).program().state_bytes() == size.second);
     }
 }
