@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace sluice::agent {
 
@@ -97,6 +98,16 @@ struct PasswdArguments {
     bool password_stdin = false;  ///< one line of it, instead of asking on the terminal
 };
 int passwd_command(const PasswdArguments& arguments);
+
+/// Scores the rows of a CSV file with a detector.
+struct DetectArguments {
+    std::string in, out;
+    std::vector<std::string> value_columns;
+    std::string time_column = "timestamp";
+    std::string method;  ///< empty: the default for so many columns
+    bool list = false;   ///< only the methods
+};
+int detect_command(const DetectArguments& arguments);
 
 /// Reads the command line and runs the command it names.
 /// @return the exit code
