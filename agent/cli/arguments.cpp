@@ -175,6 +175,37 @@ void add_detect(CLI::App& app, Run& run) {
     command->callback([&run, arguments] { run = [arguments] { return detect_command(*arguments); }; });
 }
 
+void add_life_train(CLI::App& life, Run& run) {
+    auto arguments = std::make_shared<LifeTrainArguments>();
+    auto* command = add_command(life, "train", "Learn from units that ran to their failure",
+                                "sluice life train --in histories.csv --model pumps.life");
+    command->add_option("--in", arguments->in, "CSV: unit, cycle and sensors; a unit's last row is its failure")
+        ->type_name("FILE")
+        ->required();
+    command->add_option("--model", arguments->model, "the model file to write")->type_name("FILE")->required();
+    command
+        ->add_option("--horizon", arguments->horizon,
+                     "cycles before the failure that are learned from; earlier no wear is visible [145]")
+        ->check(CLI::Range(10.0, 1e6))
+        ->type_name("CYCLES");
+    command->callback([&run, arguments] { run = [arguments] { return life_train_command(*arguments); }; });
+}
+
+void add_life_predict(CLI::App& life, Run& run) {
+    auto arguments = std::make_shared<LifePredictArguments>();
+    auto* command = add_command(life, "predict", "Tell how long units will still run",
+                                "sluice life predict --model pumps.life --in pumps.csv --out left.csv");
+    command->add_option("--model", arguments->model, "a file of `sluice life train`")->type_name("FILE")->required();
+    command->add_option("--in", arguments->in, "CSV: unit, cycle and the sensors that were learned")
+        ->type_name("FILE")
+        ->required();
+    command
+        ->add_option("--out", arguments->out, "written: unit,rul,rul_low,rul_high, in cycles; the interval covers 90 %")
+        ->type_name("FILE")
+        ->required();
+    command->callback([&run, arguments] { run = [arguments] { return life_predict_command(*arguments); }; });
+}
+
 /// Prints help or what is wrong with the command line.
 int explain(const CLI::App& app, const CLI::Error& error) {
     if (error.get_exit_code() == 0) {
@@ -203,6 +234,11 @@ int run_command_line(int argc, char** argv) {
     add_log_verify(*log, run);
     add_log_clean(*log, run);
     add_detect(app, run);
+    auto* life = add_command(app, "life", "Remaining useful life: learn it, predict it",
+                             "sluice life train --in histories.csv --model pumps.life");
+    life->require_subcommand(1);
+    add_life_train(*life, run);
+    add_life_predict(*life, run);
     add_passwd(app, run);
     add_bench(app, run);
     auto* version = add_command(app, "version", "Print the version", "sluice version");

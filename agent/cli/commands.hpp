@@ -109,6 +109,19 @@ struct DetectArguments {
 };
 int detect_command(const DetectArguments& arguments);
 
+/// Learns remaining life from run-to-failure histories in a CSV file.
+struct LifeTrainArguments {
+    std::string in, model;
+    std::optional<double> horizon;  ///< in cycles
+};
+int life_train_command(const LifeTrainArguments& arguments);
+
+/// Tells the remaining life of the units in a CSV file, after their last rows.
+struct LifePredictArguments {
+    std::string in, model, out;
+};
+int life_predict_command(const LifePredictArguments& arguments);
+
 /// Reads the command line and runs the command it names.
 /// @return the exit code
 int run_command_line(int argc, char** argv);

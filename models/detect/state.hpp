@@ -24,6 +24,8 @@ class StateWriter {
 
  private:
     void put(double value) { put(std::bit_cast<std::uint64_t>(value)); }
+    void put(float value) { put(std::bit_cast<std::uint32_t>(value)); }
+    void put(char value) { bytes_.push_back(value); }
     template <std::unsigned_integral T>
     void put(T value) {
         for (std::size_t i = 0; i < sizeof(T); i++) bytes_.push_back(static_cast<char>((value >> (8 * i)) & 0xffU));
@@ -54,12 +56,23 @@ class StateReader {
     /// All bytes were there, and none is left.
     [[nodiscard]] bool complete() const { return good_ && rest_.empty(); }
     [[nodiscard]] bool good() const { return good_; }
+    [[nodiscard]] std::size_t bytes_left() const { return rest_.size(); }
 
  private:
     void get(double& value) {
         auto bits = std::bit_cast<std::uint64_t>(value);
         get(bits);
         value = std::bit_cast<double>(bits);
+    }
+    void get(float& value) {
+        auto bits = std::bit_cast<std::uint32_t>(value);
+        get(bits);
+        value = std::bit_cast<float>(bits);
+    }
+    void get(char& value) {
+        auto byte = static_cast<std::uint8_t>(value);
+        get(byte);
+        value = static_cast<char>(byte);
     }
     template <std::unsigned_integral T>
     void get(T& value) {
