@@ -8,7 +8,7 @@ namespace sluice::models {
 
 namespace {
 
-constexpr std::size_t kRecentRows = 80, kFirstRows = 20;
+constexpr std::size_t kRecentRows = 80, kFirstRows = 40;
 constexpr std::array<std::size_t, 5> kMeanRows{5, 10, 20, 40, 80};
 constexpr std::array<std::size_t, 3> kSlopeRows{20, 40, 80};
 

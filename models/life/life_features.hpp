@@ -1,7 +1,7 @@
 // life_features.hpp: what a unit's history says about its wear, kept up row by row in a fixed size.
 //
 // For each sensor: the mean of the last 5, 10, 20, 40 and 80 rows, the slope of the last 20, 40 and 80, and how far the
-// last 10 lie from the first 20; and the age.
+// last 10 lie from the first 40; and the age.
 #pragma once
 
 #include <cstddef>
@@ -27,7 +27,7 @@ class LifeFeatures {
     std::size_t sensors_;
     std::uint64_t rows_ = 0;
     std::vector<float> recent_;  ///< the last 80 rows, in a ring
-    std::vector<float> first_;   ///< mean of the first 20
+    std::vector<float> first_;   ///< mean of the first 40
 };
 
 }  // namespace sluice::models

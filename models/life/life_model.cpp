@@ -15,7 +15,7 @@ constexpr double kConstant = 1e-9;     // of the mean: a column that deviates le
 constexpr double kScaledMax = 20;      // deviations; a broken sensor shouldn't drown the others
 constexpr double kOutside = 0.05;      // of the units on each side of the interval
 
-constexpr TrainingOptions kNetwork{.hidden = 16, .epochs = 20, .rate = 0.003, .decay = 0.2, .batch = 64, .seed = 0};
+constexpr TrainingOptions kNetwork{.hidden = 24, .epochs = 20, .rate = 0.003, .decay = 0.2, .batch = 64, .seed = 0};
 constexpr BoostingOptions kTrees{
     .trees = 200, .rate = 0.05, .row_share = 0.5, .column_share = 0.3, .rows_min = 20, .seed = 0};
 
