@@ -6,6 +6,8 @@ namespace {
 
 constexpr std::uint64_t kLearnRecords = 400;
 constexpr std::uint64_t kBlockRecords = 40;
+constexpr double kBlocks = 10;
+static_assert(kBlocks * kBlockRecords == kLearnRecords);
 constexpr double kRecentStep = 0.05;  // a mean over the last 20 records, about
 constexpr double kWandering = 2;      // so many times the variance of the blocks is allowed at once,
 constexpr double kWanderingMax = 4;   // and at most so many times that much later
@@ -44,7 +46,7 @@ double DriftDetector::Value::distance_and_learn(double value) {
     }
     const double since = static_cast<double>(count - kLearnRecords) / kLearnRecords;
     const double own = squares / kLearnRecords * kRecentStep / (2 - kRecentStep);
-    const double wandering = kWandering * blocks_squares / (kLearnRecords / kBlockRecords - 1);
+    const double wandering = kWandering * blocks_squares / (kBlocks - 1);
     const double allowed = own + wandering * std::min(1 + since, kWanderingMax) + square(kRounding * mean);
     const double distance = allowed > 0 ? std::fabs(recent - mean) / std::sqrt(allowed) : recent == mean ? 0 : 1e9;
     mean += (value - mean) / kFollowRecords;

@@ -36,7 +36,7 @@ struct RemainingLife {
 
 class LifeModel {
  public:
-    static constexpr std::size_t kFolds = 5;
+    static constexpr std::size_t kMembers = 5;
 
     /// @param columns  the sensors' names; a column that never changes is not used
     /// @return what is wrong: fewer than ten units, none with 21 rows, no column that changes
@@ -78,7 +78,7 @@ class LifeModel {
     double horizon_ = 0;
     std::vector<double> mean_, deviation_;  ///< of the columns
     std::vector<double> feature_mean_, feature_deviation_;
-    std::array<Member, kFolds> members_;
+    std::array<Member, kMembers> members_;
     std::array<double, kKnots> under_{}, over_{};  ///< from expected to low and to high
 };
 

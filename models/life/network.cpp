@@ -43,10 +43,10 @@ class Adam {
         const double first_bias = 1 - std::pow(kFirstMoment, step_), second_bias = 1 - std::pow(kSecondMoment, step_);
         const auto scale = static_cast<float>(rate * std::sqrt(second_bias) / first_bias);
         const auto keep = static_cast<float>(1 - rate * decay);
-        constexpr auto b1 = static_cast<float>(kFirstMoment), b2 = static_cast<float>(kSecondMoment);
+        constexpr auto kB1 = static_cast<float>(kFirstMoment), kB2 = static_cast<float>(kSecondMoment);
         for (std::size_t i = 0; i < weights.size(); i++) {
-            first_[i] = b1 * first_[i] + (1 - b1) * gradient[i];
-            second_[i] = b2 * second_[i] + (1 - b2) * gradient[i] * gradient[i];
+            first_[i] = kB1 * first_[i] + (1 - kB1) * gradient[i];
+            second_[i] = kB2 * second_[i] + (1 - kB2) * gradient[i] * gradient[i];
             weights[i] = keep * weights[i] - scale * first_[i] / (std::sqrt(second_[i]) + 1e-8F);
         }
     }
