@@ -3,6 +3,7 @@
 #include "agent/config_diagnostic.hpp"
 #include "agent/config_names.hpp"
 #include "bridge/payload/timestamp.hpp"
+#include "models/nearest_name.hpp"
 
 #include <array>
 #include <cerrno>
@@ -60,7 +61,7 @@ Result<std::size_t> CsvReader::column(std::string_view name) const {
     for (std::size_t i = 0; i < columns_.size(); i++) {
         if (columns_[i] == name) return i;
     }
-    const auto near = nearest_name(name, columns_);
+    const auto near = models::nearest_name(name, columns_);
     Place place{path_, 1, 1};
     return Error(Errc::invalid,
                  to_string(Diagnostic{place, "no column " + in_quotes(name),

@@ -4,6 +4,7 @@
 #include "agent/config_names.hpp"
 #include "agent/csv.hpp"
 #include "models/detect/detector.hpp"
+#include "models/nearest_name.hpp"
 
 #include <iomanip>
 #include <iostream>
@@ -38,7 +39,7 @@ Result<std::unique_ptr<models::Detector>> detector_of(const DetectArguments& arg
         }
         names.emplace_back(each.name);
     }
-    const auto near = nearest_name(method, names);
+    const auto near = models::nearest_name(method, names);
     return Error(Errc::invalid, "no method " + in_quotes(method) + " (" +
                                     (near ? "did you mean " + *near + "?" : "--list shows all") + ")");
 }
