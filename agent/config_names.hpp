@@ -1,16 +1,11 @@
-// config_names.hpp: which names are legal, and which known name a wrong one was probably meant to be.
+// config_names.hpp: which names are legal.
 #pragma once
 
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace sluice::agent {
-
-/// The known name that `wrong` was probably meant to be: at most one typing error for each three letters (letters
-/// missing, added, wrong or swapped). nullopt where none is near.
-[[nodiscard]] std::optional<std::string> nearest_name(std::string_view wrong, const std::vector<std::string>& known);
 
 /// Kafka's rule for topics, which holds for streams too: 1 to 249 of a-z A-Z 0-9 . _ -, and neither "." nor "..".
 [[nodiscard]] bool is_kafka_topic_name(std::string_view name);

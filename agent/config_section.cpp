@@ -2,6 +2,7 @@
 
 #include "agent/config_names.hpp"
 #include "agent/config_units.hpp"
+#include "models/nearest_name.hpp"
 
 #include <algorithm>
 #include <filesystem>
@@ -209,7 +210,7 @@ void ConfigSection::missing(std::string_view key, std::string todo) {
 void ConfigSection::refuse_unknown() {
     for (const auto& entry : entries()) {
         if (std::find(known_.begin(), known_.end(), entry.key) != known_.end()) continue;
-        const auto nearest = nearest_name(entry.key, known_);
+        const auto nearest = models::nearest_name(entry.key, known_);
         std::string what = "unknown key " + in_quotes(entry.key);
         if (!title_.empty()) what += " in " + title_;
         context_.diagnostics.error(

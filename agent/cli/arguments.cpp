@@ -153,6 +153,59 @@ void add_passwd(CLI::App& app, Run& run) {
     command->callback([&run, arguments] { run = [arguments] { return passwd_command(*arguments); }; });
 }
 
+void add_detect(CLI::App& app, Run& run) {
+    auto arguments = std::make_shared<DetectArguments>();
+    auto* command =
+        add_command(app, "detect", "Score the rows of a CSV file: how strange is each, after those before it",
+                    "sluice detect --in pump.csv --value-column vibration --out scores.csv");
+    command->add_option("--in", arguments->in, "the CSV file, with a header and its rows in order")->type_name("FILE");
+    command
+        ->add_option("--value-column", arguments->value_columns,
+                     "the column with the values; several times: they are judged together")
+        ->type_name("NAME")
+        ->expected(1)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    command->add_option("--time-column", arguments->time_column, "the column with the times [timestamp]")
+        ->type_name("NAME");
+    command->add_option("--out", arguments->out, "written: timestamp and anomaly_score, 0 to 1, a row for each row")
+        ->type_name("FILE");
+    command->add_option("--method", arguments->method, "extremes for one column, drift for several; --list shows all")
+        ->type_name("NAME");
+    command->add_flag("--list", arguments->list, "print the methods");
+    command->callback([&run, arguments] { run = [arguments] { return detect_command(*arguments); }; });
+}
+
+void add_life_train(CLI::App& life, Run& run) {
+    auto arguments = std::make_shared<LifeTrainArguments>();
+    auto* command = add_command(life, "train", "Learn from units that ran to their failure",
+                                "sluice life train --in histories.csv --model pumps.life");
+    command->add_option("--in", arguments->in, "CSV: unit, cycle and sensors; a unit's last row is its failure")
+        ->type_name("FILE")
+        ->required();
+    command->add_option("--model", arguments->model, "the model file to write")->type_name("FILE")->required();
+    command
+        ->add_option("--horizon", arguments->horizon,
+                     "cycles before the failure that are learned from; earlier no wear is visible [145]")
+        ->check(CLI::Range(10.0, 1e6))
+        ->type_name("CYCLES");
+    command->callback([&run, arguments] { run = [arguments] { return life_train_command(*arguments); }; });
+}
+
+void add_life_predict(CLI::App& life, Run& run) {
+    auto arguments = std::make_shared<LifePredictArguments>();
+    auto* command = add_command(life, "predict", "Tell how long units will still run",
+                                "sluice life predict --model pumps.life --in pumps.csv --out left.csv");
+    command->add_option("--model", arguments->model, "a file of `sluice life train`")->type_name("FILE")->required();
+    command->add_option("--in", arguments->in, "CSV: unit, cycle and the sensors that were learned")
+        ->type_name("FILE")
+        ->required();
+    command
+        ->add_option("--out", arguments->out, "written: unit,rul,rul_low,rul_high, in cycles; the interval covers 90 %")
+        ->type_name("FILE")
+        ->required();
+    command->callback([&run, arguments] { run = [arguments] { return life_predict_command(*arguments); }; });
+}
+
 /// Prints help or what is wrong with the command line.
 int explain(const CLI::App& app, const CLI::Error& error) {
     if (error.get_exit_code() == 0) {
@@ -180,6 +233,12 @@ int run_command_line(int argc, char** argv) {
     add_log_cat(*log, run);
     add_log_verify(*log, run);
     add_log_clean(*log, run);
+    add_detect(app, run);
+    auto* life = add_command(app, "life", "Remaining useful life: learn it, predict it",
+                             "sluice life train --in histories.csv --model pumps.life");
+    life->require_subcommand(1);
+    add_life_train(*life, run);
+    add_life_predict(*life, run);
     add_passwd(app, run);
     add_bench(app, run);
     auto* version = add_command(app, "version", "Print the version", "sluice version");

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace sluice::agent {
 
@@ -97,6 +98,29 @@ struct PasswdArguments {
     bool password_stdin = false;  ///< one line of it, instead of asking on the terminal
 };
 int passwd_command(const PasswdArguments& arguments);
+
+/// Scores the rows of a CSV file with a detector.
+struct DetectArguments {
+    std::string in, out;
+    std::vector<std::string> value_columns;
+    std::string time_column = "timestamp";
+    std::string method;  ///< empty: the default for so many columns
+    bool list = false;   ///< only the methods
+};
+int detect_command(const DetectArguments& arguments);
+
+/// Learns remaining life from run-to-failure histories in a CSV file.
+struct LifeTrainArguments {
+    std::string in, model;
+    std::optional<double> horizon;  ///< in cycles
+};
+int life_train_command(const LifeTrainArguments& arguments);
+
+/// Tells the remaining life of the units in a CSV file, after their last rows.
+struct LifePredictArguments {
+    std::string in, model, out;
+};
+int life_predict_command(const LifePredictArguments& arguments);
 
 /// Reads the command line and runs the command it names.
 /// @return the exit code
