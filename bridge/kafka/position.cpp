@@ -3,7 +3,7 @@
 #include "bridge/kafka/handles.hpp"
 #include "bridge/kafka/kafka_config.hpp"
 
-#include <nlohmann/json.hpp>
+#include <simdjson.h>
 
 #include <array>
 #include <chrono>
@@ -13,7 +13,6 @@ namespace sluice::bridge::kafka {
 
 namespace {
 
-using nlohmann::json;
 using SteadyClock = std::chrono::steady_clock;
 
 constexpr int kQuestionMs = 5'000;
@@ -104,29 +103,33 @@ std::string position_key(const std::string& agent_id, const std::string& stream,
 }
 
 std::string position_value(storage::Offset next) {
-    return json{{"version", 1}, {"next_offset", next.value()}}.dump();
+    return "{\"version\":1,\"next_offset\":" + std::to_string(next.value()) + "}";
 }
 
 std::optional<storage::Offset> parse_position(std::string_view value) {
-    const auto document = json::parse(value, nullptr, false);
-    if (!document.is_object() || !document.contains("next_offset")) return std::nullopt;
-    const auto& next = document["next_offset"];
-    if (!next.is_number_integer() || next.get<std::int64_t>() < 0) return std::nullopt;
-    return storage::Offset(next.get<std::int64_t>());
+    simdjson::dom::parser parser;
+    std::int64_t next = -1;
+    const auto element = parser.parse(simdjson::padded_string(value)).at_key("next_offset");
+    if (element.get_int64().get(next) != simdjson::SUCCESS || next < 0) return std::nullopt;
+    return storage::Offset(next);
 }
 
 std::string claim_value(const Claim& claim) {
-    return json{{"version", 1}, {"instance", claim.instance}, {"host", claim.host}}.dump();
+    const auto text = [](std::string words) {  // a UUID, and a host's name, which may be anything in theory
+        std::erase_if(words, [](unsigned char c) { return c < ' ' || c > '~' || c == '"' || c == '\\'; });
+        return "\"" + words + "\"";
+    };
+    return "{\"version\":1,\"instance\":" + text(claim.instance) + ",\"host\":" + text(claim.host) + "}";
 }
 
 std::optional<Claim> parse_claim(std::string_view value) {
-    const auto document = json::parse(value, nullptr, false);
-    if (!document.is_object()) return std::nullopt;
-    const auto text = [&](const char* name) {
-        const auto found = document.find(name);
-        return found != document.end() && found->is_string() ? found->get<std::string>() : std::string();
-    };
-    return Claim{text("instance"), text("host")};
+    simdjson::dom::parser parser;
+    const auto document = parser.parse(simdjson::padded_string(value));
+    std::string_view instance;
+    std::string_view host;
+    if (document.at_key("instance").get_string().get(instance) != simdjson::SUCCESS) return std::nullopt;
+    if (document.at_key("host").get_string().get(host) != simdjson::SUCCESS) return std::nullopt;
+    return Claim{std::string(instance), std::string(host)};
 }
 
 storage::Result<Positions> read_positions(const ClusterOptions& options, std::chrono::milliseconds patience,

@@ -76,7 +76,7 @@ Transactions::Outcome Transactions::in_trouble(std::string text) {
 Transactions::Outcome Transactions::read_claim(const std::atomic<bool>& stopping) {
     const auto found = read_positions(options_, transaction_timeout(options_) * 2, stopping);
     if (!found) return in_trouble(found.error().message());
-    if (found->claim && *found->claim != claim_) {
+    if (found->claim && found->claim->instance != claim_.instance) {
         trouble_ = "another agent with the id " + options_.agent_id + " has taken over, on host " + found->claim->host +
                    " (give each agent an id of its own, and stop the one that is not wanted)";
         return Outcome::fenced;

@@ -155,7 +155,8 @@ TEST_CASE("position: what is written is read, and nothing else is taken for a po
                              "{\"next_offset\":7", "[7]"}) {
         CHECK_FALSE(parse_position(text));
     }
-    const bridge::kafka::Claim claim{"an-instance", "a \"host\""};
+    const bridge::kafka::Claim claim{"an-instance", "gateway-17"};
     CHECK(parse_claim(bridge::kafka::claim_value(claim)) == claim);
+    CHECK(parse_claim(bridge::kafka::claim_value({"an-instance", "gate\"way\n-\\17"})) == claim);
     CHECK_FALSE(parse_claim("no"));
 }
