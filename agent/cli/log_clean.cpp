@@ -3,6 +3,7 @@
 #include "agent/open_logs.hpp"
 #include "bridge/mqtt/qos2_state.hpp"
 #include "storage/compaction.hpp"
+#include "storage/quarantine.hpp"
 #include "storage/retention.hpp"
 
 #include <iostream>
@@ -13,6 +14,8 @@ namespace {
 
 using storage::Log;
 using storage::Result;
+
+const storage::Pace kUnpaced = [](std::size_t) { return true; };
 
 class Cleaning {
  public:
@@ -30,11 +33,13 @@ class Cleaning {
             auto qos2 = bridge::mqtt::Qos2State::recover(*open->logs, commit);
             if (!qos2) return qos2.error();
         }
+        Result<void> result;
         for (auto* log : open->logs->streams()) {
             if (only_.empty() ? log->name() == bridge::mqtt::kInboundStream : log->name() != only_) continue;
-            if (auto done = clean(*log); !done) return done;
+            if (auto done = clean(*log); !done && result) result = done;  // the other streams are cleaned all the same
         }
-        return open->logs->close();
+        auto closed = open->logs->close();
+        return result ? closed : result;
     }
 
  private:
@@ -43,9 +48,14 @@ class Cleaning {
         if (auto done = storage::delete_expired(files_, log, clock_); !done) return done;
         std::int64_t left_out = 0;
         for (bool more = log.options().compacts(); more;) {
-            const auto pass = storage::compact(files_, log, clock_,
-                                               {.table_bytes = config_.cleaner.table_bytes, .whatever_the_ratio = true},
-                                               [](std::size_t) { return true; });
+            const auto pass =
+                storage::compact(files_, log, clock_,
+                                 {.table_bytes = config_.cleaner.table_bytes, .whatever_the_ratio = true}, kUnpaced);
+            if (!pass && pass.error().kind() == storage::Errc::corrupt) {
+                const auto found = storage::quarantine_damage(files_, log, kUnpaced);
+                if (!found) return found.error();
+                if (*found) continue;  // the damage is out of the way
+            }
             if (!pass) return pass.error();
             left_out += pass->records_left_out;
             more = pass->more;

@@ -41,8 +41,9 @@ ForwardStream::ForwardStream(StreamTarget target, const storage::Log& log, stora
 
 std::optional<TopicState> ForwardStream::check(Producer& producer, TimePoint now, const std::atomic<bool>& stopping) {
     if (!retry_at_ || now < *retry_at_ || window_.in_flight() > 0) return std::nullopt;
+    // A stream that has nothing to send makes no topic; one that it can't make is asked for at the start.
     const bool idle = !checked_ && log_.high_watermark() <= window_.cursor();
-    if (idle) return std::nullopt;  // a stream that has nothing to send makes no topic
+    if (idle && options_.topics == TopicPolicy::create) return std::nullopt;
     const auto checked = ensure_topic(producer, options_, target_.topic, stopping);
     now = std::chrono::steady_clock::now();
     switch (checked.state) {

@@ -22,6 +22,11 @@ storage::Log& must_find(storage::LogDir& logs, const std::string& stream) {
     return *log;
 }
 
+/// Noted, so that a kill before its report is durable doesn't hide it.
+void give_up(const storage::Log& log, const storage::Gap& gap) {
+    if (!log.give_up(gap)) log.report_gap(gap);
+}
+
 /// Kafka refuses times far ahead of its own: the dead letter must not meet the same fate.
 void not_ahead_of(storage::Timestamp now, storage::Record& record) {
     if (record.timestamp <= now) return;
@@ -124,12 +129,12 @@ void SetAsides::give_up_for_space(TimePoint now) {
         return true;
     });
     gap.reason = "refused by Kafka, and no space for dead letters: " + first.why;
-    first.log->report_gap(gap);
+    give_up(*first.log, gap);
 }
 
 void SetAsides::stays_behind(const Aside& aside, const std::string& reason) {
-    aside.log->report_gap({aside.log->name(), aside.offset, aside.offset + 1, 1,
-                           "refused by Kafka, and no dead letter is possible: " + reason + ": " + aside.why});
+    give_up(*aside.log, {aside.log->name(), aside.offset, aside.offset + 1, 1,
+                         "refused by Kafka, and no dead letter is possible: " + reason + ": " + aside.why});
 }
 
 /// The record was sent from a batch that is gone: read again.

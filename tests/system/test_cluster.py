@@ -81,6 +81,11 @@ def test_an_unknown_topic_is_said_and_the_stream_goes_on_when_it_is_there(
                          lambda: kafka.create_topic(topic, 4))
 
 
+def test_a_missing_topic_is_said_at_the_start_where_the_agent_makes_none(new_agent, mosquitto, kafka, topic):
+    agent = new_agent(configuration(mosquitto.port, kafka.brokers, topic, kafka='topics = "check"')).start()
+    agent.wait_for_output(f"topic {topic} does not exist in the cluster (create it", 20)
+
+
 def test_too_few_replicas_hold_the_stream_until_there_are_enough(
         new_agent, mosquitto, topic, tmp_path, ends, new_fleet):
     kafka = Kafka(tmp_path / "kafka-1").start()

@@ -113,7 +113,9 @@ def test_log_verify_repairs_a_damaged_log_at_rest_and_refuses_beside_an_agent(fi
     assert list(segment.parent.glob("*.damaged-*"))
 
 
-def test_log_clean_compacts_a_log_at_rest_and_refuses_beside_an_agent(new_agent, mosquitto):
+@pytest.mark.parametrize("damaged", [False, True])
+def test_log_clean_compacts_a_log_at_rest_and_refuses_beside_an_agent(damaged, new_agent, mosquitto):
+    """Damage is set aside and told."""
     agent = new_agent(configuration(mosquitto.port, None, "-", stream='segment_bytes = "1KiB"\ncleanup = "compact"'))
     agent.start("connected")
     for number in range(30):
@@ -122,8 +124,14 @@ def test_log_clean_compacts_a_log_at_rest_and_refuses_beside_an_agent(new_agent,
     refused = sluice("log", "clean", "-c", agent.config)
     assert refused.returncode == 1 and "another sluice" in refused.stderr
     agent.stop()
+    if damaged:
+        segment = next(path for path in agent.segments() if path.parent.name == "telemetry-0")
+        content = bytearray(segment.read_bytes())
+        content[70] ^= 1
+        segment.write_bytes(content)
     cleaned = sluice("log", "clean", "-c", agent.config)
     assert cleaned.returncode == 0 and "compacted away" in cleaned.stdout, cleaned.stderr
+    assert ("damage" in cleaned.stdout) == damaged, cleaned.stdout
     left = agent.records("telemetry")
     assert 3 <= len(left) < 12 and [r["value"] for r in left][-3:] == ['{"n":27}', '{"n":28}', '{"n":29}']
     assert log("verify", agent).returncode == 0
