@@ -40,6 +40,11 @@ class ForwardStream {
     /// Sending goes on from `offset`, before which all is in Kafka.
     void restart_at(storage::Offset offset);
 
+    /// Where the log ended when the agent started, of all starts since Kafka was asked for the position; nullopt: it
+    /// was asked. A position beyond it counts records that the log has lost, and whose offsets others get.
+    [[nodiscard]] std::optional<storage::Offset> end_at_start() const { return end_at_start_; }
+    void set_end_at_start(std::optional<storage::Offset> end) { end_at_start_ = end; }
+
     [[nodiscard]] const StreamTarget& target() const { return target_; }
     [[nodiscard]] const storage::Log& log() const { return log_; }
     [[nodiscard]] StreamWindow& window() { return window_; }
@@ -85,6 +90,7 @@ class ForwardStream {
     std::map<storage::Offset, bool> put_aside_;  // exactly-once, not before committed_: whether the letter is kept
     std::uint64_t records_in_transaction_ = 0;   // acknowledged
     std::uint64_t bytes_in_transaction_ = 0;
+    std::optional<storage::Offset> end_at_start_;
     storage::LogReader reader_;
     std::optional<storage::DecodedBatch> batch_;  // being sent, from next_record_ on
     std::size_t next_record_ = 0;

@@ -1,5 +1,6 @@
 #include "bridge/kafka/forwarder.hpp"
 
+#include "bridge/kafka/end_at_start.hpp"
 #include "bridge/kafka/error_class.hpp"
 #include "bridge/kafka/forward_stream.hpp"
 #include "bridge/kafka/set_asides.hpp"
@@ -48,7 +49,8 @@ class Forwarder::Impl {
         events_.on_delivery = [this](void* tag, int error) { on_delivery(tag, error); };
         events_.on_trouble = [this](int error, const std::string& message) { on_trouble(error, message); };
         if (options_.delivery == Delivery::exactly_once) {
-            transactions_.emplace(options_, streams_, parts_.report, this_process());
+            transactions_.emplace(options_, streams_, parts_.report, this_process(),
+                                  [this] { return forget_ends_at_start(); });
         }
     }
 
@@ -66,6 +68,7 @@ class Forwarder::Impl {
  private:
     [[nodiscard]] bool step();
     [[nodiscard]] bool take_turn();
+    [[nodiscard]] bool forget_ends_at_start();
     void finish_transaction();
     [[nodiscard]] std::size_t in_flight_bytes();
     [[nodiscard]] bool anything_in_flight();
@@ -133,6 +136,11 @@ storage::Result<void> Forwarder::Impl::add(StreamTarget target) {
                                                            set_asides_.add(index, *log, offset, std::move(why),
                                                                            SteadyClock::now());
                                                        }));
+    if (transactions_) {
+        const auto end = note_end_at_start(parts_.catalog, *log);
+        if (!end) return end.error();
+        streams_.back()->set_end_at_start(*end);
+    }
     stored_.push_back(cursor);
     subscriptions_.push_back(log->subscribe([this] { wake(); }));
     return {};
@@ -172,6 +180,19 @@ storage::Result<void> Forwarder::Impl::make_producer() {
     transactional_ = fresh->get();
     producer_ = std::move(*fresh);
     return {};
+}
+
+bool Forwarder::Impl::forget_ends_at_start() {
+    for (auto& stream : streams_) {
+        if (!stream->end_at_start()) continue;
+        if (auto done = forget_end_at_start(parts_.catalog, stream->log()); !done) {
+            catalog_trouble_.trouble(done.error().message() + " (nothing is sent until the catalog can be written)",
+                                     SteadyClock::now());
+            return false;
+        }
+        stream->set_end_at_start(std::nullopt);
+    }
+    return true;
 }
 
 /// What is due of the transaction. @return whether there is more to do at once

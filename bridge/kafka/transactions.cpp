@@ -22,15 +22,18 @@ constexpr auto kRetryAfter = 1'000ms;
 
 }  // namespace
 
-Transactions::Transactions(const ClusterOptions& options, Streams& streams, Report report, Claim claim)
+Transactions::Transactions(const ClusterOptions& options, Streams& streams, Report report, Claim claim,
+                           std::function<bool()> on_placed)
     : options_(options),
       streams_(streams),
       report_(std::move(report)),
       claim_(std::move(claim)),
+      on_placed_(std::move(on_placed)),
       size_(options.transaction, transaction_timeout(options)) {}
 
 void Transactions::replaced(bool fenced) {
     phase_ = fenced ? Phase::reading_claim : Phase::initializing;
+    placed_ = false;
     spoilt_ = false;
     cause_.reset();
     positions_in_flight_ = 0;
@@ -52,6 +55,10 @@ Transactions::Outcome Transactions::turn(TransactionalProducer& producer, TimePo
         case Phase::reading_positions:
             return place_streams(producer, stopping);
         case Phase::idle:
+            if (!placed_ && !(placed_ = on_placed_())) {
+                retry_at_ = now + kRetryAfter;
+                return Outcome::going_on;
+            }
             if (alone_ && !streams_[*alone_]->has_more()) next_alone();
             [[fallthrough]];
         case Phase::open:
@@ -106,23 +113,28 @@ Transactions::Outcome Transactions::place_streams(TransactionalProducer& produce
     const auto found = read_positions(options_, transaction_timeout(options_) * 2, stopping);
     if (!found) return in_trouble(found.error().message());
     for (auto& stream : streams_) {
-        const auto& log = stream->log();
-        const auto stored = found->next.find(position_key(options_.agent_id, stream->target().stream, log.id()));
-        if (stored == found->next.end()) {
-            stream->restart_at(stream->finished());
-        } else if (stored->second > log.log_end_offset()) {
-            report_(Severity::warning, "stream " + stream->target().stream,
-                    "the log ends before what was forwarded (power lost with durability \"flush\", or damage at its "
-                    "end)");
-            stream->restart_at(log.log_end_offset());
-        } else {
-            stream->restart_at(std::max(stored->second, stream->finished()));
-        }
+        if (!place(*stream, *found, producer)) return Outcome::spent;
     }
     if (!send(producer, options_.agent_id, claim_value(claim_))) return Outcome::spent;
     size_.opened(std::chrono::steady_clock::now());
     phase_ = Phase::draining;
     return Outcome::progress;
+}
+
+bool Transactions::place(ForwardStream& stream, const Positions& found, TransactionalProducer& producer) {
+    const auto key = position_key(options_.agent_id, stream.target().stream, stream.log().id());
+    const auto stored = found.next.find(key);
+    const auto end = stream.end_at_start().value_or(stream.log().log_end_offset());
+    if (stored == found.next.end() || stored->second <= end) {
+        const auto next = stored == found.next.end() ? stream.finished() : stored->second;
+        stream.restart_at(std::max(next, stream.finished()));
+        return true;
+    }
+    report_(Severity::warning, "stream " + stream.target().stream,
+            "the log ended before what was forwarded when the agent started (power lost with durability \"flush\", or "
+            "damage at its end)");
+    stream.restart_at(end);
+    return send(producer, key, position_value(end));
 }
 
 bool Transactions::send(TransactionalProducer& producer, const std::string& key, const std::string& value) {
@@ -142,7 +154,7 @@ void Transactions::position_delivered(int error) {
 }
 
 std::size_t Transactions::room(std::size_t index) const {
-    if (finishing_ || spoilt_ || (phase_ != Phase::idle && phase_ != Phase::open)) return 0;
+    if (finishing_ || spoilt_ || !placed_ || (phase_ != Phase::idle && phase_ != Phase::open)) return 0;
     if (alone_ && *alone_ != index) return 0;
     return phase_ == Phase::idle ? TransactionSize::kLeastBytes : size_.room();
 }
@@ -177,7 +189,7 @@ bool Transactions::due(TimePoint now) const {
 Transactions::TimePoint Transactions::next_turn(TimePoint now) const {
     switch (phase_) {
         case Phase::idle:
-            return now + 1h;
+            return placed_ ? now + 1h : std::max(now, retry_at_);
         case Phase::open:
             return size_.due_at(false);
         case Phase::draining:

@@ -18,6 +18,7 @@
 #include "bridge/kafka/transaction_size.hpp"
 #include "bridge/kafka/transactional_producer.hpp"
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -39,8 +40,11 @@ class Transactions {
         fenced,       ///< another process has taken the agent's id: trouble(); it must not be fenced in turn
     };
 
-    /// @param claim  who this process is
-    Transactions(const ClusterOptions& options, Streams& streams, Report report, Claim claim);
+    /// @param claim      who this process is
+    /// @param on_placed  all streams stand where Kafka says, durably: their end_at_start() is to be forgotten, durably
+    /// too. @return false where that failed: it is called again, and nothing is sent before
+    Transactions(const ClusterOptions& options, Streams& streams, Report report, Claim claim,
+                 std::function<bool()> on_placed);
 
     /// The producer is a new one. @param fenced  the one before was fenced
     void replaced(bool fenced);
@@ -81,6 +85,7 @@ class Transactions {
     [[nodiscard]] Outcome place_streams(TransactionalProducer& producer, const std::atomic<bool>& stopping);
     [[nodiscard]] Outcome close(TransactionalProducer& producer, TimePoint now);
     [[nodiscard]] Outcome drain(TransactionalProducer& producer, TimePoint now);
+    [[nodiscard]] bool place(ForwardStream& stream, const Positions& found, TransactionalProducer& producer);
     [[nodiscard]] Outcome commit(TransactionalProducer& producer);
     [[nodiscard]] Outcome abort(TransactionalProducer& producer, TimePoint now);
     [[nodiscard]] bool send(TransactionalProducer& producer, const std::string& key, const std::string& value);
@@ -94,6 +99,8 @@ class Transactions {
     Streams& streams_;
     const Report report_;
     const Claim claim_;
+    const std::function<bool()> on_placed_;
+    bool placed_ = false;
     TransactionSize size_;
     Phase phase_ = Phase::initializing;
     bool finishing_ = false;

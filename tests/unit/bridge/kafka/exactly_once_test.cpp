@@ -1,6 +1,7 @@
 // Transactions against librdkafka's embedded cluster. It knows no isolation: a consumer sees what was aborted too, so
 // what only a real cluster can show is in tests/system/test_exactly_once.py.
 #include "bridge/kafka/position.hpp"
+#include "bridge/kafka/producer.hpp"
 #include "tests/unit/bridge/kafka/gateway.hpp"
 
 #include <doctest/doctest.h>
@@ -77,6 +78,49 @@ TEST_CASE("exactly-once: takes over the cursor of at-least-once delivery") {
     gateway.read(300ms);
     CHECK(gateway.arrivals.size() == 200);
     CHECK(gateway.duplicates() == 0);
+}
+
+TEST_CASE("exactly-once: a position beyond the log's end at the start hides no record that came after it") {
+    for (const bool offline_first : {false, true}) {
+        ExactlyOnce gateway;
+        gateway.append(100);
+        {
+            const auto producer = must(bridge::kafka::make_idempotent_producer(
+                [&] {
+                    auto options = gateway.options;
+                    options.delivery = bridge::kafka::Delivery::at_least_once;
+                    return options;
+                }(),
+                [](bridge::Severity, std::string_view, const std::string&) {}));
+            const auto key = bridge::kafka::position_key("test", "s", gateway.stream->id());
+            const auto value = bridge::kafka::position_value(Offset(500));  // of records that the log has lost
+            storage::RecordView record;
+            record.key = key;
+            record.value = value;
+            bool delivered = false;
+            CHECK(producer->send(gateway.options.position_topic, record, nullptr) == bridge::kafka::Sent::queued);
+            CHECK(gateway.wait_until([&] {
+                producer->poll(10ms, {[&](void*, int) { delivered = true; }, [](int, const std::string&) {}});
+                return delivered;
+            }));
+        }
+        if (offline_first) {  // a start without the cluster, in which the log grows beyond the position
+            gateway.cluster->take_away();
+            gateway.start();
+            gateway.append(500);
+            gateway.forwarder.reset();
+            gateway.cluster->bring_back();
+        }
+        gateway.start();
+        gateway.append(500);
+        const std::size_t after = offline_first ? 1000 : 500;
+        gateway.read_until(after);
+        CHECK(gateway.arrivals.size() == after);
+        CHECK(gateway.arrivals.begin()->first == 100);
+        CHECK(gateway.wait_until([&] { return gateway.cursor() == Offset(100 + static_cast<std::int64_t>(after)); }));
+        CHECK(gateway.position() == gateway.cursor());
+        CHECK(gateway.times_said("the log ended before what was forwarded") == 1);
+    }
 }
 
 TEST_CASE("exactly-once: a cluster that goes away is waited for, and gets everything when it is back") {
