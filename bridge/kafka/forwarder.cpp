@@ -1,5 +1,6 @@
 #include "bridge/kafka/forwarder.hpp"
 
+#include "bridge/kafka/cluster_state.hpp"
 #include "bridge/kafka/end_at_start.hpp"
 #include "bridge/kafka/error_class.hpp"
 #include "bridge/kafka/forward_stream.hpp"
@@ -26,7 +27,6 @@ using SteadyClock = std::chrono::steady_clock;
 
 constexpr auto kIdleWait = 1'000ms;          // at most this long asleep: checks of held streams, the cursors
 constexpr auto kAnswerPatience = 15s;        // longer than a full batch takes on a slow link
-constexpr auto kCausePatience = 1s;          // librdkafka says that no broker is left before it says why
 constexpr auto kGiveBackPatience = 3'000ms;  // for answers that are on their way when a producer is given up
 
 Claim this_process() {
@@ -42,12 +42,14 @@ class Forwarder::Impl {
     Impl(ClusterOptions options, Parts parts)
         : options_(std::move(options)),
           parts_(std::move(parts)),
-          cluster_trouble_(parts_.report, "kafka", options_.reminder),
+          cluster_(parts_.report, options_.brokers, options_.reminder),
           catalog_trouble_(parts_.report, "kafka"),
           rebuild_backoff_(options_.retry_min, options_.retry_max, std::random_device()()),
           set_asides_(parts_.logs, parts_.commit, parts_.dead_letter_stream, parts_.report, [this] { wake(); }) {
         events_.on_delivery = [this](void* tag, int error) { on_delivery(tag, error); };
-        events_.on_trouble = [this](int error, const std::string& message) { on_trouble(error, message); };
+        events_.on_trouble = [this](int error, const std::string& message) {
+            cluster_.on_event(error, message, SteadyClock::now());
+        };
         if (options_.delivery == Delivery::exactly_once) {
             transactions_.emplace(options_, streams_, parts_.report, this_process(),
                                   [this] { return forget_ends_at_start(); });
@@ -75,9 +77,6 @@ class Forwarder::Impl {
     [[nodiscard]] std::chrono::milliseconds idle_wait() const;
     void serve_set_asides();
     void on_delivery(void* tag, int error);
-    void on_trouble(int error, const std::string& message);
-    void reachable(bool yes);
-    void say_unreachable();
     void remind();
     void look_for_silence();
     void rebuild(const std::string& why);
@@ -100,12 +99,9 @@ class Forwarder::Impl {
     int rebuilds_ = 0;      // since something was delivered
     bool spent_ = false;    // the producer has given back what was queued: it only waits for what is in flight
     bool refused_ = false;  // Kafka has refused a record since the producer was made: what turns it fatal is known
-    TroubleReport cluster_trouble_;
+    ClusterState cluster_;
     TroubleReport catalog_trouble_;
-    std::string last_fault_;                                    // what librdkafka said last of one broker
-    std::optional<SteadyClock::time_point> unreachable_since_;  // until it is said
     Backoff rebuild_backoff_;
-    std::atomic<bool> connected_{false};
     std::atomic<std::size_t> in_flight_bytes_{0};
     std::atomic<bool> stopping_{false};
     std::atomic<SteadyClock::time_point> stop_deadline_{SteadyClock::time_point::max()};
@@ -154,7 +150,7 @@ void Forwarder::Impl::run() {
         in_flight_bytes_ = in_flight_bytes();
         serve_set_asides();
         look_for_silence();
-        say_unreachable();
+        cluster_.tick(SteadyClock::now());
         remind();
         if (const auto why = producer_->fatal()) rebuild(*why);
         if (spent_ && !anything_in_flight()) rebuild("no answer for a long time");
@@ -204,22 +200,20 @@ bool Forwarder::Impl::take_turn() {
         case Transactions::Outcome::progress:
             return true;
         case Transactions::Outcome::unreachable:
-            reachable(false);
+            cluster_.unreachable(SteadyClock::now());
             return false;
         case Transactions::Outcome::trouble:
-            connected_ = false;  // until something arrives
-            cluster_trouble_.trouble(transactions_->trouble(), SteadyClock::now());
+            cluster_.trouble(transactions_->trouble(), SteadyClock::now());
             return false;
         case Transactions::Outcome::spent:
             if (!transactions_->trouble().empty()) {
-                connected_ = false;
-                cluster_trouble_.trouble(transactions_->trouble(), SteadyClock::now());
+                cluster_.trouble(transactions_->trouble(), SteadyClock::now());
             }
             if (!stopping_) rebuild(producer_->fatal().value_or(transactions_->trouble()));
             return true;
         case Transactions::Outcome::fenced:
             fenced_ = true;
-            connected_ = false;
+            cluster_.unreachable(SteadyClock::now());
             parts_.report(Severity::error, "kafka", transactions_->trouble());
             if (parts_.on_fenced) parts_.on_fenced(transactions_->trouble());
             return false;
@@ -249,7 +243,11 @@ bool Forwarder::Impl::step() {
         const auto now = SteadyClock::now();
         const auto state = stream.check(*producer_, now, stopping_);
         if (stopping_) return false;
-        if (state) reachable(*state != TopicState::unreachable);
+        if (state == TopicState::unreachable) {
+            cluster_.unreachable(SteadyClock::now());
+        } else if (state) {
+            cluster_.answers(SteadyClock::now());
+        }
         const auto used = in_flight_bytes();
         auto room = options_.inflight_bytes > used ? options_.inflight_bytes - used : 0;
         if (transactions_) {
@@ -290,7 +288,7 @@ bool Forwarder::Impl::anything_in_flight() {
 
 void Forwarder::Impl::on_delivery(void* tag, int error) {
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
-        if (!connected_) reachable(true);
+        if (!cluster_.is_connected()) cluster_.answers(SteadyClock::now());
         rebuilds_ = 0;
         rebuild_backoff_.reset();
     } else if (transactions_) {
@@ -302,59 +300,15 @@ void Forwarder::Impl::on_delivery(void* tag, int error) {
     streams_[entry.stream]->delivered(entry, error, SteadyClock::now());
 }
 
-void Forwarder::Impl::on_trouble(int error, const std::string& message) {
-    switch (error) {
-        case RD_KAFKA_RESP_ERR__FATAL:
-            return;  // handled where fatal() is asked
-        case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
-            reachable(false);
-            return;
-        case RD_KAFKA_RESP_ERR__AUTHENTICATION:
-            connected_ = false;
-            // Without the time that it took, so that it is the same text each time.
-            cluster_trouble_.trouble("the cluster refuses our credentials (check kafka.username and the password): " +
-                                         message.substr(0, message.find(" (after ")),
-                                     SteadyClock::now());
-            return;
-        case RD_KAFKA_RESP_ERR__SSL:
-        case RD_KAFKA_RESP_ERR__RESOLVE:
-        case RD_KAFKA_RESP_ERR__TRANSPORT:
-            last_fault_ = message.substr(0, message.find(" (after "));
-            [[fallthrough]];
-        default:
-            parts_.report(Severity::debug, "kafka", message);
-            return;
-    }
-}
-
-void Forwarder::Impl::reachable(bool yes) {
-    connected_ = yes;
-    const auto now = SteadyClock::now();
-    if (yes) {
-        cluster_trouble_.over("the cluster answers again", now);
-        unreachable_since_.reset();
-        last_fault_.clear();
-    } else if (!cluster_trouble_.in_trouble() && !unreachable_since_) {
-        unreachable_since_ = now;
-    }
-}
-
-void Forwarder::Impl::say_unreachable() {
-    const auto now = SteadyClock::now();
-    if (!unreachable_since_ || (last_fault_.empty() && now - *unreachable_since_ < kCausePatience)) return;
-    unreachable_since_.reset();
-    if (cluster_trouble_.in_trouble()) return;  // something better was said meanwhile
-    cluster_trouble_.trouble("no broker of " + options_.brokers + " can be reached; records are kept until one can" +
-                                 (last_fault_.empty() ? "" : " (" + last_fault_ + ")"),
-                             now);
-}
-
 /// Says a trouble again that lasts. Where there is nothing to send, nothing else shows that it is over.
 void Forwarder::Impl::remind() {
-    if (!cluster_trouble_.is_reminder_due(SteadyClock::now())) return;
+    const auto now = SteadyClock::now();
+    if (!cluster_.is_reminder_due(now)) return;
     const bool well = !transactions_ || transactions_->trouble().empty();
-    if (connected_ || (well && !anything_in_flight() && is_answering(*producer_))) return reachable(true);
-    cluster_trouble_.remind(SteadyClock::now());
+    if (cluster_.is_connected() || (well && !anything_in_flight() && is_answering(*producer_))) {
+        return cluster_.answers(now);
+    }
+    cluster_.remind(now);
 }
 
 void Forwarder::Impl::serve_set_asides() {
@@ -367,7 +321,7 @@ void Forwarder::Impl::serve_set_asides() {
 /// librdkafka retries without a word. What is queued is taken back, for librdkafka 2.0 busy-waits while a partition has
 /// one request in flight and records behind it.
 void Forwarder::Impl::look_for_silence() {
-    if (spent_ || !connected_) return;
+    if (spent_ || !cluster_.is_connected()) return;
     const auto now = SteadyClock::now();
     for (auto& stream : streams_) {
         const auto since = stream->waiting_since();
@@ -379,9 +333,8 @@ void Forwarder::Impl::look_for_silence() {
         spent_ = !transactions_;  // a transaction is aborted for it, and the producer lives on
         if (found.state == TopicState::missing) stream->hold(found.trouble, SteadyClock::now());
         if (found.state != TopicState::unreachable) continue;
-        connected_ = false;
-        cluster_trouble_.trouble("the cluster doesn't answer (" + found.trouble + "); records are kept until it does",
-                                 SteadyClock::now());
+        cluster_.trouble("the cluster doesn't answer (" + found.trouble + "); records are kept until it does",
+                         SteadyClock::now());
         return;
     }
 }
@@ -400,7 +353,7 @@ void Forwarder::Impl::rebuild(const std::string& why) {
     const bool fenced = transactions_ && transactional_->fenced();
     auto made = make_producer();
     while (!made && !stopping_) {
-        cluster_trouble_.trouble(made.error().message(), SteadyClock::now());
+        cluster_.trouble(made.error().message(), SteadyClock::now());
         std::this_thread::sleep_for(1s);
         made = make_producer();
     }
@@ -461,7 +414,7 @@ void Forwarder::Impl::stop(SteadyClock::time_point deadline) {
 
 ForwarderStatus Forwarder::Impl::status() const {
     ForwarderStatus status;
-    status.connected = connected_;
+    status.connected = cluster_.is_connected();
     status.in_flight_bytes = in_flight_bytes_;
     for (const auto& stream : streams_) status.streams.push_back(stream->status());
     return status;
