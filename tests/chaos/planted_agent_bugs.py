@@ -20,7 +20,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from chaos.planted import mutant_object  # noqa: E402
 
 # While nothing can be sent the agent takes messages; then it is killed, or the power goes, once and again.
-KILLED_OFFLINE = [[2, "link", "stalled", 6, None], [5, "agent", "kill", 0.3, None], [7, "agent", "kill", 0.3, None]]
+KILLED_OFFLINE = [[2, "link", "down", 6, None], [5, "agent", "kill", 0.3, None], [7, "agent", "kill", 0.3, None]]
 POWER_OFFLINE = [[2, "link", "down", 6, None], [5, "agent", "power cut", 0.3, None], [7, "agent", "power cut", 0.3, None]]
 
 # On a slow link most of the time something is on its way.
