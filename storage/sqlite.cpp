@@ -16,6 +16,8 @@ constexpr int kSparePages = 16;
 
 Error error_of(sqlite3* database, std::string text, const std::string& loss) {
     const int code = sqlite3_errcode(database);
+    // As the log says it: SQLite's own words leave open whether the database or the disk is full.
+    text += code == SQLITE_FULL ? "no space left on device" : sqlite3_errmsg(database);
     const bool damaged = code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
     if (damaged && !loss.empty()) text += " (move the file away: " + loss + ")";
     return {damaged ? Errc::corrupt : code == SQLITE_FULL ? Errc::no_space : Errc::io, std::move(text)};
@@ -63,7 +65,7 @@ Result<bool> Statement::next() {
     if (step == SQLITE_ROW) return true;
     if (step == SQLITE_DONE) return false;
     auto* database = sqlite3_db_handle(statement_.get());
-    return error_of(database, what_ + ": " + sqlite3_errmsg(database), loss_);
+    return error_of(database, what_ + ": ", loss_);
 }
 
 bool Statement::is_null(int column) const {
@@ -90,7 +92,7 @@ void Database::Close::operator()(sqlite3* database) const {
 
 Error Database::failed(std::string_view what) const {
     auto* database = database_.get();
-    return error_of(database, what_ + ": cannot " + std::string(what) + ": " + sqlite3_errmsg(database), loss_);
+    return error_of(database, what_ + ": cannot " + std::string(what) + ": ", loss_);
 }
 
 Result<Database> Database::open(const std::string& path, const DatabaseOptions& options) {

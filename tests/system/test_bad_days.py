@@ -140,7 +140,9 @@ def test_a_quota_slows_it_down_and_that_is_all(day, cluster):
     day.begin(messages=2000, rate=1000, size=300, kafka='compression = "none"')
     day.all_arrive_once()
     assert time.monotonic() - start > 5, "there was no quota"
-    assert " warning " not in day.agent.output()
+    # A broker that has just started may have its coordinator's state still to read.
+    warnings = [line for line in day.agent.output().splitlines() if " warning " in line]
+    assert all("Coordinator load in progress" in line for line in warnings), warnings
 
 
 def test_rights_are_taken_away_and_given_back(day, cluster):

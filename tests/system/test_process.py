@@ -12,6 +12,7 @@ from support.agent import SLUICE, Agent, configuration, listener_configuration, 
 from support.audit import log_of, wait_for_ledger
 from support.pace import paced
 from support.processes import Process, free_port, wait_until
+from test_broker import wait_for_records
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -145,9 +146,11 @@ def test_a_full_disk_keeps_the_agent_from_neither_stopping_nor_starting(small_di
     config = listener_configuration(port, topic="plant/{device}/telemetry")
     agent = new_agent(config.replace('durability = "fsync"', 'on_full = "drop_newest"')
                       .replace('"data"', f'"{small_disk}/data"'))
+    agent.data = small_disk / "data"
     agent.start()
-    fill(small_disk)
     fleet = new_fleet(port, messages=20_000, rate=5000, qos=2)
+    wait_for_records(agent, "telemetry", 100)  # a session that begins on a full disk waits for its CONNACK
+    fill(small_disk)
     agent.wait_for_output("error stream sluice.inbound: cannot write", 60)
     fleet.stop()
     agent.stop(timeout=5)
