@@ -85,9 +85,11 @@ storage::Cleaner::Observer Supervisor::cleaner_observer() {
         commit_->post([this, &log] {
             auto done = log.commit();
             if (done) done = log.roll();
-            if (!done) report_(bridge::Severity::warning, "stream " + log.name(), done.error().message());
+            if (done) return commit_->retry();
+            // On a full disk it is tried again when whoever writes tries again, and that one has said it.
+            if (done.error().kind() == storage::Errc::no_space) return;
+            report_(bridge::Severity::warning, "stream " + log.name(), done.error().message());
         });
-        commit_->retry();
     };
     observer.on_room = [this] { commit_->retry(); };
     observer.on_trouble = [this](const storage::Log& log, const storage::Error& error) {

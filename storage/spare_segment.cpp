@@ -21,7 +21,11 @@ Result<void> SpareSegment::put(const std::string& segment_path, std::uint64_t by
     const std::lock_guard lock(mutex_);
     if (bytes_ > 0 || bytes == 0) return remove_file(segment_path, bytes);
     // Renamed first: by its new name nobody opens it, so that what is found here stays true.
-    if (auto done = files_.rename(segment_path, path_); !done) return done;
+    if (auto done = files_.rename(segment_path, path_); !done) {
+        // A full disk may have no block for one more name in the directory, and deleting needs none.
+        if (done.error().kind() == Errc::no_space) return remove_file(segment_path, bytes);
+        return done;
+    }
     const auto file = files_.open(path_, OpenMode::read_write);
     if (!file || !(*file)->is_open_only_here()) return remove_file(path_, bytes);
     bytes_ = bytes;

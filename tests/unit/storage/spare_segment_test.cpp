@@ -2,11 +2,13 @@
 
 #include "storage/retention.hpp"
 #include "storage/verify.hpp"
+#include "tests/support/fault_file_system.hpp"
 #include "tests/support/log_builder.hpp"
 
 #include <doctest/doctest.h>
 #include <sys/stat.h>
 
+#include <cerrno>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -46,7 +48,30 @@ std::uint64_t inode_of(const std::string& path) {
     return info.st_ino;
 }
 
+/// A full disk whose directory has no room for one more name.
+struct NoNewNames final : FaultFileSystem {
+    NoNewNames() : FaultFileSystem(faults) {}
+    Result<void> rename(const std::string& from, const std::string& to) override {
+        return full ? Error::from_errno(ENOSPC, "rename", from) : FaultFileSystem::rename(from, to);
+    }
+    Faults faults;
+    bool full = false;
+};
+
 }  // namespace
+
+TEST_CASE("spare segment: where a full disk has no room for its name, the deleted segment makes room all the same") {
+    NoNewNames files;
+    TestLog log(Rig::options(), &files);
+    for (int i = 0; i < 20; ++i) log.append("value-" + std::to_string(i) + std::string(100, 'x'));
+    const auto first = log->segments().all().front()->path();
+    log->set_finished(log->high_watermark());
+    files.full = true;
+    CHECK(must(delete_finished(files, *log)));
+    CHECK_FALSE(std::filesystem::exists(first));
+    CHECK_FALSE(std::filesystem::exists(log->directory() + "/spare"));
+    CHECK(log->segments().all().size() == 1);
+}
 
 TEST_CASE("spare segment: the file of a deleted segment becomes the next one") {
     Rig rig;
