@@ -96,8 +96,10 @@ std::map<std::string, std::string> producer_properties(const ClusterOptions& opt
         // busy-wait, so it is above the round trip of most links (docs/dependencies.md).
         {"linger.ms", "50"},
         {"socket.keepalive.enable", "true"},
+        // A cluster that is back gets its first record within some two seconds; what that costs while it is away is an
+        // attempt to connect a second and broker, some 100 bytes.
         {"reconnect.backoff.ms", "250"},
-        {"reconnect.backoff.max.ms", "10000"},
+        {"reconnect.backoff.max.ms", "1000"},
         {"log.connection.close", "false"},
     };
     if (options.delivery == Delivery::exactly_once) {
