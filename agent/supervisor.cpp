@@ -82,10 +82,10 @@ storage::GroupCommit::Observer Supervisor::commit_observer() {
 storage::Cleaner::Observer Supervisor::cleaner_observer() {
     storage::Cleaner::Observer observer;
     observer.roll = [this](storage::Log& log) {
-        commit_->post([this, &log] {
+        commit_->post([this, &log, &commit = *commit_] {
             auto done = log.commit();
             if (done) done = log.roll();
-            if (done) return commit_->retry();
+            if (done) return commit.retry();
             // On a full disk it is tried again when whoever writes tries again, and that one has said it.
             if (done.error().kind() == storage::Errc::no_space) return;
             report_(bridge::Severity::warning, "stream " + log.name(), done.error().message());
