@@ -11,7 +11,7 @@ import statistics
 import tempfile
 import time
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from support.agent import Agent, configuration, listener_configuration
 from support.kafka import Kafka
@@ -161,8 +161,11 @@ class Ends:
                                   "isolation.level": "read_committed"})
 
     def total(self):
-        return sum(self.consumer.get_watermark_offsets(TopicPartition(self.topic, p), timeout=10)[1]
-                   for p in range(PARTITIONS))
+        try:
+            return sum(self.consumer.get_watermark_offsets(TopicPartition(self.topic, p), timeout=10)[1]
+                       for p in range(PARTITIONS))
+        except KafkaException:  # of a broker that has just started
+            return 0
 
     def close(self):
         self.consumer.close()
