@@ -86,7 +86,7 @@ storage::Cleaner::Observer Supervisor::cleaner_observer() {
             auto done = log.commit();
             if (done) done = log.roll();
             if (done) return commit.retry();
-            // On a full disk it is tried again when whoever writes tries again, and that one has said it.
+            // On a full disk whoever wants to write says so, and asks for room again; a quiet stream's roll can wait.
             if (done.error().kind() == storage::Errc::no_space) return;
             report_(bridge::Severity::warning, "stream " + log.name(), done.error().message());
         });

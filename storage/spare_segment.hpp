@@ -27,8 +27,8 @@ class SpareSegment {
 
     /// Removes what an earlier process has left. Called once, before anything else: its offsets mean nothing here.
     [[nodiscard]] Result<void> remove_left_behind();
-    /// Takes the file of a closed segment over, of `bytes` in the budget; or removes it, where there is a spare already
-    /// or someone still reads it.
+    /// Takes the file of a closed segment over, of `bytes` in the budget; or removes it, where there is a spare
+    /// already, someone still reads it, or a full disk has no room for its name.
     [[nodiscard]] Result<void> put(const std::string& segment_path, std::uint64_t bytes);
     /// Gives the spare the name `segment_path`. @return its size; 0: there is none, and no such file
     [[nodiscard]] Result<std::uint64_t> take(const std::string& segment_path);

@@ -96,8 +96,8 @@ std::map<std::string, std::string> producer_properties(const ClusterOptions& opt
         // busy-wait, so it is above the round trip of most links (docs/dependencies.md).
         {"linger.ms", "50"},
         {"socket.keepalive.enable", "true"},
-        // A cluster that is back gets its first record within some two seconds; what that costs while it is away is an
-        // attempt to connect a second and broker, some 100 bytes.
+        // A cluster that is back is to get its first record within two seconds (./dev bench forward). While it is away
+        // that costs an attempt to connect a second and broker.
         {"reconnect.backoff.ms", "250"},
         {"reconnect.backoff.max.ms", "1000"},
         {"log.connection.close", "false"},

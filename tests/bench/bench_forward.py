@@ -107,7 +107,7 @@ class Bench:
             self.kafka.start()
             start = time.monotonic()
             committed = Ends(self.kafka.brokers, topic)
-            while committed.total() == 0:
+            while not committed.any_yet():
                 time.sleep(0.01)
             delays.append(time.monotonic() - start)
             committed.close()
@@ -161,11 +161,15 @@ class Ends:
                                   "isolation.level": "read_committed"})
 
     def total(self):
+        return sum(self.consumer.get_watermark_offsets(TopicPartition(self.topic, p), timeout=10)[1]
+                   for p in range(PARTITIONS))
+
+    def any_yet(self):
+        """Of a broker that has just started, which may not lead its partitions yet."""
         try:
-            return sum(self.consumer.get_watermark_offsets(TopicPartition(self.topic, p), timeout=10)[1]
-                       for p in range(PARTITIONS))
-        except KafkaException:  # of a broker that has just started
-            return 0
+            return self.total() > 0
+        except KafkaException:
+            return False
 
     def close(self):
         self.consumer.close()
