@@ -35,7 +35,7 @@ struct ClusterOptions {
     Delivery delivery = Delivery::at_least_once;
     TransactionOptions transaction;
     std::string position_topic = "sluice-positions";  ///< of exactly-once delivery; compacted
-    std::size_t inflight_bytes = 16U << 20U;          ///< record bytes handed to librdkafka and not acknowledged
+    std::size_t inflight_bytes = 12U << 20U;          ///< memory of records handed to librdkafka, not acknowledged
     std::string compression = "lz4";                  ///< none, gzip, snappy, lz4, zstd
     TopicPolicy topics = TopicPolicy::create;
     std::int32_t partitions = 1;                       ///< of a topic that we create

@@ -7,6 +7,7 @@ namespace sluice::bridge::kafka {
 namespace {
 
 constexpr int kOverheadShare = 20;  // with a backlog, closing takes a twentieth of the time
+constexpr int kGrowthMax = 8;       // from one transaction to the next, on a link that takes it with ease
 constexpr int kTargetShare = 6;     // of the time-out: what a transaction may take, from its first record to its end
 
 }  // namespace
@@ -58,7 +59,9 @@ void TransactionSize::committed(TimePoint now) {
         const auto ratio = static_cast<double>(target.count()) / static_cast<double>(took.count());
         bytes_max_ = static_cast<std::size_t>(static_cast<double>(bytes_) * ratio);
     } else if (took * 2 <= target && bytes_ >= bytes_max_ / 2) {
-        bytes_max_ *= 2;
+        const auto ease = target / std::max(took * 2, Duration(1));
+        const auto growth = static_cast<std::size_t>(std::clamp<Duration::rep>(ease, 2, kGrowthMax));
+        bytes_max_ = std::min(bytes_max_, options_.bytes / growth) * growth;
     }
     bytes_max_ = std::clamp(bytes_max_, std::min(kLeastBytes, options_.bytes), options_.bytes);
 }

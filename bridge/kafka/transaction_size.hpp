@@ -2,7 +2,7 @@
 //
 // Closing costs a few round trips in which nothing is sent, so a backlog wants long transactions. But one that isn't
 // closed inside of transaction.timeout.ms is aborted, and a thin link may take minutes for what a LAN takes in a
-// moment. So the size follows what the link has shown: it starts small, doubles while transactions end early, and
+// moment. So the size follows what the link has shown: it starts small, grows while transactions end early, and
 // shrinks with those that took long or were aborted.
 //
 // One thread. No I/O; the time is an argument.

@@ -147,7 +147,7 @@ def drain(scratch, kafka, figures, batch, rounds=3):
     ratio = statistics.median(ratios)
     figures.say(f"drain of {DRAIN_RECORDS:,} records of 200 bytes, {batch} a batch", round(statistics.median(rates)),
                 "records/s", round(statistics.median(bares)), round(ratio, 3), "ratio >= 0.9", ratio >= 0.9)
-    bound = 16 + 48  # inflight_bytes, and what the program is without them
+    bound = 12 + 36  # inflight_bytes, and what the program is without them
     figures.say("  peak RSS", round(max(rss), 1), "MiB", None, None, f"<= {bound} MiB", max(rss) <= bound)
 
 

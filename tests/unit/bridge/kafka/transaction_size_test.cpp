@@ -51,6 +51,13 @@ TEST_CASE("transaction size: with a backlog, closing becomes a twentieth of the 
     CHECK(lan.fill(size) < 2s);
 }
 
+TEST_CASE("transaction size: a link that takes them with ease gets large ones after a few") {
+    TransactionSize size({100ms}, 60s);
+    Link lan{100e6, 30ms};
+    for (int i = 0; i < 4; ++i) static_cast<void>(lan.fill(size));
+    CHECK(lan.fill(size) > 500ms);
+}
+
 TEST_CASE("transaction size: on a thin link, all but the first ones end well inside the time-out") {
     TransactionSize size({1s}, 60s);
     Link thin{60e3 / 8, 2'400ms};
