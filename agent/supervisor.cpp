@@ -19,9 +19,12 @@ using storage::Result;
 constexpr auto kCheckpointInterval = std::chrono::seconds(10);
 // On a full disk that is forwarded from, there is room for a moment again and again.
 constexpr auto kFullInterval = std::chrono::minutes(1);
+// How long the cleaner may take to make room before a stream that gives way is said to wait.
+constexpr auto kMakingRoomFor = std::chrono::seconds(5);
 
 /// What was said of a stream that finds no space.
 struct FullSaid {
+    SteadyClock::time_point since{};
     SteadyClock::time_point at{};
     bool open = false;  // its end is to be said
 };
@@ -59,11 +62,14 @@ storage::GroupCommit::Observer Supervisor::commit_observer() {
     auto said = std::make_shared<std::map<const storage::Log*, FullSaid>>();  // of the log thread
     observer.on_no_space = [this, said](const storage::Log& log, const storage::Error& error, bool again) {
         if (cleaner_) cleaner_->make_room(log);
-        if (again || log.options().on_full != storage::OnFull::block) return;
         auto& full = (*said)[&log];
         const auto now = SteadyClock::now();
+        if (!again) full.since = now;
+        const bool gives_way = log.options().on_full != storage::OnFull::block;
+        if (full.open || (gives_way && now - full.since < kMakingRoomFor)) return;
         if (full.at != SteadyClock::time_point() && now - full.at < kFullInterval) return;
-        full = {now, true};
+        full.at = now;
+        full.open = true;
         report_(bridge::Severity::error, "stream " + log.name(),
                 error.message() + " (nothing is acknowledged to devices until there is space)");
     };

@@ -20,7 +20,7 @@ Cleaner::Cleaner(FileSystem& files, const Clock& clock, const LogDir& logs, Clea
       logs_(logs),
       options_(options),
       observer_(std::move(observer)),
-      quota_(files, clock, observer_.roll),
+      quota_(files, clock, observer_.roll, logs.data_dir() + "/log/reserve"),
       thread_([this] { run(); }) {}
 
 Cleaner::~Cleaner() {
@@ -56,6 +56,7 @@ Cleaner::Counters Cleaner::counters() const {
 
 void Cleaner::run() {
     while (!stopping()) {
+        quota_.keep_reserve(logs_.streams());
         for (auto* log : logs_.streams()) {
             if (!stopping()) look_after(*log);
         }

@@ -26,8 +26,16 @@ bool has_data_in_active(const Log& log) {
 
 }  // namespace
 
-Quota::Quota(FileSystem& files, const Clock& clock, std::function<void(Log&)> roll)
-    : files_(files), clock_(clock), roll_(std::move(roll)) {}
+Quota::Quota(FileSystem& files, const Clock& clock, std::function<void(Log&)> roll, std::string reserve_path)
+    : files_(files), clock_(clock), roll_(std::move(roll)), reserve_(files, std::move(reserve_path)) {}
+
+void Quota::keep_reserve(const std::vector<Log*>& logs) {
+    const auto rewrites = [](const Log* log) {
+        const auto& options = log->options();
+        return options.compacts() || options.on_full == OnFull::compact || options.on_full == OnFull::thin;
+    };
+    if (std::any_of(logs.begin(), logs.end(), rewrites)) reserve_.keep();
+}
 
 Result<Quota::Room> Quota::make_room(std::vector<Log*> logs, const Log& wanting, const Pace& pace) {
     std::stable_sort(logs.begin(), logs.end(), [](const Log* a, const Log* b) {
@@ -40,6 +48,7 @@ Result<Quota::Room> Quota::make_room(std::vector<Log*> logs, const Log& wanting,
     if (!room) return room;
     // What was deleted may be kept as a spare file.
     if (const auto again = drop_spares(logs); !again) return again.error();
+    keep_reserve(logs);  // before whoever waits for room has used it up
     return room;
 }
 
@@ -122,10 +131,15 @@ Result<bool> Quota::compact_whole(Log& log, const CompactionOptions& options, co
     return false;
 }
 
-/// Does it again where there was damage, which is out of the way then.
+/// Does it again where there was damage, which is out of the way then, or where the reserve gave room for it.
 template <class Clean>
 auto Quota::without_damage(Log& log, const Pace& pace, const Clean& clean) -> decltype(clean()) {
     auto done = clean();
+    if (!done && done.error().kind() == Errc::no_space) {
+        const auto given = reserve_.give();
+        if (!given) return given.error();
+        if (*given) done = clean();
+    }
     if (done || done.error().kind() != Errc::corrupt) return done;
     const auto found = quarantine_damage(files_, log, pace);
     if (!found) return found.error();

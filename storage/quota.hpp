@@ -2,12 +2,14 @@
 //
 // In this order, and only until there is room: spare files go; what was forwarded goes, of any stream; tables are
 // compacted, whatever their min_dirty_ratio; then the streams give way by priority, the lowest first, each as its
-// on_full says. No stream gives way to one of a lower priority. Damage that is met is set aside (quarantine.hpp). On
-// the clean thread.
+// on_full says. Where what is left has to be written first and the disk is full to the last byte, a reserve is given
+// for it (disk_reserve.hpp). No stream gives way to one of a lower priority. Damage that is met is set aside
+// (quarantine.hpp). On the clean thread.
 #pragma once
 
 #include "storage/clock.hpp"
 #include "storage/compaction.hpp"
+#include "storage/disk_reserve.hpp"
 #include "storage/log.hpp"
 #include "storage/result.hpp"
 #include "storage/segment_rewriter.hpp"
@@ -15,6 +17,7 @@
 
 #include <functional>
 #include <map>
+#include <string>
 #include <vector>
 
 namespace sluice::storage {
@@ -28,7 +31,10 @@ class Quota {
     };
 
     /// @param roll  closes the log's active segment, on the log thread, some time later
-    Quota(FileSystem& files, const Clock& clock, std::function<void(Log&)> roll);
+    Quota(FileSystem& files, const Clock& clock, std::function<void(Log&)> roll, std::string reserve_path);
+
+    /// Takes back what a full disk has cost, where there is something that needs it.
+    void keep_reserve(const std::vector<Log*>& logs);
 
     /// Makes some room, for `wanting` to append.
     /// @return as rewrite_segments(); Errc::corrupt and Errc::no_space where no other stream could make room either
@@ -47,6 +53,7 @@ class Quota {
     FileSystem& files_;
     const Clock& clock_;
     const std::function<void(Log&)> roll_;
+    DiskReserve reserve_;
     std::map<const Log*, ThinningState> thinning_;
 };
 

@@ -1,6 +1,7 @@
 // sluice run: the agent, until a signal asks it to end or its log fails.
 #include "agent/cli/commands.hpp"
 #include "agent/logging.hpp"
+#include "agent/open_files.hpp"
 #include "agent/signals.hpp"
 #include "agent/supervisor.hpp"
 
@@ -24,11 +25,12 @@ constexpr auto kTick = std::chrono::milliseconds(200);
 
 int run_command(const RunArguments& arguments) {
     Signals signals(Signals::Hangup::reloads);  // before any thread: they inherit what is blocked
-    const auto loaded = load_config(arguments.config.file, arguments.config.overrides);
+    auto loaded = load_config(arguments.config.file, arguments.config.overrides);
     std::cerr << loaded.text();
     if (!loaded.config) return kExitBadConfig;
-    const auto& config = *loaded.config;
+    auto& config = *loaded.config;
     const auto report = make_report(config.log_level, config.log_format);
+    allow_open_files(config, report);
 
     auto agent = Supervisor::start(config, report);
     if (!agent) {

@@ -3,6 +3,7 @@
 #include "bridge/dead_letter.hpp"
 #include "storage/assert.hpp"
 
+#include <algorithm>
 #include <future>
 #include <thread>
 #include <utility>
@@ -26,6 +27,8 @@ class Inside {
 constexpr std::size_t kUnreleasedExpectedMax = 2000;
 // Its dead letter, should it become one, has more headers and has to be a record too.
 constexpr std::size_t kMessageBytesMax = storage::kRecordBytesMax - (64U << 10U);
+// One message is not to push out what all others have in the log, and then find no room all the same.
+constexpr std::uint64_t kQuotaShare = 4;
 constexpr std::size_t kShortenedBytes = 64U << 10U;
 
 [[noreturn]] void never_return() {
@@ -64,9 +67,11 @@ Ingest::Prepared Ingest::prepare(Message message) const {
     auto routed = routes_.route(std::move(message));
     const auto bytes = routed.record.size_bytes();
     auto& log = routed.stream != nullptr ? must_find(logs_, *routed.stream) : dead_letters_;
-    if (bytes > kMessageBytesMax) {
+    const auto quota = log.options().counts_to_quota ? logs_.budget().limit_bytes() : storage::DiskBudget::kUnlimited;
+    const auto most = std::min<std::uint64_t>(kMessageBytesMax, quota / kQuotaShare);
+    if (bytes > most) {
         const auto why = "a message on " + topic + " of " + std::to_string(bytes) + " bytes; at most " +
-                         std::to_string(kMessageBytesMax) + " can be kept";
+                         std::to_string(most) + " can be kept";
         auto letter = make_dead_letter(shortened(std::move(routed.record)), kReasonTooLarge, why,
                                        routed.stream != nullptr ? *routed.stream : "");
         const auto end = log.log_end_offset();

@@ -82,6 +82,13 @@ Result<std::unique_ptr<Qos2State>> Qos2State::recover(const storage::LogDir& log
     // is, and that release is not of it.
     for (const auto& release : recovered->releases) newest = std::max(newest, state->apply_release(release));
     state->sequence_ = newest;
+    // Until a state record of this run is durable, the last one counts. Where nothing is unreleased no record is needed
+    // for it: a full disk, which can't take a state record, is not to keep what may be deleted.
+    for (auto* log : logs.streams()) {
+        const auto start = recovered->starts.find(log->name() + ' ' + log->id().to_string());
+        if (start != recovered->starts.end()) log->hold_from(start->second);
+        if (log != inbound && state->sources_.empty()) log->hold_from(log->high_watermark());
+    }
     state->begin_checkpoint([](const Result<void>&) {});
     return state;
 }

@@ -147,10 +147,13 @@ class CommitSimulation {
 
     void make_room() {
         say("make room");
-        Quota quota(files_, clock_, [this](Log& log) {
-            const auto done = log.roll();
-            failed_ |= !done && done.error().kind() != Errc::no_space;
-        });
+        Quota quota(
+            files_, clock_,
+            [this](Log& log) {
+                const auto done = log.roll();
+                failed_ |= !done && done.error().kind() != Errc::no_space;
+            },
+            "reserve");
         std::vector<Log*> logs;
         for (auto& stream : streams_) logs.push_back(stream.log.get());
         for (auto& stream : streams_) {

@@ -203,12 +203,15 @@ class Simulation {
 
     bool make_room() {
         say("make room");
-        Quota quota(files_, clock_, [this](Log& log) {
-            auto done = log.commit();
-            if (done) model_.accept_all();
-            if (done) done = log.roll();
-            if (!done && done.error().kind() != Errc::no_space) failed_ = true;
-        });
+        Quota quota(
+            files_, clock_,
+            [this](Log& log) {
+                auto done = log.commit();
+                if (done) model_.accept_all();
+                if (done) done = log.roll();
+                if (!done && done.error().kind() != Errc::no_space) failed_ = true;
+            },
+            "reserve");
         const auto room = quota.make_room({log_.get()}, *log_, [](std::size_t) { return true; });
         compacted_ |= options_.on_full == OnFull::compact || options_.compacts();
         if (failed_ || (!room && room.error().kind() != Errc::no_space && room.error().kind() != Errc::corrupt)) {

@@ -83,11 +83,11 @@ class Agent:
         self.process = None
         self.runs = 0
 
-    def start(self, wait_for="ready:", environment=None):
+    def start(self, wait_for="ready:", environment=None, before=None):
         """Returns once the agent's output has the text; "subscribed" is when a broker delivers to it."""
         self.runs += 1
         self.process = Process([SLUICE, "run", "-c", self.config], self.directory / f"agent-{self.runs}.log",
-                               environment=environment)
+                               environment=environment, before=before)
         if wait_for:
             self.wait_for_output(wait_for, 20)
         return self

@@ -3,11 +3,12 @@ import json
 import os
 import subprocess
 
+import paho.mqtt.client as mqtt
 import pytest
 
-from support.agent import configuration, sluice
+from support.agent import configuration, listener_configuration, sluice
 from support.audit import read_topic
-from support.processes import wait_until
+from support.processes import free_port, wait_until
 from test_broker import publish_one
 from test_process import fill
 
@@ -121,3 +122,51 @@ def test_records_that_kafka_refuses_don_t_keep_a_full_disk_full(mount, new_agent
     agent.stop(10)
     assert agent.count("goes to sluice.dead-letter") == refused
     assert given_up(kafka) < refused, "only a segment is given up at a time, to have room for the others"
+
+
+def acknowledged(port, topics, payload_bytes, count, within=120):
+    """Publishes round the topics with QoS 1, and returns when all is acknowledged."""
+    client = mqtt.Client()
+    client.max_inflight_messages_set(20)
+    client.connect("127.0.0.1", port)
+    client.loop_start()
+    sent = [client.publish(topics[i % len(topics)], os.urandom(payload_bytes), 1) for i in range(count)]
+    try:
+        wait_until(lambda: all(message.is_published() for message in sent), within,
+                   lambda: f"{sum(m.is_published() for m in sent)} of {count} are acknowledged")
+    finally:
+        client.loop_stop()
+
+
+def test_a_table_goes_on_by_compaction_where_it_has_filled_the_disk(mount, new_agent):
+    """Without a quota, and to the last byte: what is left of it has to be written before the rest can go."""
+    disk, port = mount("tmpfs", 12), free_port()
+    config = listener_configuration(port).replace('"data"', f'"{disk}/data"').replace(
+        'stream = "telemetry"', 'stream = "telemetry"\nkey = "{device}"', 1)
+    agent = new_agent(config + 'cleanup = "compact"\non_full = "compact"\nsegment_bytes = "1MiB"\n')
+    agent.start()
+    topics = [f"bench/device-{number}/telemetry" for number in range(7)]
+    acknowledged(port, topics, 1000, 7)
+    fill(disk, leave=3 * MIB)
+    acknowledged(port, topics, 5000, 4000)
+
+
+def test_a_stream_that_gives_way_and_finds_no_room_all_the_same_says_so(new_agent):
+    """Another stream, of a higher priority, has the quota."""
+    port = free_port()
+    agent = new_agent(listener_configuration(port) + """on_full = "drop_oldest"
+[[route]]
+topic = "first/#"
+stream = "first"
+[stream.first]
+priority = 10
+segment_bytes = "256KiB"
+[storage]
+quota = "2MiB"
+""")
+    agent.start()
+    with pytest.raises(AssertionError):
+        acknowledged(port, ["first/a"], 1000, 2500, within=5)
+    with pytest.raises(AssertionError):
+        acknowledged(port, ["bench/a/telemetry"], 1000, 300, within=5)
+    agent.wait_for_output("stream telemetry: the quota is used up (nothing is acknowledged to devices", 30)

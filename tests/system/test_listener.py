@@ -1,6 +1,9 @@
 """The agent's own MQTT listener: kills under load, who may come in, and what the log has in the end."""
+import contextlib
 import os
 import random
+import resource
+import socket
 import subprocess
 import time
 
@@ -125,3 +128,23 @@ def test_an_address_that_is_taken_is_one_clear_error(new_agent):
     result = sluice("run", "-c", second.config)
     assert result.returncode == 1
     assert f"cannot listen on 127.0.0.1:{port}: Address already in use" in result.stderr
+
+
+def test_more_connections_than_files_may_be_open_don_t_end_the_agent(new_agent, ends):
+    """The log needs its files whatever devices do."""
+    port = free_port()
+    agent = new_agent(listener_configuration(port) + 'segment_bytes = "64KiB"\n')
+    agent.start("ready:", before=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (400, 400)))
+    assert "may open 400 files, so the listener takes" in agent.output()
+    device = mqtt.Client()
+    device.connect("127.0.0.1", port)
+    device.loop_start()
+    ends(device.loop_stop)
+    for number in range(500):
+        link = socket.create_connection(("127.0.0.1", port))
+        ends(link.close)
+        with contextlib.suppress(OSError):  # closed, as there are too many
+            link.sendall(b"\x10\x10\x00\x04MQTT\x04\x02\x00\x3c\x00\x04" + f"{number:04}".encode())
+    sent = [device.publish("bench/a/telemetry", os.urandom(4000), 1) for _ in range(100)]  # some segments
+    wait_until(lambda: all(message.is_published() for message in sent), 30, agent.output)
+    agent.stop()

@@ -2,12 +2,14 @@
 
 #include "storage/group_commit.hpp"
 #include "storage/log_dir.hpp"
+#include "storage/recovery.hpp"
 #include "tests/support/fault_file_system.hpp"
 #include "tests/support/log_builder.hpp"
 
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <map>
 #include <string>
 #include <vector>
@@ -80,10 +82,39 @@ struct Gateway {
     FileSystem& files;
     std::vector<Gap> gaps;
     std::unique_ptr<LogDir> logs;
-    Quota quota{files, clock, [](Log& log) { must(log.roll()); }};
+    Quota quota{files, clock, [](Log& log) { must(log.roll()); }, dir / "data/log/reserve"};
+};
+
+/// A disk that is full to the last byte, but for what the reserve holds.
+class FullFileSystem : public FaultFileSystem {
+ public:
+    explicit FullFileSystem(Faults& faults) : FaultFileSystem(faults) {}
+    std::string reserve;
+    bool full = false;
+
+    Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) override {
+        const bool copy = path.ends_with(kCleanedSuffix) && mode == OpenMode::create;
+        if (full && copy && std::filesystem::exists(reserve)) return Error(Errc::no_space, path);
+        return FaultFileSystem::open(path, mode);
+    }
 };
 
 }  // namespace
+
+TEST_CASE("quota: on a disk that is full to the last byte, the reserve has room for what is left") {
+    Faults none;
+    FullFileSystem files(none);
+    Gateway gateway(400'000, files);
+    auto* log = gateway.stream("a", small(OnFull::compact));
+    gateway.fill(*log);
+    gateway.quota.keep_reserve(gateway.logs->streams());
+    files.reserve = gateway.dir / "data/log/reserve";
+    files.full = true;
+    CHECK(gateway.make_room(*log) == Quota::Room::made);
+    CHECK(gateway.count(*log) < 100);
+    gateway.quota.keep_reserve(gateway.logs->streams());
+    CHECK(std::filesystem::file_size(files.reserve) == DiskReserve::kBytes);
+}
 
 TEST_CASE("quota: what was forwarded goes first, and nothing is lost") {
     Gateway gateway(400'000);

@@ -27,13 +27,14 @@ class Receiver {
  public:
     explicit Receiver(
         const std::string& data_dir, bridge::Report report = [](auto&&...) {}, storage::GapReport on_gap = {},
-        std::uint64_t inbound_bytes_max = UINT64_MAX) {
-        logs_ = must(storage::LogDir::open(files_, clock_, data_dir, std::move(on_gap), inbound_bytes_max));
+        std::uint64_t quota = UINT64_MAX, bool all_count = false) {
+        logs_ = must(storage::LogDir::open(files_, clock_, data_dir, std::move(on_gap), quota));
         storage::LogOptions options;
         options.durability = storage::Durability::flush;  // kills, not power cuts
         must(logs_->open_stream(bridge::mqtt::kInboundStream, options));
-        options.counts_to_quota = false;
+        options.counts_to_quota = all_count;
         for (const auto* name : {"a", "b", "dead"}) must(logs_->open_stream(name, options));
+        for (auto* log : logs_->streams()) log->hold_from(Offset(0));
         commit_ =
             std::make_unique<storage::GroupCommit>(storage::GroupCommitOptions{}, storage::GroupCommit::Observer{});
         qos2 = must(Qos2State::recover(*logs_, *commit_));
@@ -50,6 +51,8 @@ class Receiver {
     ~Receiver() { commit_->stop(); }
     Receiver(const Receiver&) = delete;
     Receiver& operator=(const Receiver&) = delete;
+
+    [[nodiscard]] Offset held_from(const std::string& stream) const { return logs_->find(stream)->hold_from(); }
 
     void publish(const std::string& topic, const std::string& payload, std::optional<std::uint16_t> packet_id) {
         bridge::Message message;
@@ -262,6 +265,22 @@ TEST_CASE("qos 2: a start on a full disk waits for no space, and a stop neither"
     CHECK(Receiver(dir / "data").ingest->unreleased("broker") == std::vector<std::uint16_t>{1, 2});
 }
 
+TEST_CASE("qos 2: after a start on a full disk, old records may be deleted where no identifier needs them") {
+    const test::TempDir dir;
+    {
+        Receiver receiver(dir / "data");
+        receiver.publish("a", "1", {});
+        receiver.publish("b", "1", 1);
+        receiver.ingest->release("broker", 1);
+    }
+    auto receiver = without_space_for_notes(dir / "data");
+    CHECK(receiver->held_from("a") == Offset(1));
+    receiver->publish("b", "2", 2);
+    receiver.reset();
+    receiver = without_space_for_notes(dir / "data");
+    CHECK(receiver->held_from("b") <= Offset(1));  // its record tells of the identifier
+}
+
 TEST_CASE("qos 2: a release is not of what is accepted after it, also where no state record could be written between") {
     const test::TempDir dir;
     auto receiver = std::make_unique<Receiver>(dir / "data");
@@ -274,6 +293,17 @@ TEST_CASE("qos 2: a release is not of what is accepted after it, also where no s
     CHECK(receiver->values("a") == Values{"1", "2"});
     receiver = std::make_unique<Receiver>(killed_copy(copy, dir, 1));
     CHECK(receiver->ingest->unreleased("broker") == std::vector<std::uint16_t>{1});
+}
+
+TEST_CASE("ingest: a message that would push out most of what others have within the quota is too large") {
+    const test::TempDir dir;
+    std::vector<storage::Gap> gaps;
+    Receiver receiver(
+        dir / "data", [](auto&&...) {}, [&](const storage::Gap& gap) { gaps.push_back(gap); }, 2U << 20U, true);
+    receiver.publish("a", std::string(700'000, 'x'), {});
+    CHECK(receiver.values("a").empty());
+    CHECK(receiver.values("dead").size() == 1);
+    CHECK(gaps.size() == 1);
 }
 
 TEST_CASE("ingest: a message that is too large for a log is kept shortened, told as a gap, and not retried for ever") {
