@@ -180,6 +180,19 @@ void read_pace(ConfigSection& section, ClusterOptions& kafka) {
     }
 }
 
+std::optional<storage::DeliveryOptions> read_proofs(ConfigSection& section, Delivery delivery) {
+    bool wanted = true;
+    storage::DeliveryOptions proofs;
+    section.read("proof", wanted);
+    section.read("proof_retention", proofs.retention, 1h, 24h * 3650);
+    section.read_size("proof_bytes", proofs.bytes_max, 1ULL << 20U, 1ULL << 40U);
+    proofs.transactional = delivery == Delivery::exactly_once;
+    for (const auto* key : {"proof_retention", "proof_bytes"}) {
+        if (!wanted && section.has(key)) section.warning(key, "has no effect", "proof is false");
+    }
+    return wanted ? std::optional(proofs) : std::nullopt;
+}
+
 }  // namespace
 
 void read_kafka(ConfigSection& top, Config& config) {
@@ -193,13 +206,16 @@ void read_kafka(ConfigSection& top, Config& config) {
         {{"none", "none"}, {"gzip", "gzip"}, {"snappy", "snappy"}, {"lz4", "lz4"}, {"zstd", "zstd"}});
     read_topics(section, kafka);
     read_pace(section, kafka);
+    const auto proofs = read_proofs(section, kafka.delivery);
     const auto* properties = section.table("properties");
     if (properties != nullptr) read_properties(section, *properties->get_if<ConfigTable>(), "", kafka.properties);
     read_user(section, kafka.properties);
     check_interval(section, kafka);
     section.refuse_unknown();
     if (properties != nullptr) try_to_start(section, *properties, kafka);
-    if (section.is_there()) config.kafka = std::move(kafka);
+    if (!section.is_there()) return;
+    config.kafka = std::move(kafka);
+    config.proofs = proofs;
 }
 
 }  // namespace sluice::agent

@@ -116,17 +116,7 @@ Result<void> Supervisor::start_parts() {
     ingest_ = std::make_unique<bridge::mqtt::Ingest>(std::get<bridge::TopicMap>(std::move(routes)), *logs_, *commit_,
                                                      *qos2_, kDeadLetterStream, clock_, report_);
     if (config_.kafka) {
-        std::vector<bridge::kafka::StreamTarget> targets;
-        for (const auto& [name, stream] : config_.streams) {
-            if (stream.forward) targets.push_back({name, stream.kafka_topic.value_or(name)});
-        }
-        auto forwarder = bridge::kafka::Forwarder::start(
-            *config_.kafka, std::move(targets),
-            {*logs_, *commit_, *catalog_, kDeadLetterStream, report_,
-             [this](const std::string& stream, storage::Offset cursor) { logs_->find(stream)->set_finished(cursor); },
-             [this](const std::string& /*why*/) { fenced_ = true; }});
-        if (!forwarder) return forwarder.error();
-        forwarder_ = std::move(*forwarder);
+        if (auto done = start_forwarder(); !done) return done;
     }
     for (const auto& source : config_.sources) {
         sources_.push_back(std::make_unique<bridge::mqtt::PahoSource>(source, *ingest_, *catalog_, report_));
@@ -137,6 +127,29 @@ Result<void> Supervisor::start_parts() {
         if (!listener) return listener.error();
         listener_ = std::move(*listener);
     }
+    return {};
+}
+
+Result<void> Supervisor::start_forwarder() {
+    if (config_.proofs) {
+        auto proofs =
+            storage::DeliveryLedger::open(files_, clock_, config_.data_dir + "/" + kProofsDirectory, *config_.proofs);
+        if (proofs)
+            proofs_ = std::move(*proofs);
+        else  // as on a full disk: records matter more
+            report_(bridge::Severity::warning, "kafka", "no proofs of delivery are kept: " + proofs.error().message());
+    }
+    std::vector<bridge::kafka::StreamTarget> targets;
+    for (const auto& [name, stream] : config_.streams) {
+        if (stream.forward) targets.push_back({name, stream.kafka_topic.value_or(name)});
+    }
+    auto forwarder = bridge::kafka::Forwarder::start(
+        *config_.kafka, std::move(targets),
+        {*logs_, *commit_, *catalog_, kDeadLetterStream, report_,
+         [this](const std::string& stream, storage::Offset cursor) { logs_->find(stream)->set_finished(cursor); },
+         [this](const std::string& /*why*/) { fenced_ = true; }, proofs_.get()});
+    if (!forwarder) return forwarder.error();
+    forwarder_ = std::move(*forwarder);
     return {};
 }
 

@@ -39,6 +39,13 @@ ForwardStream::ForwardStream(StreamTarget target, const storage::Log& log, stora
       trouble_(report, "stream " + target_.stream),
       cursor_(cursor.value()) {}
 
+void ForwardStream::prove_in(storage::DeliveryLedger& proofs, std::size_t stream) {
+    proofs_ = &proofs;
+    proofs_number_ = stream;
+    proofs.finish(stream, finished());
+    window_.on_finished([&proofs, stream](const auto& entry) { proofs.add(stream, entry.offset, entry.place); });
+}
+
 std::optional<TopicState> ForwardStream::check(Producer& producer, TimePoint now, const std::atomic<bool>& stopping) {
     if (!retry_at_ || now < *retry_at_ || window_.in_flight() > 0) return std::nullopt;
     // A stream that has nothing to send makes no topic; one that it can't make is asked for at the start.
@@ -159,8 +166,9 @@ void ForwardStream::put_aside(storage::Offset offset, std::string why) {
     set_aside_(offset, std::move(why));
 }
 
-void ForwardStream::delivered(StreamWindow::Entry& entry, int error_code, TimePoint now) {
+void ForwardStream::delivered(StreamWindow::Entry& entry, int error_code, storage::KafkaPlace place, TimePoint now) {
     const auto result = classify(error_code);
+    if (result == ErrorClass::none) entry.place = place;
     const auto offset = entry.offset;
     const auto bytes = entry.bytes;
     last_answer_ = now;
@@ -211,6 +219,7 @@ bool ForwardStream::has_more() const {
 void ForwardStream::committed() {
     if (position() != committed_) window_.committed();
     committed_ = position();
+    if (proofs_ != nullptr) proofs_->finish(proofs_number_, committed_);
     put_aside_.erase(put_aside_.begin(), put_aside_.lower_bound(committed_));
     forwarded_ += std::exchange(records_in_transaction_, 0);
     forwarded_bytes_ += std::exchange(bytes_in_transaction_, 0);
@@ -219,6 +228,10 @@ void ForwardStream::committed() {
 
 void ForwardStream::restart_at(storage::Offset offset) {
     committed_ = offset;
+    if (proofs_ != nullptr) {
+        proofs_->take_back(proofs_number_, offset);
+        proofs_->finish(proofs_number_, offset);
+    }
     records_in_transaction_ = bytes_in_transaction_ = 0;
     window_.restart_at(offset);
     reader_.seek(offset);

@@ -7,6 +7,7 @@
 #include "bridge/kafka/forwarder.hpp"
 #include "bridge/kafka/producer.hpp"
 #include "bridge/kafka/stream_window.hpp"
+#include "storage/delivery_ledger.hpp"
 #include "storage/log_reader.hpp"
 
 #include <atomic>
@@ -26,6 +27,9 @@ class ForwardStream {
 
     /// The first record that is not in Kafka for good: what may be stored as a cursor.
     [[nodiscard]] storage::Offset finished() const { return transactional_ ? committed_ : window_.cursor(); }
+
+    /// Where records went is written there, under the number `stream`. Before anything is sent; it outlives this.
+    void prove_in(storage::DeliveryLedger& proofs, std::size_t stream);
 
     // Exactly-once (transactions.hpp); when nothing is in flight.
     /// What a transaction that commits now has to say of this stream: everything before is in it, or was before.
@@ -60,7 +64,8 @@ class ForwardStream {
     /// @param room  bytes that may go in flight besides what is
     /// @return whether anything was done
     [[nodiscard]] bool send_some(Producer& producer, std::size_t room, bool nothing_in_flight, TimePoint now);
-    void delivered(StreamWindow::Entry& entry, int error_code, TimePoint now);
+    /// @param place  of a record that was delivered
+    void delivered(StreamWindow::Entry& entry, int error_code, storage::KafkaPlace place, TimePoint now);
     /// Since when the cluster owes an answer; nullopt: nothing is in flight.
     [[nodiscard]] std::optional<TimePoint> waiting_since() const;
     /// Sends nothing until check() finds the topic well.
@@ -86,6 +91,8 @@ class ForwardStream {
     const SetAside set_aside_;
     const bool transactional_;
     StreamWindow window_;
+    storage::DeliveryLedger* proofs_ = nullptr;
+    std::size_t proofs_number_ = 0;
     storage::Offset committed_;                  // exactly-once
     std::map<storage::Offset, bool> put_aside_;  // exactly-once, not before committed_: whether the letter is kept
     std::uint64_t records_in_transaction_ = 0;   // acknowledged

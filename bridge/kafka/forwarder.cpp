@@ -44,15 +44,19 @@ class Forwarder::Impl {
           parts_(std::move(parts)),
           cluster_(parts_.report, options_.brokers, options_.reminder),
           catalog_trouble_(parts_.report, "kafka"),
+          proof_trouble_(parts_.report, "kafka"),
           rebuild_backoff_(options_.retry_min, options_.retry_max, std::random_device()()),
           set_asides_(parts_.logs, parts_.commit, parts_.dead_letter_stream, parts_.report, [this] { wake(); }) {
-        events_.on_delivery = [this](void* tag, int error) { on_delivery(tag, error); };
+        events_.on_delivery = [this](void* tag, int error, storage::KafkaPlace place) {
+            on_delivery(tag, error, place);
+        };
         events_.on_trouble = [this](int error, const std::string& message) {
             cluster_.on_event(error, message, SteadyClock::now());
         };
         if (options_.delivery == Delivery::exactly_once) {
             transactions_.emplace(options_, streams_, parts_.report, this_process(),
                                   [this] { return forget_ends_at_start(); });
+            transactions_->before_commit([this] { write_proofs(); });
         }
     }
 
@@ -76,7 +80,8 @@ class Forwarder::Impl {
     [[nodiscard]] bool anything_in_flight();
     [[nodiscard]] std::chrono::milliseconds idle_wait() const;
     void serve_set_asides();
-    void on_delivery(void* tag, int error);
+    void on_delivery(void* tag, int error, storage::KafkaPlace place);
+    void write_proofs();
     void remind();
     void look_for_silence();
     void rebuild(const std::string& why);
@@ -101,6 +106,7 @@ class Forwarder::Impl {
     bool refused_ = false;  // Kafka has refused a record since the producer was made: what turns it fatal is known
     ClusterState cluster_;
     TroubleReport catalog_trouble_;
+    TroubleReport proof_trouble_;
     Backoff rebuild_backoff_;
     std::atomic<std::size_t> in_flight_bytes_{0};
     std::atomic<bool> stopping_{false};
@@ -137,6 +143,12 @@ storage::Result<void> Forwarder::Impl::add(StreamTarget target) {
         if (!end) return end.error();
         streams_.back()->set_end_at_start(*end);
     }
+    if (parts_.proofs != nullptr) {
+        const auto& to = streams_.back()->target();
+        const auto number = parts_.proofs->add_stream({to.stream, log->id(), to.topic, std::string(kForwardReader)},
+                                                      log->log_end_offset());
+        streams_.back()->prove_in(*parts_.proofs, number);
+    }
     stored_.push_back(cursor);
     subscriptions_.push_back(log->subscribe([this] { wake(); }));
     return {};
@@ -155,6 +167,7 @@ void Forwarder::Impl::run() {
         if (const auto why = producer_->fatal()) rebuild(*why);
         if (spent_ && !anything_in_flight()) rebuild("no answer for a long time");
         if (SteadyClock::now() >= next_store_) store_cursors();
+        if (parts_.proofs != nullptr && parts_.proofs->is_due()) write_proofs();
     }
     if (transactions_ && !fenced_) finish_transaction();
     collect_answers(stop_deadline_);
@@ -286,7 +299,7 @@ bool Forwarder::Impl::anything_in_flight() {
     return std::any_of(streams_.begin(), streams_.end(), [](auto& stream) { return stream->window().in_flight() > 0; });
 }
 
-void Forwarder::Impl::on_delivery(void* tag, int error) {
+void Forwarder::Impl::on_delivery(void* tag, int error, storage::KafkaPlace place) {
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
         if (!cluster_.is_connected()) cluster_.answers(SteadyClock::now());
         rebuilds_ = 0;
@@ -297,7 +310,21 @@ void Forwarder::Impl::on_delivery(void* tag, int error) {
     if (tag == nullptr) return transactions_->position_delivered(error);
     auto& entry = *static_cast<StreamWindow::Entry*>(tag);
     if (classify(error) == ErrorClass::record) refused_ = true;
-    streams_[entry.stream]->delivered(entry, error, SteadyClock::now());
+    streams_[entry.stream]->delivered(entry, error, place, SteadyClock::now());
+}
+
+/// What the death of the process must not take: before the cursors say that all of this is done.
+void Forwarder::Impl::write_proofs() {
+    if (parts_.proofs == nullptr) return;
+    for (std::size_t i = 0; i < streams_.size(); ++i) {
+        parts_.proofs->set_state(i, streams_[i]->status().held.value_or(std::string()));
+    }
+    parts_.proofs->set_state(std::nullopt, cluster_.in_the_way());
+    if (auto done = parts_.proofs->flush(); !done) {
+        proof_trouble_.trouble("proofs of delivery: " + done.error().message(), SteadyClock::now());
+    } else {
+        proof_trouble_.over("proofs of delivery are written again", SteadyClock::now());
+    }
 }
 
 /// Says a trouble again that lasts. Where there is nothing to send, nothing else shows that it is over.
@@ -377,6 +404,7 @@ void Forwarder::Impl::collect_answers(SteadyClock::time_point deadline) {
 
 void Forwarder::Impl::store_cursors() {
     next_store_ = SteadyClock::now() + options_.cursor_interval;
+    write_proofs();
     std::vector<storage::Cursor> moved;
     std::vector<std::size_t> which;
     for (std::size_t i = 0; i < streams_.size(); ++i) {

@@ -91,7 +91,7 @@ void IdempotentProducer::poll(std::chrono::milliseconds wait, const ProducerEven
     if (!event) return;
     if (rd_kafka_event_type(event.get()) == RD_KAFKA_EVENT_DR) {
         while (const auto* message = rd_kafka_event_message_next(event.get())) {
-            events.on_delivery(message->_private, message->err);
+            events.on_delivery(message->_private, message->err, {message->partition, message->offset});
         }
     } else if (rd_kafka_event_type(event.get()) == RD_KAFKA_EVENT_ERROR) {
         events.on_trouble(rd_kafka_event_error(event.get()), rd_kafka_event_error_string(event.get()));
