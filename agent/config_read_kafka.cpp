@@ -206,6 +206,7 @@ void read_kafka(ConfigSection& top, Config& config) {
         {{"none", "none"}, {"gzip", "gzip"}, {"snappy", "snappy"}, {"lz4", "lz4"}, {"zstd", "zstd"}});
     read_topics(section, kafka);
     read_pace(section, kafka);
+    section.read("origin_headers", kafka.origin_headers);
     const auto proofs = read_proofs(section, kafka.delivery);
     const auto* properties = section.table("properties");
     if (properties != nullptr) read_properties(section, *properties->get_if<ConfigTable>(), "", kafka.properties);

@@ -2,6 +2,7 @@
 
 #include "storage/assert.hpp"
 #include "storage/crc32c.hpp"
+#include "storage/delivery_search.hpp"
 #include "storage/varint.hpp"
 
 #include <algorithm>
@@ -156,6 +157,11 @@ void DeliveryLedger::set_state(std::optional<std::size_t> stream, const std::str
     if (is_new || state->second.text.empty() || text.empty()) state->second.since = clock_.now();
     state->second.text = text;
     put_state(frames_, stream, state->second);
+}
+
+std::map<std::int32_t, std::int64_t> DeliveryLedger::last_places(std::size_t stream, Offset before) const {
+    const auto& what = streams_[stream].what;
+    return find_last_places(files_, directory_, what.stream, what.log_id, what.topic, before);
 }
 
 void DeliveryLedger::put_state(std::vector<std::byte>& frames, std::optional<std::size_t> stream,

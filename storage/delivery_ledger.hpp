@@ -66,6 +66,9 @@ class DeliveryLedger {
     /// called again and again: what has not changed is not written again.
     void set_state(std::optional<std::size_t> stream, const std::string& text);
 
+    /// As find_last_places(), of a stream of ours.
+    [[nodiscard]] std::map<std::int32_t, std::int64_t> last_places(std::size_t stream, Offset before) const;
+
     /// Whether so much has gathered that it should be written.
     [[nodiscard]] bool is_due() const { return frames_.size() >= kFramesBytes; }
     /// Writes what has gathered, so that the death of the process doesn't take it.

@@ -130,7 +130,61 @@ class Search {
     DeliveryAnswer answer_;
 };
 
+/// Of one file.
+class LastPlaces {
+ public:
+    LastPlaces(const std::string& stream, const LogId& log_id, const std::string& topic, Offset before)
+        : wanted_{stream, log_id.to_string(), topic}, before_(before) {}
+
+    void take(const DeliveryFrame& frame) {
+        auto body = frame.body;
+        const auto number = take_varint(body);
+        if (!number) return;
+        if (frame.kind == DeliveryLedger::Kind::stream) {
+            is_wanted_[*number] =
+                std::all_of(wanted_.begin(), wanted_.end(), [&](const auto& text) { return take_text(body) == text; });
+        } else if (frame.kind == DeliveryLedger::Kind::delivered && is_wanted_[*number]) {
+            const auto block = take_time(body) ? DeliveryBlock::decode(body) : std::nullopt;
+            if (block) take(*block);
+        }
+    }
+
+    std::map<std::int32_t, std::int64_t> places;
+
+ private:
+    void take(const DeliveryBlock& block) {
+        const auto records = block.first() < before_ ? block.records() : std::nullopt;
+        if (!records) return;
+        for (const auto& [offset, place] : *records) {
+            if (offset >= before_) break;
+            auto& last = places.try_emplace(place.partition, place.offset).first->second;
+            last = std::max(last, place.offset);
+        }
+    }
+
+    const std::vector<std::string> wanted_;
+    const Offset before_;
+    std::map<std::int64_t, bool> is_wanted_;
+};
+
 }  // namespace
+
+std::map<std::int32_t, std::int64_t> find_last_places(FileSystem& files, const std::string& directory,
+                                                      const std::string& stream, const LogId& log_id,
+                                                      const std::string& topic, Offset before) {
+    const auto names = files.list(directory);
+    if (!names) return {};
+    for (auto name = names->rbegin(); name != names->rend(); ++name) {
+        const auto contents = parse_proof_file_name(*name) ? read_file(files, directory + "/" + *name)
+                                                           : Result<std::string>(Error(Errc::not_found, *name));
+        if (!contents) continue;
+        LastPlaces last(stream, log_id, topic, before);
+        auto rest = std::as_bytes(std::span(*contents));
+        while (const auto frame = take_frame(rest)) last.take(*frame);
+        if (!last.places.empty()) return std::move(last.places);
+    }
+    return {};
+}
 
 Result<DeliveryAnswer> find_delivery(FileSystem& files, const std::string& directory, const std::string& stream,
                                      const LogId& log_id, Offset offset,

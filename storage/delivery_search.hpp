@@ -6,7 +6,9 @@
 #include "storage/result.hpp"
 #include "storage/types.hpp"
 
+#include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -42,5 +44,11 @@ struct DeliveryAnswer {
 [[nodiscard]] Result<DeliveryAnswer> find_delivery(
     FileSystem& files, const std::string& directory, const std::string& stream, const LogId& log_id, Offset offset,
     const std::function<std::optional<Offset>(const std::string& reader)>& cursor_of);
+
+/// By partition of `topic`: the last Kafka offset that is known of a record of this log before `before`. Reads the
+/// newest files only, as many as it takes to find some.
+[[nodiscard]] std::map<std::int32_t, std::int64_t> find_last_places(FileSystem& files, const std::string& directory,
+                                                                    const std::string& stream, const LogId& log_id,
+                                                                    const std::string& topic, Offset before);
 
 }  // namespace sluice::storage

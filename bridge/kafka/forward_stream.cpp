@@ -14,6 +14,7 @@ namespace {
 constexpr std::size_t kRecordOverheadBytes = 100;
 
 constexpr int kBatchesAtATime = 64;
+constexpr std::chrono::seconds kDoubtPatience{10};
 
 std::uint32_t in_flight_bytes_of(const storage::RecordView& record) {
     std::size_t bytes =
@@ -37,13 +38,69 @@ ForwardStream::ForwardStream(StreamTarget target, const storage::Log& log, stora
       reader_(log, cursor),
       backoff_(options.retry_min, options.retry_max, std::random_device()()),
       trouble_(report, "stream " + target_.stream),
-      cursor_(cursor.value()) {}
+      cursor_(cursor.value()) {
+    window_.on_finished([this](const auto& entry) {
+        if (proofs_ != nullptr) proofs_->add(proofs_number_, entry.offset, entry.place);
+        if (origin_ && entry.place.offset >= 0) last_finished_[entry.place.partition] = entry.place.offset;
+    });
+    if (!options.origin_headers) return;
+    origin_.emplace(target_.stream, log.id());
+    doubt();  // an earlier process may have died
+}
 
 void ForwardStream::prove_in(storage::DeliveryLedger& proofs, std::size_t stream) {
     proofs_ = &proofs;
     proofs_number_ = stream;
     proofs.finish(stream, finished());
-    window_.on_finished([&proofs, stream](const auto& entry) { proofs.add(stream, entry.offset, entry.place); });
+    if (in_doubt_) last_finished_ = proofs.last_places(stream, finished());
+}
+
+void ForwardStream::settle_doubt(const std::atomic<bool>& stopping) {
+    if (!in_doubt_ || retry_at_ || window_.in_flight() > 0) return;
+    const Doubt doubt{target_.stream, target_.topic, log_.id(), window_.cursor(), last_finished_};
+    if (log_.high_watermark() <= doubt.from) {
+        in_doubt_ = false;  // nothing was sent that isn't finished
+        return;
+    }
+    auto resolved = resolve(options_, doubt, kDoubtPatience, stopping);
+    if (stopping) return;
+    if (!resolved) {
+        report_(Severity::debug, "stream " + target_.stream, resolved.error().message());
+        retry_at_ = std::chrono::steady_clock::now() + options_.retry_min;
+        return;
+    }
+    in_doubt_ = false;
+    there_ = std::move(resolved->there);
+    const auto count = std::to_string(there_.size());
+    if (!resolved->complete) {
+        report_(Severity::warning, "stream " + target_.stream,
+                "what had arrived of the records in doubt was not found out in time: " + count +
+                    " had, others may arrive twice");
+    } else if (!there_.empty()) {
+        report_(Severity::info, "stream " + target_.stream, count + " records in doubt had arrived already");
+    }
+}
+
+/// The record counts as delivered, where it was found.
+bool ForwardStream::is_there_already(const storage::RecordView& record) {
+    const auto found = there_.find(record.offset);
+    if (found == there_.end()) return false;
+    const auto in_kafka = found->second;
+    there_.erase(found);
+    if (!is_same(in_kafka.fingerprint, record)) return false;
+    auto& entry = window_.begin(record.offset, in_flight_bytes_of(record));
+    entry.place = in_kafka.place;
+    static_cast<void>(window_.delivered(entry, ErrorClass::none));
+    return true;
+}
+
+Sent ForwardStream::hand_over(Producer& producer, const storage::RecordView& record, StreamWindow::Entry& entry) {
+    if (!origin_) return producer.send(target_.topic, record, &entry);
+    std::vector<storage::HeaderView> headers(record.headers.begin(), record.headers.end());
+    headers.push_back({kOriginHeader, origin_->of(record.offset)});
+    auto with_origin = record;
+    with_origin.headers = headers;
+    return producer.send(target_.topic, with_origin, &entry);
 }
 
 std::optional<TopicState> ForwardStream::check(Producer& producer, TimePoint now, const std::atomic<bool>& stopping) {
@@ -100,7 +157,7 @@ bool ForwardStream::have_record(TimePoint now) {
 }
 
 bool ForwardStream::send_some(Producer& producer, std::size_t room, bool nothing_in_flight, TimePoint now) {
-    if (retry_at_) return false;
+    if (retry_at_ || in_doubt_) return false;
     if (window_.failed()) {
         if (transactional_ || window_.in_flight() > 0) return false;  // a transaction is aborted as a whole
         reader_.seek(window_.rewind());
@@ -138,9 +195,10 @@ ForwardStream::Step ForwardStream::send_one(Producer& producer, const storage::R
         window_.skip_to(record.offset + 1);
         return Step::skipped;
     }
+    if (!there_.empty() && is_there_already(record)) return Step::skipped;
     if (window_.in_flight() == 0) last_answer_ = now;
     auto& entry = window_.begin(record.offset, in_flight_bytes_of(record));
-    switch (producer.send(target_.topic, record, &entry)) {
+    switch (hand_over(producer, record, entry)) {
         case Sent::queued:
             return Step::sent;
         case Sent::too_large:

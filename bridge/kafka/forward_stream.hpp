@@ -5,6 +5,7 @@
 
 #include "bridge/backoff.hpp"
 #include "bridge/kafka/forwarder.hpp"
+#include "bridge/kafka/in_doubt.hpp"
 #include "bridge/kafka/producer.hpp"
 #include "bridge/kafka/stream_window.hpp"
 #include "storage/delivery_ledger.hpp"
@@ -30,6 +31,12 @@ class ForwardStream {
 
     /// Where records went is written there, under the number `stream`. Before anything is sent; it outlives this.
     void prove_in(storage::DeliveryLedger& proofs, std::size_t stream);
+
+    // With origin_headers, at-least-once (in_doubt.hpp).
+    /// What was sent and not answered may be in Kafka: nothing is sent until settle_doubt() has found out.
+    void doubt() { in_doubt_ = origin_ && !transactional_; }
+    /// Finds out, where that is due and can be. Waits for some ten seconds at most, less once `stopping` is set.
+    void settle_doubt(const std::atomic<bool>& stopping);
 
     // Exactly-once (transactions.hpp); when nothing is in flight.
     /// What a transaction that commits now has to say of this stream: everything before is in it, or was before.
@@ -79,6 +86,8 @@ class ForwardStream {
     [[nodiscard]] bool have_record(TimePoint now);
     /// @return how many records were sent or skipped; the rest of the batch may not be sent now
     [[nodiscard]] std::size_t send_batch(Producer& producer, std::size_t room, bool nothing_in_flight, TimePoint now);
+    [[nodiscard]] bool is_there_already(const storage::RecordView& record);
+    [[nodiscard]] Sent hand_over(Producer& producer, const storage::RecordView& record, StreamWindow::Entry& entry);
     [[nodiscard]] Step send_one(Producer& producer, const storage::RecordView& record, TimePoint now);
     void put_aside(storage::Offset offset, std::string why);
     void release(TimePoint now);
@@ -91,6 +100,10 @@ class ForwardStream {
     const SetAside set_aside_;
     const bool transactional_;
     StreamWindow window_;
+    std::optional<OriginHeader> origin_;
+    bool in_doubt_ = false;
+    InKafkaAlready there_;                                // what was in doubt and has arrived
+    std::map<std::int32_t, std::int64_t> last_finished_;  // by partition, with origin_headers: the offset in Kafka
     storage::DeliveryLedger* proofs_ = nullptr;
     std::size_t proofs_number_ = 0;
     storage::Offset committed_;                  // exactly-once

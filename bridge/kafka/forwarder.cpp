@@ -261,6 +261,8 @@ bool Forwarder::Impl::step() {
         } else if (state) {
             cluster_.answers(SteadyClock::now());
         }
+        stream.settle_doubt(stopping_);
+        if (stopping_) return false;
         const auto used = in_flight_bytes();
         auto room = options_.inflight_bytes > used ? options_.inflight_bytes - used : 0;
         if (transactions_) {
@@ -386,6 +388,7 @@ void Forwarder::Impl::rebuild(const std::string& why) {
     }
     if (!made) return;
     spent_ = false;
+    for (auto& stream : streams_) stream->doubt();
     if (transactions_) transactions_->replaced(fenced);
 }
 
