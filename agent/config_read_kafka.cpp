@@ -1,6 +1,7 @@
 #include "agent/config_names.hpp"
 #include "agent/config_read.hpp"
 #include "agent/config_secret.hpp"
+#include "agent/uplink_files.hpp"
 #include "bridge/kafka/kafka_config.hpp"
 
 #include <unistd.h>
@@ -118,13 +119,6 @@ std::string why_unreadable(const ConfigEntry* property) {
     const auto* path = property != nullptr ? property->value.get_if<std::string>() : nullptr;
     if (path == nullptr || !property->key.ends_with("location") || ::access(path->c_str(), R_OK) == 0) return {};
     return *path + ": " + std::generic_category().message(errno);
-}
-
-bool shows_secret(const std::string& text, const std::map<std::string, std::string>& properties) {
-    return std::ranges::any_of(properties, [&](const auto& property) {
-        return is_secret_property(property.first) && !property.second.empty() &&
-               text.find(property.second) != std::string::npos;
-    });
 }
 
 /// While a person is looking, not at the next start in the field.

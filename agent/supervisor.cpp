@@ -139,6 +139,7 @@ Result<void> Supervisor::start_forwarder() {
         else  // as on a full disk: records matter more
             report_(bridge::Severity::warning, "kafka", "no proofs of delivery are kept: " + proofs.error().message());
     }
+    uplink_files_.emplace(*config_.kafka);  // before librdkafka reads them
     std::vector<bridge::kafka::StreamTarget> targets;
     for (const auto& [name, stream] : config_.streams) {
         if (stream.forward) targets.push_back({name, stream.kafka_topic.value_or(name)});
@@ -153,7 +154,19 @@ Result<void> Supervisor::start_forwarder() {
     return {};
 }
 
+/// The way to Kafka gets the certificates and keys that are there now, unless they are of no use.
+void Supervisor::renew_uplink() {
+    if (const auto fault = uplink_files_->take()) {
+        return report_(bridge::Severity::error, "kafka", "the certificates stay as they were: " + *fault);
+    }
+    report_(bridge::Severity::info, "kafka", "certificates and keys are read again");
+    forwarder_->renew();
+}
+
 void Supervisor::reload() {
+    const bool uplink = forwarder_ && uplink_files_->any();
+    if (uplink) renew_uplink();
+    if (!listener_ && uplink) return;
     if (!listener_) return report_(bridge::Severity::info, "agent", "SIGHUP: there is nothing to read again");
     if (const auto done = listener_->reload(); !done) {
         return report_(bridge::Severity::error, "mqtt", "nothing is changed: " + done.error().message());
@@ -163,6 +176,7 @@ void Supervisor::reload() {
 
 void Supervisor::tick() {
     flash_->tick();
+    if (forwarder_ && uplink_files_->changed(SteadyClock::now())) renew_uplink();
     if (auto* events = logs_->find(kEventsStream)) events_.flush(*commit_, *events);
     for (auto* log : logs_->streams()) {
         if (log->options().durability != storage::Durability::memory) continue;

@@ -67,6 +67,10 @@ class Forwarder::Impl {
     void run();
     void stop(SteadyClock::time_point deadline);
     [[nodiscard]] ForwarderStatus status() const;
+    void renew() {
+        renewal_asked_ = true;
+        wake();
+    }
     void launch() {
         thread_ = std::thread([this] { run(); });
     }
@@ -81,6 +85,7 @@ class Forwarder::Impl {
     [[nodiscard]] std::chrono::milliseconds idle_wait() const;
     void serve_set_asides();
     void on_delivery(void* tag, int error, storage::KafkaPlace place);
+    void begin_renewal();
     void write_proofs();
     void remind();
     void look_for_silence();
@@ -101,14 +106,16 @@ class Forwarder::Impl {
     std::vector<storage::Offset> stored_;  // the cursor of each stream as the catalog has it
     SteadyClock::time_point next_store_{};
     std::size_t first_in_turn_ = 0;
-    int rebuilds_ = 0;      // since something was delivered
-    bool spent_ = false;    // the producer has given back what was queued: it only waits for what is in flight
+    int rebuilds_ = 0;    // since something was delivered
+    bool spent_ = false;  // the producer has given back what was queued: it only waits for what is in flight
+    std::optional<SteadyClock::time_point> renew_at_;  // whatever is in flight then
     bool refused_ = false;  // Kafka has refused a record since the producer was made: what turns it fatal is known
     ClusterState cluster_;
     TroubleReport catalog_trouble_;
     TroubleReport proof_trouble_;
     Backoff rebuild_backoff_;
     std::atomic<std::size_t> in_flight_bytes_{0};
+    std::atomic<bool> renewal_asked_{false};
     std::atomic<bool> stopping_{false};
     std::atomic<SteadyClock::time_point> stop_deadline_{SteadyClock::time_point::max()};
     SetAsides set_asides_;
@@ -165,7 +172,10 @@ void Forwarder::Impl::run() {
         cluster_.tick(SteadyClock::now());
         remind();
         if (const auto why = producer_->fatal()) rebuild(*why);
-        if (spent_ && !anything_in_flight()) rebuild("no answer for a long time");
+        if (spent_ && !anything_in_flight())
+            rebuild(renew_at_ ? "its files have changed" : "no answer for a long time");
+        if (renewal_asked_.exchange(false)) begin_renewal();
+        if (renew_at_ && SteadyClock::now() >= *renew_at_) rebuild("its files have changed");
         if (SteadyClock::now() >= next_store_) store_cursors();
         if (parts_.proofs != nullptr && parts_.proofs->is_due()) write_proofs();
     }
@@ -368,13 +378,25 @@ void Forwarder::Impl::look_for_silence() {
     }
 }
 
+/// A transaction is aborted by the producer that comes next, and sent again. Without one, what is on its way is waited
+/// for, so that it isn't sent twice.
+void Forwarder::Impl::begin_renewal() {
+    rebuilds_ = 0;  // nothing has failed: no pause is due
+    rebuild_backoff_.reset();
+    if (transactions_) return rebuild("its files have changed");
+    spent_ = true;
+    producer_->give_back(false);
+    renew_at_ = SteadyClock::now() + kAnswerPatience;
+}
+
 /// A fatal producer is a normal thing after a refused record or a bad link: make a new one, and go on from the cursors.
 void Forwarder::Impl::rebuild(const std::string& why) {
     parts_.report(Severity::debug, "kafka", "a new producer is made: " + why);
     producer_->give_back(false);
     collect_answers(std::min(SteadyClock::now() + kGiveBackPatience, stop_deadline_.load()));
     // After an outage a fatal producer is expected: the first one is replaced at once.
-    const bool at_once = std::exchange(refused_, false) || (transactions_ && rebuilds_++ == 0);
+    const bool renewal = std::exchange(renew_at_, std::nullopt).has_value();
+    const bool at_once = std::exchange(refused_, false) || renewal || (transactions_ && rebuilds_++ == 0);
     const auto pause = at_once ? 0ms : rebuild_backoff_.next();
     for (auto until = SteadyClock::now() + pause; SteadyClock::now() < until && !stopping_;) {
         std::this_thread::sleep_for(10ms);
@@ -470,6 +492,10 @@ storage::Result<std::unique_ptr<Forwarder>> Forwarder::start(ClusterOptions opti
 
 void Forwarder::stop(SteadyClock::time_point deadline) {
     impl_->stop(deadline);
+}
+
+void Forwarder::renew() {
+    impl_->renew();
 }
 
 ForwarderStatus Forwarder::status() const {

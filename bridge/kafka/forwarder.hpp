@@ -73,6 +73,10 @@ class Forwarder {
     /// Sends nothing new, waits until what is in flight is answered or `deadline` is reached, stores the cursors.
     void stop(std::chrono::steady_clock::time_point deadline);
 
+    /// A new producer takes the place of the present one, once what is in flight is answered: it reads the files that
+    /// the properties name (certificates, keys) again. Returns at once. Thread-safe.
+    void renew();
+
     /// Thread-safe.
     [[nodiscard]] ForwarderStatus status() const;
 

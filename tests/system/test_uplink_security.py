@@ -2,6 +2,10 @@
 
 An older Kafka than the other tests have: it still takes SCRAM from the librdkafka of Debian 12 (docs/dependencies.md).
 """
+import shutil
+import signal
+import time
+
 import pytest
 
 from support.agent import Agent
@@ -126,4 +130,55 @@ def test_a_broker_that_nobody_we_trust_vouches_for_is_said(agent_at, new_fleet, 
     agent, port = agent_at("TLS", "", SSL, ca=stranger.ca)
     new_fleet(port, messages=10, devices=1).ledger()
     assert "certificate" in complaint(agent, "no broker of")
+    agent.stop()
+
+
+class OwnFiles:
+    """Certificates of the agent's own, that a test replaces as who renews them does: one file after the other."""
+
+    def __init__(self, directory):
+        self.ca, self.client_cert, self.client_key = (directory / name for name in ("ca.pem", "cert.pem", "key.pem"))
+
+    def take(self, made):
+        for of, to in ((made.ca, self.ca), (made.client_cert, self.client_cert), (made.client_key, self.client_key)):
+            shutil.copy(of, to.with_suffix(".new"))
+            to.with_suffix(".new").rename(to)
+
+    def properties(self):
+        return CERTIFICATE.format(cert=self.client_cert, key=self.client_key)
+
+
+@pytest.mark.parametrize("delivery", ["at-least-once", "exactly-once"])
+def test_certificates_are_read_again_when_they_change(delivery, agent_at, secured, topic, new_fleet, tmp_path):
+    files = OwnFiles(tmp_path)
+    files.take(Certificates(tmp_path / "stranger"))
+    agent, port = agent_at("MTLS", "", files.properties(), delivery, ca=files.ca)
+    ledger = new_fleet(port, messages=100, devices=2, qos=2).ledger()
+    complaint(agent, "no broker of")
+    files.client_key.write_text("no key")
+    agent.wait_for_output("the certificates stay as they were: ", 20)
+    files.take(secured.certificates)
+    agent.wait_for_output("certificates and keys are read again", 20)
+    arrived = wait_for_ledger(secured.brokers, topic, ledger, timeout=40)
+    if arrived.missing(ledger):
+        agent.describe()
+    arrived.check(ledger, "Kafka")
+    agent.stop()
+    assert "PRIVATE KEY" not in agent.output()
+
+
+@pytest.mark.parametrize("delivery", ["at-least-once", "exactly-once"])
+def test_a_reload_while_records_flow_loses_and_doubles_nothing(delivery, agent_at, secured, topic, new_fleet):
+    agent, port = agent_at("MTLS", "", CERTIFICATE, delivery)
+    fleet = new_fleet(port, messages=4_000, devices=10, rate=500, qos=2)
+    for _ in range(5):
+        time.sleep(1)
+        agent.process.signal(signal.SIGHUP)
+    ledger = fleet.ledger()
+    arrived = wait_for_ledger(secured.brokers, topic, ledger, timeout=40)
+    if arrived.missing(ledger):
+        agent.describe()
+    arrived.check(ledger, "Kafka")
+    assert arrived.duplicates == 0
+    assert agent.count("certificates and keys are read again") == 5
     agent.stop()
