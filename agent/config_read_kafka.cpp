@@ -157,6 +157,22 @@ void read_user(ConfigSection& section, std::map<std::string, std::string>& prope
     }
 }
 
+/// A token that somebody else gets and renews.
+void read_token_file(ConfigSection& section, std::map<std::string, std::string>& properties) {
+    std::string path;
+    if (!section.read_path("token_file", path)) return;
+    const auto config = std::string(bridge::kafka::kTokenFilePrefix) + path;
+    if (!properties.emplace("sasl.oauthbearer.config", config).second) {
+        section.error("token_file", "is also given as \"sasl.oauthbearer.config\"", "keep one of the two");
+    }
+    const auto bearer = std::ranges::any_of(properties, [](const auto& property) {
+        return property.first.starts_with("sasl.mechanism") && property.second == "OAUTHBEARER";
+    });
+    if (!bearer) {
+        section.warning("token_file", "has no effect", "set \"sasl.mechanism\" in [kafka.properties] to OAUTHBEARER");
+    }
+}
+
 void read_topics(ConfigSection& section, ClusterOptions& kafka) {
     section.read_choice<TopicPolicy>("topics", kafka.topics,
                                      {{"create", TopicPolicy::create}, {"check", TopicPolicy::check}});
@@ -205,6 +221,7 @@ void read_kafka(ConfigSection& top, Config& config) {
     const auto* properties = section.table("properties");
     if (properties != nullptr) read_properties(section, *properties->get_if<ConfigTable>(), "", kafka.properties);
     read_user(section, kafka.properties);
+    read_token_file(section, kafka.properties);
     check_interval(section, kafka);
     section.refuse_unknown();
     if (properties != nullptr) try_to_start(section, *properties, kafka);
