@@ -7,6 +7,7 @@
 #include "bridge/report.hpp"
 #include "bridge/route/route.hpp"
 #include "storage/cleaner.hpp"
+#include "storage/delivery_ledger.hpp"
 #include "storage/group_commit.hpp"
 #include "storage/log.hpp"
 
@@ -44,9 +45,11 @@ struct Config {
     std::optional<std::uint64_t> flash_endurance_bytes;           ///< what may be written to the medium in its life
     storage::CleanerOptions cleaner;
     std::optional<bridge::kafka::ClusterOptions> kafka;  ///< nullopt: keep records, forward nothing
+    std::optional<storage::DeliveryOptions> proofs;      ///< of delivery; nullopt: none are kept
 };
 
 inline constexpr const char* kDeadLetterStream = "sluice.dead-letter";
+inline constexpr const char* kProofsDirectory = "delivery";  ///< in the data directory
 inline constexpr const char* kEventsStream = "sluice.events";
 
 }  // namespace sluice::agent

@@ -1,6 +1,7 @@
 #include "agent/config_names.hpp"
 #include "agent/config_read.hpp"
 #include "agent/config_secret.hpp"
+#include "agent/uplink_files.hpp"
 #include "bridge/kafka/kafka_config.hpp"
 
 #include <unistd.h>
@@ -120,13 +121,6 @@ std::string why_unreadable(const ConfigEntry* property) {
     return *path + ": " + std::generic_category().message(errno);
 }
 
-bool shows_secret(const std::string& text, const std::map<std::string, std::string>& properties) {
-    return std::ranges::any_of(properties, [&](const auto& property) {
-        return is_secret_property(property.first) && !property.second.empty() &&
-               text.find(property.second) != std::string::npos;
-    });
-}
-
 /// While a person is looking, not at the next start in the field.
 void try_to_start(ConfigSection& section, const ConfigValue& properties, const ClusterOptions& kafka) {
     auto& diagnostics = section.context().diagnostics;
@@ -163,6 +157,22 @@ void read_user(ConfigSection& section, std::map<std::string, std::string>& prope
     }
 }
 
+/// A token that somebody else gets and renews.
+void read_token_file(ConfigSection& section, std::map<std::string, std::string>& properties) {
+    std::string path;
+    if (!section.read_path("token_file", path)) return;
+    const auto config = std::string(bridge::kafka::kTokenFilePrefix) + path;
+    if (!properties.emplace("sasl.oauthbearer.config", config).second) {
+        section.error("token_file", "is also given as \"sasl.oauthbearer.config\"", "keep one of the two");
+    }
+    const auto bearer = std::ranges::any_of(properties, [](const auto& property) {
+        return property.first.starts_with("sasl.mechanism") && property.second == "OAUTHBEARER";
+    });
+    if (!bearer) {
+        section.warning("token_file", "has no effect", "set \"sasl.mechanism\" in [kafka.properties] to OAUTHBEARER");
+    }
+}
+
 void read_topics(ConfigSection& section, ClusterOptions& kafka) {
     section.read_choice<TopicPolicy>("topics", kafka.topics,
                                      {{"create", TopicPolicy::create}, {"check", TopicPolicy::check}});
@@ -180,6 +190,19 @@ void read_pace(ConfigSection& section, ClusterOptions& kafka) {
     }
 }
 
+std::optional<storage::DeliveryOptions> read_proofs(ConfigSection& section, Delivery delivery) {
+    bool wanted = true;
+    storage::DeliveryOptions proofs;
+    section.read("proof", wanted);
+    section.read("proof_retention", proofs.retention, 1h, 24h * 3650);
+    section.read_size("proof_bytes", proofs.bytes_max, 1ULL << 20U, 1ULL << 40U);
+    proofs.transactional = delivery == Delivery::exactly_once;
+    for (const auto* key : {"proof_retention", "proof_bytes"}) {
+        if (!wanted && section.has(key)) section.warning(key, "has no effect", "proof is false");
+    }
+    return wanted ? std::optional(proofs) : std::nullopt;
+}
+
 }  // namespace
 
 void read_kafka(ConfigSection& top, Config& config) {
@@ -193,13 +216,18 @@ void read_kafka(ConfigSection& top, Config& config) {
         {{"none", "none"}, {"gzip", "gzip"}, {"snappy", "snappy"}, {"lz4", "lz4"}, {"zstd", "zstd"}});
     read_topics(section, kafka);
     read_pace(section, kafka);
+    section.read("origin_headers", kafka.origin_headers);
+    const auto proofs = read_proofs(section, kafka.delivery);
     const auto* properties = section.table("properties");
     if (properties != nullptr) read_properties(section, *properties->get_if<ConfigTable>(), "", kafka.properties);
     read_user(section, kafka.properties);
+    read_token_file(section, kafka.properties);
     check_interval(section, kafka);
     section.refuse_unknown();
     if (properties != nullptr) try_to_start(section, *properties, kafka);
-    if (section.is_there()) config.kafka = std::move(kafka);
+    if (!section.is_there()) return;
+    config.kafka = std::move(kafka);
+    config.proofs = proofs;
 }
 
 }  // namespace sluice::agent

@@ -122,17 +122,7 @@ Result<void> Supervisor::start_parts() {
     ingest_ = std::make_unique<bridge::mqtt::Ingest>(std::get<bridge::TopicMap>(std::move(routes)), *logs_, *commit_,
                                                      *qos2_, kDeadLetterStream, clock_, report_);
     if (config_.kafka) {
-        std::vector<bridge::kafka::StreamTarget> targets;
-        for (const auto& [name, stream] : config_.streams) {
-            if (stream.forward) targets.push_back({name, stream.kafka_topic.value_or(name)});
-        }
-        auto forwarder = bridge::kafka::Forwarder::start(
-            *config_.kafka, std::move(targets),
-            {*logs_, *commit_, *catalog_, kDeadLetterStream, report_,
-             [this](const std::string& stream, storage::Offset cursor) { logs_->find(stream)->set_finished(cursor); },
-             [this](const std::string& /*why*/) { fenced_ = true; }});
-        if (!forwarder) return forwarder.error();
-        forwarder_ = std::move(*forwarder);
+        if (auto done = start_forwarder(); !done) return done;
     }
     for (const auto& source : config_.sources) {
         sources_.push_back(std::make_unique<bridge::mqtt::PahoSource>(source, *ingest_, *catalog_, report_));
@@ -146,7 +136,43 @@ Result<void> Supervisor::start_parts() {
     return {};
 }
 
+Result<void> Supervisor::start_forwarder() {
+    if (config_.proofs) {
+        auto proofs =
+            storage::DeliveryLedger::open(files_, clock_, config_.data_dir + "/" + kProofsDirectory, *config_.proofs);
+        if (proofs)
+            proofs_ = std::move(*proofs);
+        else  // as on a full disk: records matter more
+            report_(bridge::Severity::warning, "kafka", "no proofs of delivery are kept: " + proofs.error().message());
+    }
+    uplink_files_.emplace(*config_.kafka);  // before librdkafka reads them
+    std::vector<bridge::kafka::StreamTarget> targets;
+    for (const auto& [name, stream] : config_.streams) {
+        if (stream.forward) targets.push_back({name, stream.kafka_topic.value_or(name)});
+    }
+    auto forwarder = bridge::kafka::Forwarder::start(
+        *config_.kafka, std::move(targets),
+        {*logs_, *commit_, *catalog_, kDeadLetterStream, report_,
+         [this](const std::string& stream, storage::Offset cursor) { logs_->find(stream)->set_finished(cursor); },
+         [this](const std::string& /*why*/) { fenced_ = true; }, proofs_.get()});
+    if (!forwarder) return forwarder.error();
+    forwarder_ = std::move(*forwarder);
+    return {};
+}
+
+/// The way to Kafka gets the certificates and keys that are there now, unless they are of no use.
+void Supervisor::renew_uplink() {
+    if (const auto fault = uplink_files_->take()) {
+        return report_(bridge::Severity::error, "kafka", "the certificates stay as they were: " + *fault);
+    }
+    report_(bridge::Severity::info, "kafka", "certificates and keys are read again");
+    forwarder_->renew();
+}
+
 void Supervisor::reload() {
+    const bool uplink = forwarder_ && uplink_files_->any();
+    if (uplink) renew_uplink();
+    if (!listener_ && uplink) return;
     if (!listener_) return report_(bridge::Severity::info, "agent", "SIGHUP: there is nothing to read again");
     if (const auto done = listener_->reload(); !done) {
         return report_(bridge::Severity::error, "mqtt", "nothing is changed: " + done.error().message());
@@ -156,6 +182,7 @@ void Supervisor::reload() {
 
 void Supervisor::tick() {
     flash_->tick();
+    if (forwarder_ && uplink_files_->changed(SteadyClock::now())) renew_uplink();
     if (auto* events = logs_->find(kEventsStream)) events_.flush(*commit_, *events);
     for (auto* log : logs_->streams()) {
         if (log->options().durability != storage::Durability::memory) continue;

@@ -8,6 +8,7 @@
 #include "agent/config.hpp"
 #include "agent/events.hpp"
 #include "agent/flash_life.hpp"
+#include "agent/uplink_files.hpp"
 #include "bridge/kafka/forwarder.hpp"
 #include "bridge/mqtt/ingest.hpp"
 #include "bridge/mqtt/listener.hpp"
@@ -17,6 +18,7 @@
 #include "storage/catalog.hpp"
 #include "storage/cleaner.hpp"
 #include "storage/clock.hpp"
+#include "storage/delivery_ledger.hpp"
 #include "storage/file_system.hpp"
 #include "storage/group_commit.hpp"
 #include "storage/log_dir.hpp"
@@ -72,6 +74,8 @@ class Supervisor {
 
     [[nodiscard]] storage::Result<void> open_logs();
     [[nodiscard]] storage::Result<void> start_parts();
+    [[nodiscard]] storage::Result<void> start_forwarder();
+    void renew_uplink();
     [[nodiscard]] storage::GroupCommit::Observer commit_observer();
     [[nodiscard]] storage::Cleaner::Observer cleaner_observer();
 
@@ -91,6 +95,8 @@ class Supervisor {
     std::unique_ptr<storage::Cleaner> cleaner_;
     std::unique_ptr<bridge::mqtt::Qos2State> qos2_;
     std::unique_ptr<bridge::mqtt::Ingest> ingest_;
+    std::optional<UplinkFiles> uplink_files_;
+    std::unique_ptr<storage::DeliveryLedger> proofs_;  // of the forward thread
     std::unique_ptr<bridge::kafka::Forwarder> forwarder_;
     std::vector<std::unique_ptr<bridge::mqtt::PahoSource>> sources_;
     std::unique_ptr<bridge::mqtt::Listener> listener_;

@@ -14,6 +14,10 @@ inline constexpr std::string_view kReasonTooLarge = "too-large";
 inline constexpr std::string_view kReasonBadTimestamp = "bad-timestamp";
 inline constexpr std::string_view kReasonRefusedByKafka = "refused-by-kafka";
 
+/// Of a record that was in a stream's log: which one it was there.
+inline constexpr std::string_view kOriginOffsetHeader = "sluice.offset";
+inline constexpr std::string_view kOriginLogHeader = "sluice.log-id";
+
 /// `record` with the headers sluice.reason, sluice.detail and sluice.stream (the stream it was meant for, or empty)
 /// put in front of its own. Key, value, timestamp and headers stay as they are.
 [[nodiscard]] storage::Record make_dead_letter(storage::Record record, std::string_view reason, std::string detail,

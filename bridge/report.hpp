@@ -31,6 +31,8 @@ class TroubleReport {
     [[nodiscard]] bool is_reminder_due(TimePoint now) const { return since_ && now >= next_; }
     /// Reports `message` if there was trouble, and forgets it.
     void over(const std::string& message, TimePoint now);
+    /// What was said last, while the trouble lasts; else empty.
+    [[nodiscard]] std::string message() const { return since_ ? last_message_ : std::string(); }
     [[nodiscard]] bool in_trouble() const { return since_.has_value(); }
 
  private:

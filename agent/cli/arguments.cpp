@@ -136,6 +136,22 @@ void add_log_clean(CLI::App& log, Run& run) {
     command->callback([&run, arguments] { run = [arguments] { return log_clean_command(*arguments); }; });
 }
 
+void add_why(CLI::App& app, Run& run) {
+    auto arguments = std::make_shared<WhyArguments>();
+    auto* command = add_command(app, "why", "Tell what became of a record: where in Kafka it is, or why not",
+                                "sluice why -c /etc/sluice/sluice.toml --stream telemetry --offset 4711\n"
+                                "  sluice why --stream telemetry --key pump-07 --at 2026-01-31T12:00:00Z");
+    add_log_options(command, arguments->log);
+    command->add_option("--stream", arguments->stream, "the stream's name")->type_name("STREAM")->required();
+    command->add_option("--offset", arguments->offset, "its offset in the local log")
+        ->check(CLI::NonNegativeNumber)
+        ->type_name("N");
+    command->add_option("--key", arguments->key, "instead: the record with this key …")->type_name("KEY");
+    command->add_option("--at", arguments->at, "… whose timestamp is nearest to this time")->type_name("TIME");
+    command->add_flag("--json", arguments->json, "a JSON object; what is not UTF-8 is base64");
+    command->callback([&run, arguments] { run = [arguments] { return why_command(*arguments); }; });
+}
+
 void add_passwd(CLI::App& app, Run& run) {
     auto arguments = std::make_shared<PasswdArguments>();
     auto* command =
@@ -239,6 +255,7 @@ int run_command_line(int argc, char** argv) {
     life->require_subcommand(1);
     add_life_train(*life, run);
     add_life_predict(*life, run);
+    add_why(app, run);
     add_passwd(app, run);
     add_bench(app, run);
     auto* version = add_command(app, "version", "Print the version", "sluice version");

@@ -90,6 +90,17 @@ struct LogCleanArguments {
 };
 int log_clean_command(const LogCleanArguments& arguments);
 
+/// What became of a record.
+struct WhyArguments {
+    LogArguments log;
+    std::string stream;
+    std::optional<std::int64_t> offset;  ///< this one, or …
+    std::optional<std::string> key;      ///< … the nearest of this key …
+    std::string at;                      ///< … to this time (RFC 3339)
+    bool json = false;
+};
+int why_command(const WhyArguments& arguments);
+
 /// The users of the agent's own MQTT listener.
 struct PasswdArguments {
     std::string file;

@@ -19,6 +19,8 @@ class ClusterState {
     ClusterState(const Report& report, std::string brokers, std::chrono::milliseconds reminder);
 
     [[nodiscard]] bool is_connected() const { return connected_; }
+    /// Why nothing can be sent, as far as it is known; empty where nothing is known to be in the way.
+    [[nodiscard]] std::string in_the_way() const { return connected_ ? std::string() : trouble_.message(); }
     void answers(TimePoint now);
     /// No broker can be reached. It is said a little later, with its cause if there is one by then.
     void unreachable(TimePoint now);

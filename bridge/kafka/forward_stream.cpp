@@ -15,6 +15,7 @@ constexpr std::size_t kRecordOverheadBytes = 300;
 constexpr std::size_t kHeaderOverheadBytes = 50;
 
 constexpr int kBatchesAtATime = 64;
+constexpr std::chrono::seconds kDoubtPatience{10};
 
 std::uint32_t in_flight_bytes_of(const storage::RecordView& record) {
     std::size_t bytes =
@@ -40,7 +41,70 @@ ForwardStream::ForwardStream(StreamTarget target, const storage::Log& log, stora
       reader_(log, cursor),
       backoff_(options.retry_min, options.retry_max, std::random_device()()),
       trouble_(report, "stream " + target_.stream),
-      cursor_(cursor.value()) {}
+      cursor_(cursor.value()) {
+    window_.on_finished([this](const auto& entry) {
+        if (proofs_ != nullptr) proofs_->add(proofs_number_, entry.offset, entry.place);
+        if (origin_ && entry.place.offset >= 0) last_finished_[entry.place.partition] = entry.place.offset;
+    });
+    if (!options.origin_headers) return;
+    origin_.emplace(target_.stream, log.id());
+    doubt();  // an earlier process may have died
+}
+
+void ForwardStream::prove_in(storage::DeliveryLedger& proofs, std::size_t stream) {
+    proofs_ = &proofs;
+    proofs_number_ = stream;
+    proofs.finish(stream, finished());
+    if (in_doubt_) last_finished_ = proofs.last_places(stream, finished());
+}
+
+void ForwardStream::settle_doubt(const std::atomic<bool>& stopping) {
+    if (!in_doubt_ || retry_at_ || window_.in_flight() > 0) return;
+    const Doubt doubt{target_.stream, target_.topic, log_.id(), window_.cursor(), last_finished_};
+    if (log_.high_watermark() <= doubt.from) {
+        in_doubt_ = false;  // nothing was sent that isn't finished
+        return;
+    }
+    auto resolved = resolve(options_, doubt, kDoubtPatience, stopping);
+    if (stopping) return;
+    if (!resolved) {
+        report_(Severity::debug, "stream " + target_.stream, resolved.error().message());
+        retry_at_ = std::chrono::steady_clock::now() + options_.retry_min;
+        return;
+    }
+    in_doubt_ = false;
+    there_ = std::move(resolved->there);
+    const auto count = std::to_string(there_.size());
+    if (!resolved->complete) {
+        report_(Severity::warning, "stream " + target_.stream,
+                "what had arrived of the records in doubt was not found out in time: " + count +
+                    " had, others may arrive twice");
+    } else if (!there_.empty()) {
+        report_(Severity::info, "stream " + target_.stream, count + " records in doubt had arrived already");
+    }
+}
+
+/// The record counts as delivered, where it was found.
+bool ForwardStream::is_there_already(const storage::RecordView& record) {
+    const auto found = there_.find(record.offset);
+    if (found == there_.end()) return false;
+    const auto in_kafka = found->second;
+    there_.erase(found);
+    if (!is_same(in_kafka.fingerprint, record)) return false;
+    auto& entry = window_.begin(record.offset, in_flight_bytes_of(record));
+    entry.place = in_kafka.place;
+    static_cast<void>(window_.delivered(entry, ErrorClass::none));
+    return true;
+}
+
+Sent ForwardStream::hand_over(Producer& producer, const storage::RecordView& record, StreamWindow::Entry& entry) {
+    if (!origin_) return producer.send(target_.topic, record, &entry);
+    std::vector<storage::HeaderView> headers(record.headers.begin(), record.headers.end());
+    headers.push_back({kOriginHeader, origin_->of(record.offset)});
+    auto with_origin = record;
+    with_origin.headers = headers;
+    return producer.send(target_.topic, with_origin, &entry);
+}
 
 std::optional<TopicState> ForwardStream::check(Producer& producer, TimePoint now, const std::atomic<bool>& stopping) {
     if (!retry_at_ || now < *retry_at_ || window_.in_flight() > 0) return std::nullopt;
@@ -96,7 +160,7 @@ bool ForwardStream::have_record(TimePoint now) {
 }
 
 bool ForwardStream::send_some(Producer& producer, std::size_t room, bool nothing_in_flight, TimePoint now) {
-    if (retry_at_) return false;
+    if (retry_at_ || in_doubt_) return false;
     if (window_.failed()) {
         if (transactional_ || window_.in_flight() > 0) return false;  // a transaction is aborted as a whole
         reader_.seek(window_.rewind());
@@ -134,9 +198,10 @@ ForwardStream::Step ForwardStream::send_one(Producer& producer, const storage::R
         window_.skip_to(record.offset + 1);
         return Step::skipped;
     }
+    if (!there_.empty() && is_there_already(record)) return Step::skipped;
     if (window_.in_flight() == 0) last_answer_ = now;
     auto& entry = window_.begin(record.offset, in_flight_bytes_of(record));
-    switch (producer.send(target_.topic, record, &entry)) {
+    switch (hand_over(producer, record, entry)) {
         case Sent::queued:
             return Step::sent;
         case Sent::too_large:
@@ -162,8 +227,9 @@ void ForwardStream::put_aside(storage::Offset offset, std::string why) {
     set_aside_(offset, std::move(why));
 }
 
-void ForwardStream::delivered(StreamWindow::Entry& entry, int error_code, TimePoint now) {
+void ForwardStream::delivered(StreamWindow::Entry& entry, int error_code, storage::KafkaPlace place, TimePoint now) {
     const auto result = classify(error_code);
+    if (result == ErrorClass::none) entry.place = place;
     const auto offset = entry.offset;
     const auto bytes = entry.bytes;
     last_answer_ = now;
@@ -214,6 +280,7 @@ bool ForwardStream::has_more() const {
 void ForwardStream::committed() {
     if (position() != committed_) window_.committed();
     committed_ = position();
+    if (proofs_ != nullptr) proofs_->finish(proofs_number_, committed_);
     put_aside_.erase(put_aside_.begin(), put_aside_.lower_bound(committed_));
     forwarded_ += std::exchange(records_in_transaction_, 0);
     forwarded_bytes_ += std::exchange(bytes_in_transaction_, 0);
@@ -222,6 +289,10 @@ void ForwardStream::committed() {
 
 void ForwardStream::restart_at(storage::Offset offset) {
     committed_ = offset;
+    if (proofs_ != nullptr) {
+        proofs_->take_back(proofs_number_, offset);
+        proofs_->finish(proofs_number_, offset);
+    }
     records_in_transaction_ = bytes_in_transaction_ = 0;
     window_.restart_at(offset);
     reader_.seek(offset);

@@ -5,8 +5,10 @@
 
 #include "bridge/backoff.hpp"
 #include "bridge/kafka/forwarder.hpp"
+#include "bridge/kafka/in_doubt.hpp"
 #include "bridge/kafka/producer.hpp"
 #include "bridge/kafka/stream_window.hpp"
+#include "storage/delivery_ledger.hpp"
 #include "storage/log_reader.hpp"
 
 #include <atomic>
@@ -26,6 +28,15 @@ class ForwardStream {
 
     /// The first record that is not in Kafka for good: what may be stored as a cursor.
     [[nodiscard]] storage::Offset finished() const { return transactional_ ? committed_ : window_.cursor(); }
+
+    /// Where records went is written there, under the number `stream`. Before anything is sent; it outlives this.
+    void prove_in(storage::DeliveryLedger& proofs, std::size_t stream);
+
+    // With origin_headers, at-least-once (in_doubt.hpp).
+    /// What was sent and not answered may be in Kafka: nothing is sent until settle_doubt() has found out.
+    void doubt() { in_doubt_ = origin_ && !transactional_; }
+    /// Finds out, where that is due and can be. Waits for some ten seconds at most, less once `stopping` is set.
+    void settle_doubt(const std::atomic<bool>& stopping);
 
     // Exactly-once (transactions.hpp); when nothing is in flight.
     /// What a transaction that commits now has to say of this stream: everything before is in it, or was before.
@@ -60,7 +71,8 @@ class ForwardStream {
     /// @param room  bytes that may go in flight besides what is
     /// @return whether anything was done
     [[nodiscard]] bool send_some(Producer& producer, std::size_t room, bool nothing_in_flight, TimePoint now);
-    void delivered(StreamWindow::Entry& entry, int error_code, TimePoint now);
+    /// @param place  of a record that was delivered
+    void delivered(StreamWindow::Entry& entry, int error_code, storage::KafkaPlace place, TimePoint now);
     /// Since when the cluster owes an answer; nullopt: nothing is in flight.
     [[nodiscard]] std::optional<TimePoint> waiting_since() const;
     /// Sends nothing until check() finds the topic well.
@@ -74,6 +86,8 @@ class ForwardStream {
     [[nodiscard]] bool have_record(TimePoint now);
     /// @return how many records were sent or skipped; the rest of the batch may not be sent now
     [[nodiscard]] std::size_t send_batch(Producer& producer, std::size_t room, bool nothing_in_flight, TimePoint now);
+    [[nodiscard]] bool is_there_already(const storage::RecordView& record);
+    [[nodiscard]] Sent hand_over(Producer& producer, const storage::RecordView& record, StreamWindow::Entry& entry);
     [[nodiscard]] Step send_one(Producer& producer, const storage::RecordView& record, TimePoint now);
     void put_aside(storage::Offset offset, std::string why);
     void release(TimePoint now);
@@ -86,6 +100,12 @@ class ForwardStream {
     const SetAside set_aside_;
     const bool transactional_;
     StreamWindow window_;
+    std::optional<OriginHeader> origin_;
+    bool in_doubt_ = false;
+    InKafkaAlready there_;                                // what was in doubt and has arrived
+    std::map<std::int32_t, std::int64_t> last_finished_;  // by partition, with origin_headers: the offset in Kafka
+    storage::DeliveryLedger* proofs_ = nullptr;
+    std::size_t proofs_number_ = 0;
     storage::Offset committed_;                  // exactly-once
     std::map<storage::Offset, bool> put_aside_;  // exactly-once, not before committed_: whether the letter is kept
     std::uint64_t records_in_transaction_ = 0;   // acknowledged

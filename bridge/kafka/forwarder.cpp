@@ -44,15 +44,19 @@ class Forwarder::Impl {
           parts_(std::move(parts)),
           cluster_(parts_.report, options_.brokers, options_.reminder),
           catalog_trouble_(parts_.report, "kafka"),
+          proof_trouble_(parts_.report, "kafka"),
           rebuild_backoff_(options_.retry_min, options_.retry_max, std::random_device()()),
           set_asides_(parts_.logs, parts_.commit, parts_.dead_letter_stream, parts_.report, [this] { wake(); }) {
-        events_.on_delivery = [this](void* tag, int error) { on_delivery(tag, error); };
+        events_.on_delivery = [this](void* tag, int error, storage::KafkaPlace place) {
+            on_delivery(tag, error, place);
+        };
         events_.on_trouble = [this](int error, const std::string& message) {
             cluster_.on_event(error, message, SteadyClock::now());
         };
         if (options_.delivery == Delivery::exactly_once) {
             transactions_.emplace(options_, streams_, parts_.report, this_process(),
                                   [this] { return forget_ends_at_start(); });
+            transactions_->before_commit([this] { write_proofs(); });
         }
     }
 
@@ -63,6 +67,10 @@ class Forwarder::Impl {
     void run();
     void stop(SteadyClock::time_point deadline);
     [[nodiscard]] ForwarderStatus status() const;
+    void renew() {
+        renewal_asked_ = true;
+        wake();
+    }
     void launch() {
         thread_ = std::thread([this] { run(); });
     }
@@ -76,7 +84,9 @@ class Forwarder::Impl {
     [[nodiscard]] bool anything_in_flight();
     [[nodiscard]] std::chrono::milliseconds idle_wait() const;
     void serve_set_asides();
-    void on_delivery(void* tag, int error);
+    void on_delivery(void* tag, int error, storage::KafkaPlace place);
+    void begin_renewal();
+    void write_proofs();
     void remind();
     void look_for_silence();
     void rebuild(const std::string& why);
@@ -96,13 +106,16 @@ class Forwarder::Impl {
     std::vector<storage::Offset> stored_;  // the cursor of each stream as the catalog has it
     SteadyClock::time_point next_store_{};
     std::size_t first_in_turn_ = 0;
-    int rebuilds_ = 0;      // since something was delivered
-    bool spent_ = false;    // the producer has given back what was queued: it only waits for what is in flight
+    int rebuilds_ = 0;    // since something was delivered
+    bool spent_ = false;  // the producer has given back what was queued: it only waits for what is in flight
+    std::optional<SteadyClock::time_point> renew_at_;  // whatever is in flight then
     bool refused_ = false;  // Kafka has refused a record since the producer was made: what turns it fatal is known
     ClusterState cluster_;
     TroubleReport catalog_trouble_;
+    TroubleReport proof_trouble_;
     Backoff rebuild_backoff_;
     std::atomic<std::size_t> in_flight_bytes_{0};
+    std::atomic<bool> renewal_asked_{false};
     std::atomic<bool> stopping_{false};
     std::atomic<SteadyClock::time_point> stop_deadline_{SteadyClock::time_point::max()};
     SetAsides set_asides_;
@@ -137,6 +150,12 @@ storage::Result<void> Forwarder::Impl::add(StreamTarget target) {
         if (!end) return end.error();
         streams_.back()->set_end_at_start(*end);
     }
+    if (parts_.proofs != nullptr) {
+        const auto& to = streams_.back()->target();
+        const auto number = parts_.proofs->add_stream({to.stream, log->id(), to.topic, std::string(kForwardReader)},
+                                                      log->log_end_offset());
+        streams_.back()->prove_in(*parts_.proofs, number);
+    }
     stored_.push_back(cursor);
     subscriptions_.push_back(log->subscribe([this] { wake(); }));
     return {};
@@ -153,8 +172,12 @@ void Forwarder::Impl::run() {
         cluster_.tick(SteadyClock::now());
         remind();
         if (const auto why = producer_->fatal()) rebuild(*why);
-        if (spent_ && !anything_in_flight()) rebuild("no answer for a long time");
+        if (spent_ && !anything_in_flight())
+            rebuild(renew_at_ ? "its files have changed" : "no answer for a long time");
+        if (renewal_asked_.exchange(false)) begin_renewal();
+        if (renew_at_ && SteadyClock::now() >= *renew_at_) rebuild("its files have changed");
         if (SteadyClock::now() >= next_store_) store_cursors();
+        if (parts_.proofs != nullptr && parts_.proofs->is_due()) write_proofs();
     }
     if (transactions_ && !fenced_) finish_transaction();
     collect_answers(stop_deadline_);
@@ -248,6 +271,8 @@ bool Forwarder::Impl::step() {
         } else if (state) {
             cluster_.answers(SteadyClock::now());
         }
+        stream.settle_doubt(stopping_);
+        if (stopping_) return false;
         const auto used = in_flight_bytes();
         auto room = options_.inflight_bytes > used ? options_.inflight_bytes - used : 0;
         if (transactions_) {
@@ -286,7 +311,7 @@ bool Forwarder::Impl::anything_in_flight() {
     return std::any_of(streams_.begin(), streams_.end(), [](auto& stream) { return stream->window().in_flight() > 0; });
 }
 
-void Forwarder::Impl::on_delivery(void* tag, int error) {
+void Forwarder::Impl::on_delivery(void* tag, int error, storage::KafkaPlace place) {
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
         if (!cluster_.is_connected()) cluster_.answers(SteadyClock::now());
         rebuilds_ = 0;
@@ -297,7 +322,21 @@ void Forwarder::Impl::on_delivery(void* tag, int error) {
     if (tag == nullptr) return transactions_->position_delivered(error);
     auto& entry = *static_cast<StreamWindow::Entry*>(tag);
     if (classify(error) == ErrorClass::record) refused_ = true;
-    streams_[entry.stream]->delivered(entry, error, SteadyClock::now());
+    streams_[entry.stream]->delivered(entry, error, place, SteadyClock::now());
+}
+
+/// What the death of the process must not take: before the cursors say that all of this is done.
+void Forwarder::Impl::write_proofs() {
+    if (parts_.proofs == nullptr) return;
+    for (std::size_t i = 0; i < streams_.size(); ++i) {
+        parts_.proofs->set_state(i, streams_[i]->status().held.value_or(std::string()));
+    }
+    parts_.proofs->set_state(std::nullopt, cluster_.in_the_way());
+    if (auto done = parts_.proofs->flush(); !done) {
+        proof_trouble_.trouble("proofs of delivery: " + done.error().message(), SteadyClock::now());
+    } else {
+        proof_trouble_.over("proofs of delivery are written again", SteadyClock::now());
+    }
 }
 
 /// Says a trouble again that lasts. Where there is nothing to send, nothing else shows that it is over.
@@ -339,13 +378,25 @@ void Forwarder::Impl::look_for_silence() {
     }
 }
 
+/// A transaction is aborted by the producer that comes next, and sent again. Without one, what is on its way is waited
+/// for, so that it isn't sent twice.
+void Forwarder::Impl::begin_renewal() {
+    rebuilds_ = 0;  // nothing has failed: no pause is due
+    rebuild_backoff_.reset();
+    if (transactions_) return rebuild("its files have changed");
+    spent_ = true;
+    producer_->give_back(false);
+    renew_at_ = SteadyClock::now() + kAnswerPatience;
+}
+
 /// A fatal producer is a normal thing after a refused record or a bad link: make a new one, and go on from the cursors.
 void Forwarder::Impl::rebuild(const std::string& why) {
     parts_.report(Severity::debug, "kafka", "a new producer is made: " + why);
     producer_->give_back(false);
     collect_answers(std::min(SteadyClock::now() + kGiveBackPatience, stop_deadline_.load()));
     // After an outage a fatal producer is expected: the first one is replaced at once.
-    const bool at_once = std::exchange(refused_, false) || (transactions_ && rebuilds_++ == 0);
+    const bool renewal = std::exchange(renew_at_, std::nullopt).has_value();
+    const bool at_once = std::exchange(refused_, false) || renewal || (transactions_ && rebuilds_++ == 0);
     const auto pause = at_once ? 0ms : rebuild_backoff_.next();
     for (auto until = SteadyClock::now() + pause; SteadyClock::now() < until && !stopping_;) {
         std::this_thread::sleep_for(10ms);
@@ -359,6 +410,7 @@ void Forwarder::Impl::rebuild(const std::string& why) {
     }
     if (!made) return;
     spent_ = false;
+    for (auto& stream : streams_) stream->doubt();
     if (transactions_) transactions_->replaced(fenced);
 }
 
@@ -377,6 +429,7 @@ void Forwarder::Impl::collect_answers(SteadyClock::time_point deadline) {
 
 void Forwarder::Impl::store_cursors() {
     next_store_ = SteadyClock::now() + options_.cursor_interval;
+    write_proofs();
     std::vector<storage::Cursor> moved;
     std::vector<std::size_t> which;
     for (std::size_t i = 0; i < streams_.size(); ++i) {
@@ -439,6 +492,10 @@ storage::Result<std::unique_ptr<Forwarder>> Forwarder::start(ClusterOptions opti
 
 void Forwarder::stop(SteadyClock::time_point deadline) {
     impl_->stop(deadline);
+}
+
+void Forwarder::renew() {
+    impl_->renew();
 }
 
 ForwarderStatus Forwarder::status() const {

@@ -12,6 +12,7 @@
 #include "bridge/kafka/options.hpp"
 #include "bridge/report.hpp"
 #include "storage/catalog.hpp"
+#include "storage/delivery_ledger.hpp"
 #include "storage/group_commit.hpp"
 #include "storage/log_dir.hpp"
 #include "storage/result.hpp"
@@ -58,6 +59,8 @@ class Forwarder {
         std::function<void(const std::string& stream, storage::Offset cursor)> on_cursor;
         /// Exactly-once: another agent has our id. Nothing is sent any more; called once, on the forward thread.
         std::function<void(const std::string& why)> on_fenced;
+        /// Where records went is written there, on the forward thread; nullptr: nowhere. It outlives the forwarder.
+        storage::DeliveryLedger* proofs = nullptr;
     };
 
     /// Reads the cursors and starts the thread; doesn't wait for the cluster. The streams must be open.
@@ -69,6 +72,10 @@ class Forwarder {
 
     /// Sends nothing new, waits until what is in flight is answered or `deadline` is reached, stores the cursors.
     void stop(std::chrono::steady_clock::time_point deadline);
+
+    /// A new producer takes the place of the present one, once what is in flight is answered: it reads the files that
+    /// the properties name (certificates, keys) again. Returns at once. Thread-safe.
+    void renew();
 
     /// Thread-safe.
     [[nodiscard]] ForwarderStatus status() const;

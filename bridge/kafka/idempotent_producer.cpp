@@ -1,6 +1,7 @@
 #include "bridge/kafka/idempotent_producer.hpp"
 
 #include "bridge/kafka/kafka_config.hpp"
+#include "bridge/kafka/oauth_token.hpp"
 
 #include <array>
 #include <vector>
@@ -91,7 +92,7 @@ void IdempotentProducer::poll(std::chrono::milliseconds wait, const ProducerEven
     if (!event) return;
     if (rd_kafka_event_type(event.get()) == RD_KAFKA_EVENT_DR) {
         while (const auto* message = rd_kafka_event_message_next(event.get())) {
-            events.on_delivery(message->_private, message->err);
+            events.on_delivery(message->_private, message->err, {message->partition, message->offset});
         }
     } else if (rd_kafka_event_type(event.get()) == RD_KAFKA_EVENT_ERROR) {
         events.on_trouble(rd_kafka_event_error(event.get()), rd_kafka_event_error_string(event.get()));
@@ -123,9 +124,11 @@ storage::Result<RawProducer> open_producer(const std::map<std::string, std::stri
     rd_kafka_conf_set_opaque(conf.get(), producer.report.get());
     rd_kafka_conf_set_log_cb(conf.get(), &forward_log);
     rd_kafka_conf_set_events(conf.get(), RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR);
+    take_tokens_from_file(conf.get(), properties);
     producer.handle.reset(rd_kafka_new(RD_KAFKA_PRODUCER, conf.get(), reason.data(), reason.size()));
     if (!producer.handle) return storage::Error(storage::Errc::rejected, std::string("kafka: ") + reason.data());
     static_cast<void>(conf.release());  // owned by the handle now
+    renew_tokens_in_background(producer.handle.get());
     return producer;
 }
 

@@ -1,6 +1,7 @@
 #include "bridge/kafka/kafka_config.hpp"
 
 #include "bridge/kafka/handles.hpp"
+#include "bridge/kafka/oauth_token.hpp"
 
 #include <algorithm>
 #include <array>
@@ -71,6 +72,7 @@ std::optional<std::string> fault_at_start(const ClusterOptions& options) {
     for (const auto& [name, value] : properties) {
         rd_kafka_conf_set(conf.get(), name.c_str(), value.c_str(), nullptr, 0);
     }
+    take_tokens_from_file(conf.get(), properties);
     rd_kafka_conf_set_log_cb(conf.get(), nullptr);
     const Handle handle(rd_kafka_new(RD_KAFKA_PRODUCER, conf.get(), reason.data(), reason.size()));
     if (!handle) return std::string(reason.data());

@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace sluice::bridge::kafka {
 
@@ -25,6 +26,9 @@ namespace sluice::bridge::kafka {
 
 /// All properties of the producer that `options.delivery` needs: ours, and the user's after them.
 [[nodiscard]] std::map<std::string, std::string> producer_properties(const ClusterOptions& options);
+
+/// In "sasl.oauthbearer.config", before the path of a file with the token (oauth_token.hpp).
+inline constexpr std::string_view kTokenFilePrefix = "token_file=";
 
 /// After this the coordinator aborts a transaction (transaction.timeout.ms; checked by check_property()).
 [[nodiscard]] std::chrono::milliseconds transaction_timeout(const ClusterOptions& options);

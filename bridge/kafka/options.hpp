@@ -37,6 +37,7 @@ struct ClusterOptions {
     std::string position_topic = "sluice-positions";  ///< of exactly-once delivery; compacted
     std::size_t inflight_bytes = 12U << 20U;          ///< memory of records handed to librdkafka, not acknowledged
     std::string compression = "lz4";                  ///< none, gzip, snappy, lz4, zstd
+    bool origin_headers = false;                      ///< each record says which one of our log it is (in_doubt.hpp)
     TopicPolicy topics = TopicPolicy::create;
     std::int32_t partitions = 1;                       ///< of a topic that we create
     std::int16_t replication_factor = -1;              ///< -1: the broker's default

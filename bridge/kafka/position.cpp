@@ -2,6 +2,7 @@
 
 #include "bridge/kafka/handles.hpp"
 #include "bridge/kafka/kafka_config.hpp"
+#include "bridge/kafka/oauth_token.hpp"
 
 #include <simdjson.h>
 
@@ -43,9 +44,11 @@ storage::Result<Handle> open_consumer(const ClusterOptions& options, const char*
         }
     }
     rd_kafka_conf_set_log_cb(conf.get(), &ignore_log);
+    take_tokens_from_file(conf.get(), properties);
     Handle handle(rd_kafka_new(RD_KAFKA_CONSUMER, conf.get(), reason.data(), reason.size()));
     if (!handle) return unreadable(options, reason.data());
     static_cast<void>(conf.release());  // owned by the handle now
+    renew_tokens_in_background(handle.get());
     rd_kafka_poll_set_consumer(handle.get());
     return handle;
 }

@@ -5,6 +5,7 @@
 
 #include "bridge/kafka/options.hpp"
 #include "bridge/report.hpp"
+#include "storage/delivery_block.hpp"
 #include "storage/record.hpp"
 #include "storage/result.hpp"
 
@@ -29,7 +30,7 @@ enum class Sent : std::uint8_t {
 /// What the producer tells while it is polled. `tag` is what send() was given: the entry of a stream's window, or
 /// nullptr for a record that belongs to no stream.
 struct ProducerEvents {
-    std::function<void(void* tag, int error_code)> on_delivery;
+    std::function<void(void* tag, int error_code, storage::KafkaPlace place)> on_delivery;
     /// Not about a record: all brokers down, authentication failed. Lasting troubles come again and again.
     std::function<void(int error_code, const std::string& message)> on_trouble;
 };

@@ -149,6 +149,9 @@ storage::Result<storage::Record> SetAsides::letter_of(const Aside& aside) const 
     std::erase_if(record.headers,
                   [](const storage::Header& header) { return header.key.starts_with(storage::kInternalHeaderPrefix); });
     not_ahead_of(clock_.now(), record);
+    record.headers.insert(record.headers.begin(),
+                          {{std::string(kOriginOffsetHeader), std::to_string(aside.offset.value())},
+                           {std::string(kOriginLogHeader), aside.log->id().to_string()}});
     return make_dead_letter(std::move(record), kReasonRefusedByKafka, aside.why, aside.log->name());
 }
 

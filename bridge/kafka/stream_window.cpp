@@ -118,7 +118,10 @@ void StreamWindow::skip_to(Offset offset) {
 }
 
 void StreamWindow::advance() {
-    while (!entries_.empty() && entries_.front().state == State::finished) entries_.pop_front();
+    while (!entries_.empty() && entries_.front().state == State::finished) {
+        if (on_finished_) on_finished_(entries_.front());
+        entries_.pop_front();
+    }
     cursor_ = entries_.empty() ? next_new_ : entries_.front().offset;
 }
 

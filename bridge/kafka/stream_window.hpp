@@ -11,11 +11,13 @@
 #pragma once
 
 #include "bridge/kafka/error_class.hpp"
+#include "storage/delivery_block.hpp"
 #include "storage/types.hpp"
 
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <optional>
 
 namespace sluice::bridge::kafka {
@@ -31,12 +33,16 @@ class StreamWindow {
         std::uint32_t stream;  ///< an entry's address is its tag at the producer: it has to lead back to its stream
         std::uint32_t bytes;
         State state;
+        storage::KafkaPlace place = {};  ///< once finished, where Kafka said so
     };
+    /// Told of each record that is finished, in the order of their offsets; of what has no place too.
+    using OnFinished = std::function<void(const Entry&)>;
 
     /// @param transactional  a group has passed what it was made small for when committed() says so, not when it
     /// arrived
     StreamWindow(Offset cursor, std::uint32_t stream, bool transactional = false)
         : stream_(stream), transactional_(transactional), cursor_(cursor), next_new_(cursor) {}
+    void on_finished(OnFinished told) { on_finished_ = std::move(told); }
     StreamWindow(const StreamWindow&) = delete;
     StreamWindow& operator=(const StreamWindow&) = delete;
 
@@ -95,6 +101,7 @@ class StreamWindow {
 
     const std::uint32_t stream_;
     const bool transactional_;
+    OnFinished on_finished_;
     Offset cursor_;
     std::deque<Entry> entries_;  // references to elements stay valid while it grows and shrinks at its ends
     Offset next_new_;            // offsets from here on were never sent

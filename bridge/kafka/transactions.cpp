@@ -219,6 +219,7 @@ Transactions::Outcome Transactions::drain(TransactionalProducer& producer, TimeP
         producer.hurry();
         return Outcome::progress;
     }
+    if (before_commit_) before_commit_();
     phase_ = Phase::committing;
     return Outcome::progress;
 }

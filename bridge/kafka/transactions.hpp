@@ -46,6 +46,9 @@ class Transactions {
     Transactions(const ClusterOptions& options, Streams& streams, Report report, Claim claim,
                  std::function<bool()> on_placed);
 
+    /// Called when all of a transaction is acknowledged, before it is committed.
+    void before_commit(std::function<void()> call) { before_commit_ = std::move(call); }
+
     /// The producer is a new one. @param fenced  the one before was fenced
     void replaced(bool fenced);
     /// Does what is due. Delivery reports are to be served between two calls.
@@ -100,6 +103,7 @@ class Transactions {
     const Report report_;
     const Claim claim_;
     const std::function<bool()> on_placed_;
+    std::function<void()> before_commit_;
     bool placed_ = false;
     TransactionSize size_;
     Phase phase_ = Phase::initializing;

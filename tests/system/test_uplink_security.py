@@ -2,13 +2,19 @@
 
 An older Kafka than the other tests have: it still takes SCRAM from the librdkafka of Debian 12 (docs/dependencies.md).
 """
+import base64
+import json
+import shutil
+import signal
+import time
+
 import pytest
 
 from support.agent import Agent
-from support.audit import wait_for_ledger
+from support.audit import read_topic, wait_for_ledger
 from support.kafka_cluster import Cluster
 from support.mosquitto import Certificates
-from support.processes import free_port
+from support.processes import free_port, wait_until
 
 VERSION = "3.8.0"
 PASSWORD, SCRAM_PASSWORD = "plain-secret-4711", "scram-secret-4711"
@@ -127,3 +133,101 @@ def test_a_broker_that_nobody_we_trust_vouches_for_is_said(agent_at, new_fleet, 
     new_fleet(port, messages=10, devices=1).ledger()
     assert "certificate" in complaint(agent, "no broker of")
     agent.stop()
+
+
+class OwnFiles:
+    """Certificates of the agent's own, that a test replaces as who renews them does: one file after the other."""
+
+    def __init__(self, directory):
+        self.ca, self.client_cert, self.client_key = (directory / name for name in ("ca.pem", "cert.pem", "key.pem"))
+
+    def take(self, made):
+        for of, to in ((made.ca, self.ca), (made.client_cert, self.client_cert), (made.client_key, self.client_key)):
+            shutil.copy(of, to.with_suffix(".new"))
+            to.with_suffix(".new").rename(to)
+
+    def properties(self):
+        return CERTIFICATE.format(cert=self.client_cert, key=self.client_key)
+
+
+@pytest.mark.parametrize("delivery", ["at-least-once", "exactly-once"])
+def test_certificates_are_read_again_when_they_change(delivery, agent_at, secured, topic, new_fleet, tmp_path):
+    files = OwnFiles(tmp_path)
+    files.take(Certificates(tmp_path / "stranger"))
+    agent, port = agent_at("MTLS", "", files.properties(), delivery, ca=files.ca)
+    ledger = new_fleet(port, messages=100, devices=2, qos=2).ledger()
+    complaint(agent, "no broker of")
+    files.client_key.write_text("no key")
+    agent.wait_for_output("the certificates stay as they were: ", 20)
+    files.take(secured.certificates)
+    agent.wait_for_output("certificates and keys are read again", 20)
+    arrived = wait_for_ledger(secured.brokers, topic, ledger, timeout=40)
+    if arrived.missing(ledger):
+        agent.describe()
+    arrived.check(ledger, "Kafka")
+    agent.stop()
+    assert "PRIVATE KEY" not in agent.output()
+
+
+@pytest.mark.parametrize("delivery", ["at-least-once", "exactly-once"])
+def test_a_reload_while_records_flow_loses_and_doubles_nothing(delivery, agent_at, secured, topic, new_fleet):
+    agent, port = agent_at("MTLS", "", CERTIFICATE, delivery)
+    fleet = new_fleet(port, messages=4_000, devices=10, rate=500, qos=2)
+    for _ in range(5):
+        time.sleep(1)
+        agent.process.signal(signal.SIGHUP)
+    ledger = fleet.ledger()
+    arrived = wait_for_ledger(secured.brokers, topic, ledger, timeout=40)
+    if arrived.missing(ledger):
+        agent.describe()
+    arrived.check(ledger, "Kafka")
+    assert arrived.duplicates == 0
+    assert agent.count("certificates and keys are read again") == 5
+    agent.stop()
+
+
+def unsigned_token(lifetime):
+    """What a provider would sign: the broker here takes it without. @return the token, the part that must not be shown"""
+    def part(claims):
+        return base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+    now = int(time.time())
+    claims = part({"sub": "gateway", "iat": now - 5, "exp": now + lifetime})
+    return f"{part({'alg': 'none'})}.{claims}.", claims
+
+
+@pytest.mark.parametrize("delivery", ["at-least-once", "exactly-once"])
+def test_a_token_from_a_file_opens_the_door_and_is_renewed(delivery, agent_at, secured, topic, new_fleet, tmp_path):
+    file = tmp_path / "token"
+    agent, port = agent_at("SASL", f'token_file = "{file}"', SASL.format("OAUTHBEARER"), delivery)
+    ledger = new_fleet(port, messages=100, devices=2, qos=2).ledger()
+    assert str(file) in complaint(agent, "the cluster refuses our credentials")  # there is none
+    token, secret = unsigned_token(20)
+    file.write_text(token + "\n")
+    wait_for_ledger(secured.brokers, topic, ledger, timeout=60).check(ledger, "Kafka")
+    secrets = [secret]
+    for lifetime in (20, 20, 600):
+        time.sleep(5)
+        token, secret = unsigned_token(lifetime)
+        secrets.append(secret)
+        file.with_suffix(".new").write_text(token)
+        file.with_suffix(".new").rename(file)
+    time.sleep(8)  # the first one has expired long ago
+    secured.nodes[0].kill()  # a new connection shows a token of today
+    secured.nodes[0].start()
+    secured.wait_ready()
+    before = len(read_topic(secured.brokers, topic))
+    new_fleet(port, messages=200, devices=4, qos=2).ledger()
+    wait_until(lambda: len(read_topic(secured.brokers, topic)) >= before + 200, 60, agent.output)
+    agent.stop()
+    assert not any(shown in agent.output() for shown in secrets)
+
+
+def test_a_token_that_has_expired_is_said_and_not_shown(agent_at, new_fleet, tmp_path):
+    file = tmp_path / "token"
+    token, secret = unsigned_token(-1)
+    file.write_text(token)
+    agent, port = agent_at("SASL", f'token_file = "{file}"', SASL.format("OAUTHBEARER"))
+    new_fleet(port, messages=10, devices=1).ledger()
+    assert "has expired" in complaint(agent, "the cluster refuses our credentials")
+    agent.stop()
+    assert secret not in agent.output()

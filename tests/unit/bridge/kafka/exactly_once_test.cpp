@@ -100,7 +100,8 @@ TEST_CASE("exactly-once: a position beyond the log's end at the start hides no r
             bool delivered = false;
             CHECK(producer->send(gateway.options.position_topic, record, nullptr) == bridge::kafka::Sent::queued);
             CHECK(gateway.wait_until([&] {
-                producer->poll(10ms, {[&](void*, int) { delivered = true; }, [](int, const std::string&) {}});
+                producer->poll(
+                    10ms, {[&](void*, int, storage::KafkaPlace) { delivered = true; }, [](int, const std::string&) {}});
                 return delivered;
             }));
         }
