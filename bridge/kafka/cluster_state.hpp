@@ -3,6 +3,7 @@
 // The forward thread; is_connected() any.
 #pragma once
 
+#include "bridge/link_state.hpp"
 #include "bridge/report.hpp"
 
 #include <atomic>
@@ -19,6 +20,8 @@ class ClusterState {
     ClusterState(const Report& report, std::string brokers, std::chrono::milliseconds reminder);
 
     [[nodiscard]] bool is_connected() const { return connected_; }
+    /// Since when, and why not. Any thread.
+    [[nodiscard]] LinkState::Reading link() const { return link_.read(); }
     void answers(TimePoint now);
     /// No broker can be reached. It is said a little later, with its cause if there is one by then.
     void unreachable(TimePoint now);
@@ -39,6 +42,7 @@ class ClusterState {
     std::string last_fault_;                      // what librdkafka said last of one broker
     std::optional<TimePoint> unreachable_since_;  // until it is said
     std::atomic<bool> connected_{false};
+    LinkState link_;
 };
 
 }  // namespace sluice::bridge::kafka

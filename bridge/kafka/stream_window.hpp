@@ -31,6 +31,7 @@ class StreamWindow {
         std::uint32_t stream;  ///< an entry's address is its tag at the producer: it has to lead back to its stream
         std::uint32_t bytes;
         State state;
+        storage::Timestamp timestamp{};  ///< the record's
     };
 
     /// @param transactional  a group has passed what it was made small for when committed() says so, not when it

@@ -50,7 +50,7 @@ storage::Record shortened(storage::Record record) {
 
 Ingest::Ingest(TopicMap routes, storage::LogDir& logs, storage::GroupCommit& commit, Qos2State& qos2,
                const std::string& dead_letter_stream, const storage::Clock& clock, Report report)
-    : routes_(std::move(routes)),
+    : routes_(std::make_shared<const TopicMap>(std::move(routes))),
       logs_(logs),
       commit_(commit),
       qos2_(qos2),
@@ -58,10 +58,22 @@ Ingest::Ingest(TopicMap routes, storage::LogDir& logs, storage::GroupCommit& com
       clock_(clock),
       report_(std::move(report)) {}
 
+void Ingest::replace_routes(TopicMap routes) {
+    auto fresh = std::make_shared<const TopicMap>(std::move(routes));
+    const std::lock_guard lock(routes_mutex_);
+    routes_.swap(fresh);
+}
+
+std::shared_ptr<const TopicMap> Ingest::routes() const {
+    const std::lock_guard lock(routes_mutex_);
+    return routes_;
+}
+
 Ingest::Prepared Ingest::prepare(Message message) const {
     message.arrived = clock_.now();
     const auto topic = message.topic;
-    auto routed = routes_.route(std::move(message));
+    const auto map = routes();  // a routed record points into it
+    auto routed = map->route(std::move(message));
     const auto bytes = routed.record.size_bytes();
     auto& log = routed.stream != nullptr ? must_find(logs_, *routed.stream) : dead_letters_;
     if (bytes > kMessageBytesMax) {
@@ -90,6 +102,7 @@ void Ingest::accept(const std::string& source, Message message, std::optional<st
         ++duplicates_;
         return;
     }
+    const auto began = std::chrono::steady_clock::now();
     const auto topic = message.topic;
     auto prepared = prepare(std::move(message));
     count(prepared);
@@ -102,6 +115,7 @@ void Ingest::accept(const std::string& source, Message message, std::optional<st
     const auto bytes = prepared.record.size_bytes();
     const auto result = commit_.append(*prepared.log, prepared.record).get();
     if (!result && result.error().kind() != storage::Errc::invalid) never_return();
+    latency_.observe(std::chrono::steady_clock::now() - began);
     if (sequence) {
         qos2_.finish_accept(source, *sequence);
         warn_of_flood(source);

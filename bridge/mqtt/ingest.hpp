@@ -12,11 +12,13 @@
 #include "bridge/report.hpp"
 #include "bridge/route/topic_map.hpp"
 #include "storage/clock.hpp"
+#include "storage/duration_histogram.hpp"
 #include "storage/group_commit.hpp"
 #include "storage/log_dir.hpp"
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -52,7 +54,12 @@ class Ingest final : public Acceptor {
     bool release(const std::string& source, std::uint16_t packet_id, storage::Completion done) override;
     void release_all(const std::string& source, storage::Completion done) override;
 
+    /// For messages that come from now on. Every stream that they name must be open.
+    void replace_routes(TopicMap routes);
+
     [[nodiscard]] Counters counters() const;
+    /// How long accept() took: what a source's broker waits for its acknowledgement.
+    [[nodiscard]] const storage::DurationHistogram& latency() const { return latency_; }
     /// How many callers are inside of accept() or release() now.
     [[nodiscard]] int waiting() const { return waiting_; }
 
@@ -69,7 +76,10 @@ class Ingest final : public Acceptor {
     void finish(const std::string& source, const std::string& topic, const storage::Result<storage::Offset>& result);
     void warn_of_flood(const std::string& source);
 
-    const TopicMap routes_;
+    [[nodiscard]] std::shared_ptr<const TopicMap> routes() const;
+
+    mutable std::mutex routes_mutex_;
+    std::shared_ptr<const TopicMap> routes_;
     storage::LogDir& logs_;
     storage::GroupCommit& commit_;
     Qos2State& qos2_;
@@ -82,6 +92,7 @@ class Ingest final : public Acceptor {
     std::atomic<std::uint64_t> dead_lettered_{0};
     std::atomic<std::uint64_t> refused_{0};
     std::atomic<int> waiting_{0};
+    storage::DurationHistogram latency_;
     std::mutex flooded_mutex_;
     std::set<std::string> flooded_;  // sources whose flood was said
 };
