@@ -140,14 +140,6 @@ Result<void> Supervisor::start_parts() {
     return {};
 }
 
-void Supervisor::reload() {
-    if (!listener_) return report_(bridge::Severity::info, "agent", "SIGHUP: there is nothing to read again");
-    if (const auto done = listener_->reload(); !done) {
-        return report_(bridge::Severity::error, "mqtt", "nothing is changed: " + done.error().message());
-    }
-    report_(bridge::Severity::info, "mqtt", "users, ACL and certificates are read again");
-}
-
 void Supervisor::tick() {
     flash_->tick();
     if (auto* events = logs_->find(kEventsStream)) events_.flush(*commit_, *events);

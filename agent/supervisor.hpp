@@ -8,6 +8,7 @@
 #include "agent/config.hpp"
 #include "agent/events.hpp"
 #include "agent/flash_life.hpp"
+#include "agent/snapshot.hpp"
 #include "bridge/kafka/forwarder.hpp"
 #include "bridge/mqtt/ingest.hpp"
 #include "bridge/mqtt/listener.hpp"
@@ -23,7 +24,9 @@
 #include "storage/result.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -50,8 +53,15 @@ class Supervisor {
     Supervisor& operator=(const Supervisor&) = delete;
     ~Supervisor();
 
-    /// Reads again what may change while the agent runs: users, ACL, certificates. Says how that went.
-    void reload();
+    /// Takes over what may change while the agent runs: users, ACL, certificates and limits of the listener, and the
+    /// routes where `routes` says so. With an error, all stays as it was. Thread-safe, until stop().
+    /// @param fresh  its routes name only streams of has_stream()
+    [[nodiscard]] storage::Result<void> reload(const Config& fresh, bool routes);
+    [[nodiscard]] bool has_stream(const std::string& name) const { return logs_->find(name) != nullptr; }
+    /// Runs `task` on the log thread, if that is alive. Thread-safe, until stop().
+    void post_to_log(std::function<void()> task) { commit_->post(std::move(task)); }
+    /// When the forward thread last came round; nullopt: there is none.
+    [[nodiscard]] std::optional<std::chrono::steady_clock::time_point> last_forward_turn() const;
     /// What is to be done now and then: events, retention, room on a full disk. Call it a few times a second.
     void tick();
     /// Whether a sync failed: nothing is accepted any more, and the process should end without stop().
@@ -66,6 +76,8 @@ class Supervisor {
 
     /// Thread-safe.
     [[nodiscard]] AgentStatus status() const;
+    /// Thread-safe, until stop().
+    [[nodiscard]] Snapshot snapshot() const;
 
  private:
     Supervisor(const Config& config, bridge::Report report);

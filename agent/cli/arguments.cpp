@@ -88,6 +88,23 @@ void add_bench(CLI::App& app, Run& run) {
     command->callback([&run, arguments] { run = [arguments] { return bench_command(*arguments); }; });
 }
 
+void add_status(CLI::App& app, Run& run) {
+    auto arguments = std::make_shared<StatusArguments>();
+    auto* command = add_command(app, "status", "What a running agent is doing", "sluice status --watch");
+    add_log_options(command, arguments->log);
+    auto* json = command->add_flag("--json", arguments->json, "as JSON (docs/admin.md)");
+    command->add_flag("--watch", arguments->watch, "again every two seconds, until Ctrl-C")->excludes(json);
+    command->callback([&run, arguments] { run = [arguments] { return status_command(*arguments); }; });
+}
+
+void add_reload(CLI::App& app, Run& run) {
+    auto arguments = std::make_shared<LogArguments>();
+    auto* command = add_command(app, "reload", "Have a running agent read its configuration again",
+                                "sluice reload --data-dir /var/lib/sluice");
+    add_log_options(command, *arguments);
+    command->callback([&run, arguments] { run = [arguments] { return reload_command(*arguments); }; });
+}
+
 void add_log_ls(CLI::App& log, Run& run) {
     auto arguments = std::make_shared<LogLsArguments>();
     auto* command =
@@ -225,6 +242,8 @@ int run_command_line(int argc, char** argv) {
     Run run;
     add_run(app, run);
     add_check(app, run);
+    add_status(app, run);
+    add_reload(app, run);
     add_demo(app, run);
     auto* log = add_command(app, "log", "Look into the local log, whether an agent runs or not",
                             "sluice log ls --data-dir /var/lib/sluice");
