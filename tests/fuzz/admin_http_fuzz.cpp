@@ -1,6 +1,6 @@
 // Any bytes as what a client sends to the admin endpoint: parsed with its limits, routed, answered. Whatever comes,
-// over TCP nothing is changed without the token and nothing is read of what needs it; no answer holds bytes of the
-// request; what the router took is as large as the limits say.
+// over TCP nothing is changed without the token and nothing is read of what needs it; no answer holds what a page is
+// made of; what the router took is as large as the limits say.
 #include "agent/admin/http_request.hpp"
 #include "agent/admin/router.hpp"
 
@@ -47,7 +47,7 @@ void serve(const HttpRequest& http, bool has_token, std::string_view bytes) {
         auto answer = router.handle(*asked);
         expect(changes == 0 || (has_token && shows_token(bytes) && asked->method == Method::post));
         expect(reads == 0 || !has_token || shows_token(bytes));
-        expect(answer.body.find(asked->path) == std::string::npos || asked->path == "/");
+        expect(answer.body.find_first_of("<>&'\r") == std::string::npos);  // which no text of ours has
         const auto sent = to_http(std::move(answer), http.version() == 10 ? 10 : 11, http.keep_alive(),
                                   asked->method == Method::head);
         expect(sent["X-Content-Type-Options"] == "nosniff");
