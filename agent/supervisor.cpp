@@ -50,6 +50,7 @@ Result<void> Supervisor::open_logs() {
     for (const auto& each : *unused) report_(bridge::Severity::warning, "log", to_string(each));
     logs_ = std::move(open->logs);
     catalog_ = std::move(open->catalog);
+    device_book_.emplace(devices_, *catalog_, report_);
     flash_.emplace(config_.data_dir, config_.flash_endurance_bytes, *catalog_, clock_, report_);
     return {};
 }
@@ -115,6 +116,7 @@ Result<void> Supervisor::start_parts() {
     }
     ingest_ = std::make_unique<bridge::mqtt::Ingest>(std::get<bridge::TopicMap>(std::move(routes)), *logs_, *commit_,
                                                      *qos2_, kDeadLetterStream, clock_, report_);
+    ingest_->set_devices(devices_);
     if (config_.kafka) {
         std::vector<bridge::kafka::StreamTarget> targets;
         for (const auto& [name, stream] : config_.streams) {
@@ -142,6 +144,7 @@ Result<void> Supervisor::start_parts() {
 
 void Supervisor::tick() {
     flash_->tick();
+    device_book_->tick();
     if (auto* events = logs_->find(kEventsStream)) events_.flush(*commit_, *events);
     for (auto* log : logs_->streams()) {
         if (log->options().durability != storage::Durability::memory) continue;
@@ -169,6 +172,7 @@ bool Supervisor::stop(std::optional<std::chrono::milliseconds> within) {
             report_(bridge::Severity::debug, "log", done.error().message());
         }
     }
+    if (device_book_) device_book_->save();
     if (forwarder_) forwarder_->stop(deadline);
     if (logs_ && commit_) {
         if (auto* events = logs_->find(kEventsStream)) events_.flush(*commit_, *events);

@@ -6,9 +6,11 @@
 #pragma once
 
 #include "agent/config.hpp"
+#include "agent/device_book.hpp"
 #include "agent/events.hpp"
 #include "agent/flash_life.hpp"
 #include "agent/snapshot.hpp"
+#include "bridge/device_registry.hpp"
 #include "bridge/kafka/forwarder.hpp"
 #include "bridge/mqtt/ingest.hpp"
 #include "bridge/mqtt/listener.hpp"
@@ -78,6 +80,8 @@ class Supervisor {
     [[nodiscard]] AgentStatus status() const;
     /// Thread-safe, until stop().
     [[nodiscard]] Snapshot snapshot() const;
+    /// Thread-safe.
+    [[nodiscard]] std::vector<bridge::Device> devices() const { return devices_.list(); }
 
  private:
     Supervisor(const Config& config, bridge::Report report);
@@ -95,6 +99,8 @@ class Supervisor {
     std::unique_ptr<storage::LogDir> logs_;
     std::unique_ptr<storage::Catalog> catalog_;
     std::optional<FlashWatch> flash_;
+    bridge::DeviceRegistry devices_;
+    std::optional<DeviceBook> device_book_;
     std::atomic<bool> failed_{false};
     std::atomic<bool> fenced_{false};
     std::chrono::steady_clock::time_point next_checkpoint_{};

@@ -1,5 +1,6 @@
 #include "agent/admin/admin.hpp"
 
+#include "agent/admin/devices_json.hpp"
 #include "agent/admin/health.hpp"
 #include "agent/admin/status_json.hpp"
 #include "agent/metrics/collect.hpp"
@@ -61,6 +62,10 @@ Router make_router(const AdminOptions& options, const Subject& subject, const Ra
     router.get("/metrics", [&subject](const Request& request, bool) { return metrics(request, whole(subject)); });
     router.get("/api/v1/status", [&subject, &rates](const Request&, bool) {
         return Response{200, "application/json", dump(status_json(whole(subject), rates.read()))};
+    });
+    router.get("/api/v1/devices", [&subject](const Request&, bool) {
+        const auto now = std::chrono::time_point_cast<storage::Timestamp::duration>(std::chrono::system_clock::now());
+        return Response{200, "application/json", dump(devices_json(subject.devices(), now))};
     });
     router.post("/api/v1/reload", [&subject](const Request&, bool) { return reloaded(subject.reload()); });
     return router;

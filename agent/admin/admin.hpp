@@ -8,18 +8,21 @@
 #include "agent/rates.hpp"
 #include "agent/reload_answer.hpp"
 #include "agent/snapshot.hpp"
+#include "bridge/device_registry.hpp"
 #include "bridge/report.hpp"
 #include "storage/result.hpp"
 
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace sluice::agent::admin {
 
 /// What the paths ask of the agent. Called on the thread `admin`.
 struct Subject {
     std::function<Snapshot()> snapshot;
+    std::function<std::vector<bridge::Device>()> devices;
     std::function<ReloadAnswer()> reload;
 };
 

@@ -66,6 +66,15 @@ struct StatusArguments {
 };
 int status_command(const StatusArguments& arguments);
 
+/// Who sends to a running agent: the longest silent first.
+struct DevicesArguments {
+    LogArguments log;
+    std::string stream;         ///< empty: all
+    double silent_seconds = 0;  ///< only those that are silent for so long
+    bool json = false;
+};
+int devices_command(const DevicesArguments& arguments);
+
 /// Has a running agent read its configuration again.
 int reload_command(const LogArguments& arguments);
 

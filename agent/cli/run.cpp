@@ -57,8 +57,10 @@ class Daemon {
                     report_) {}
 
     storage::Result<void> start(const Config& config) {
-        auto admin = admin::Admin::start(config.admin, config.data_dir,
-                                         {[this] { return agent_.snapshot(); }, [this] { return reload(); }}, report_);
+        auto admin = admin::Admin::start(
+            config.admin, config.data_dir,
+            {[this] { return agent_.snapshot(); }, [this] { return agent_.devices(); }, [this] { return reload(); }},
+            report_);
         if (!admin) return admin.error();
         admin_ = std::move(*admin);
         Systemd::ready(status_text(agent_.snapshot()));

@@ -237,6 +237,22 @@ std::string short_count(double count) {
     return format(count >= 100 ? "%.0f%s" : "%.1f%s", count, kUnits[unit]);
 }
 
+std::string devices_page(const Json& devices) {
+    const auto row = [](const std::string& key, const std::string& stream, const std::string& silent,
+                        const std::string& rate, const std::string& value) {
+        return padded(key, 20, false) + " " + padded(stream, 14, false) + padded(silent, 11, true) +
+               padded(rate, 9, true) + "  " + cut(value, 21) + "\n";
+    };
+    auto page = row("DEVICE", "STREAM", "SILENT FOR", "PER MIN", "LAST VALUE");
+    for (const auto& device : devices) {
+        const auto& rate = device.at("per_minute");
+        page += row(text_of(device.at("key")), text_of(device.at("stream")),
+                    short_time(device.at("silent_seconds").get<double>()),
+                    rate.is_null() ? "-" : short_count(rate.get<double>()), text_of(device.at("value")));
+    }
+    return page;
+}
+
 std::string status_page(const Json& status, bool colour) {
     auto page = head(status, colour) + messages(status) + links(status) + disk(status);
     for (const auto& reason : status.at("reasons")) page += paragraph("reason", text_of(reason));

@@ -13,6 +13,9 @@ namespace sluice::agent {
 /// @param colour  for a terminal
 [[nodiscard]] std::string status_page(const nlohmann::ordered_json& status, bool colour);
 
+/// Devices as /api/v1/devices has them, in the same order, one a line.
+[[nodiscard]] std::string devices_page(const nlohmann::ordered_json& devices);
+
 /// "950 B", "11.8 MiB"
 [[nodiscard]] std::string short_size(double bytes);
 /// "12 s", "5 min", "3 h 20 min", "2 d 1 h"

@@ -70,7 +70,8 @@ std::shared_ptr<const TopicMap> Ingest::routes() const {
 }
 
 Ingest::Prepared Ingest::prepare(Message message) const {
-    message.arrived = clock_.now();
+    const auto arrived = clock_.now();
+    message.arrived = arrived;
     const auto topic = message.topic;
     const auto map = routes();  // a routed record points into it
     auto routed = map->route(std::move(message));
@@ -82,17 +83,20 @@ Ingest::Prepared Ingest::prepare(Message message) const {
         auto letter = make_dead_letter(shortened(std::move(routed.record)), kReasonTooLarge, why,
                                        routed.stream != nullptr ? *routed.stream : "");
         const auto end = log.log_end_offset();
-        return {&dead_letters_, std::move(letter),
+        return {&dead_letters_, std::move(letter), arrived,
                 storage::Gap{log.name(), end, end, 1, why + ": only its beginning is, as a dead letter"}};
     }
-    if (routed.stream != nullptr) return {&log, std::move(routed.record), {}};
+    if (routed.stream != nullptr) return {&log, std::move(routed.record), arrived, {}};
     auto letter = make_dead_letter(std::move(routed.record), kReasonNoRoute, "no route matches " + topic, "");
-    return {&log, std::move(letter), {}};
+    return {&log, std::move(letter), arrived, {}};
 }
 
 void Ingest::count(const Prepared& prepared) {
     ++received_;
-    if (prepared.log == &dead_letters_) ++dead_lettered_;
+    if (prepared.log == &dead_letters_)
+        ++dead_lettered_;
+    else if (devices_ != nullptr)
+        devices_->observe(prepared.log->name(), prepared.record, prepared.arrived);
     if (prepared.gap) prepared.log->report_gap(*prepared.gap);
 }
 

@@ -6,6 +6,7 @@
 //   - try_accept() (acceptor.hpp) is for a thread that serves many: it blocks never, and says so later.
 #pragma once
 
+#include "bridge/device_registry.hpp"
 #include "bridge/message.hpp"
 #include "bridge/mqtt/acceptor.hpp"
 #include "bridge/mqtt/qos2_state.hpp"
@@ -54,6 +55,8 @@ class Ingest final : public Acceptor {
     bool release(const std::string& source, std::uint16_t packet_id, storage::Completion done) override;
     void release_all(const std::string& source, storage::Completion done) override;
 
+    /// Told of every message that a route takes. Before the first one; it outlives this.
+    void set_devices(DeviceRegistry& devices) { devices_ = &devices; }
     /// For messages that come from now on. Every stream that they name must be open.
     void replace_routes(TopicMap routes);
 
@@ -67,6 +70,7 @@ class Ingest final : public Acceptor {
     struct Prepared {
         storage::Log* log;
         storage::Record record;
+        storage::Timestamp arrived;
         std::optional<storage::Gap> gap;  ///< of what is not kept whole
     };
     [[nodiscard]] Prepared prepare(Message message) const;
@@ -78,6 +82,7 @@ class Ingest final : public Acceptor {
 
     [[nodiscard]] std::shared_ptr<const TopicMap> routes() const;
 
+    DeviceRegistry* devices_ = nullptr;
     mutable std::mutex routes_mutex_;
     std::shared_ptr<const TopicMap> routes_;
     storage::LogDir& logs_;

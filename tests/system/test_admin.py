@@ -10,6 +10,7 @@ import ssl
 import stat
 import subprocess
 import time
+import warnings
 
 import paho.mqtt.client as mqtt
 import pytest
@@ -289,7 +290,9 @@ key_file = "{certificates.server_key}"
     assert plain.returncode != 0
     old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     old.check_hostname, old.verify_mode = False, ssl.CERT_NONE
-    old.options |= ssl.OP_NO_TLSv1_2 | ssl.OP_NO_TLSv1_3
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        old.maximum_version = ssl.TLSVersion.TLSv1_1
     with pytest.raises(OSError), socket.create_connection(("127.0.0.1", box.port)) as raw, old.wrap_socket(raw):
         pass
     # With both, other machines may be let in; without, it is an error of the configuration.
@@ -389,3 +392,24 @@ def test_a_log_level_is_changed_by_sighup(new_agent):
     time.sleep(1)
     box.agent.stop()
     assert "stopped" in box.agent.output(), box.agent.output()
+
+
+def test_devices_tells_who_sends_and_remembers_over_a_restart(new_agent):
+    box = Box(new_agent)
+    box.agent.config.write_text(box.text.replace('stream = "telemetry"', 'stream = "telemetry"\nkey = "{device}"'))
+    box.start()
+    for device, count in (("pump-07", 5), ("valve", 1)):
+        publish(box.mqtt_port, count, f"bench/{device}/telemetry", b'{"temperature": 61.5}')
+    devices = {d["key"]: d for d in map(json.loads, sluice("devices", "--json", "--data-dir", box.agent.data)
+                                        .stdout.splitlines())}
+    assert devices["pump-07"]["messages"] == 5 and devices["pump-07"]["value"] == '{"temperature": 61.5}'
+    assert devices["valve"]["per_minute"] is None and devices["valve"]["silent_seconds"] < 60
+    page = sluice("devices", "--data-dir", box.agent.data).stdout
+    assert max(map(len, page.splitlines())) <= 80 and "pump-07" in page and "\x1b" not in page
+    assert "pump-07" not in sluice("devices", "--silent", "1000", "--data-dir", box.agent.data).stdout
+    assert "pump-07" not in sluice("devices", "--stream", "other", "--data-dir", box.agent.data).stdout
+    box.agent.stop()
+    box.start()
+    kept = json.loads(box.admin.ask("/api/v1/devices")[2])
+    assert {d["key"]: d["messages"] for d in kept} == {"pump-07": 5, "valve": 1}
+    assert all(d["value"] is None for d in kept)
