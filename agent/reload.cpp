@@ -86,14 +86,17 @@ ReloadAnswer Reloader::try_reload() {
         if (parts_.has_stream(route.stream)) continue;
         if (taken.erase("route") > 0) answer.needs_restart.push_back("route (the stream " + route.stream + " is new)");
     }
-    // What may fail comes first, and the admin's certificate only after the listener's was good.
+    // What may fail comes first, and nothing of it takes effect until all of it is good.
+    const auto take_over_admin = parts_.prepare_admin();
+    if (!take_over_admin) {
+        answer.errors.push_back("admin: " + take_over_admin.error().message());
+        return answer;
+    }
     if (const auto done = parts_.apply(*loaded.config, taken.contains("route")); !done) {
         answer.errors.push_back(done.error().message());
         return answer;
     }
-    if (const auto done = parts_.reload_admin(); !done) {
-        answer.errors.push_back("admin: " + done.error().message() + " (its certificate stays; all else is in force)");
-    }
+    (*take_over_admin)();
     if (taken.contains("agent.log_level")) parts_.set_log_level(loaded.config->log_level);
     take_over(in_force_, loaded.keys, taken);
     answer.changed.assign(taken.begin(), taken.end());
@@ -106,7 +109,6 @@ std::string describe(const ReloadAnswer& answer) {
     std::string text = "reload: users, ACL and certificates are read again";
     if (!answer.changed.empty()) text += "; changed: " + joined(answer.changed);
     if (!answer.needs_restart.empty()) text += "; takes effect after a restart: " + joined(answer.needs_restart);
-    if (!answer.errors.empty()) text += "; " + joined(answer.errors);
     return text;
 }
 

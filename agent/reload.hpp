@@ -29,7 +29,8 @@ class Reloader {
     struct Parts {
         std::function<bool(const std::string& stream)> has_stream;
         std::function<storage::Result<void>(const Config&, bool routes)> apply;
-        std::function<storage::Result<void>()> reload_admin;
+        /// @return what brings it into force, which can't fail any more
+        std::function<storage::Result<std::function<void()>>()> prepare_admin;
         std::function<void(bridge::Severity)> set_log_level;
     };
 

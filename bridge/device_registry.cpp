@@ -58,12 +58,14 @@ Device& DeviceRegistry::add(Device device) {
     if (at < devices_max_) {
         devices_.push_back(std::move(fresh));
     } else {
+        // Far from each other: those that came together often send together.
+        const auto stride = devices_.size() / kCandidates + 1;
         at = next_;
-        for (std::size_t i = 0; i < std::min(kCandidates, devices_.size()); ++i) {
-            const auto candidate = (next_ + i) % devices_.size();
+        for (std::size_t i = 0; i < kCandidates; ++i) {
+            const auto candidate = (next_ + i * stride) % devices_.size();
             if (devices_[candidate]->last < devices_[at]->last) at = candidate;
         }
-        next_ = (next_ + kCandidates) % devices_.size();
+        next_ = (next_ + 1) % devices_.size();
         index_.erase({devices_[at]->stream, devices_[at]->key});
         devices_[at] = std::move(fresh);
         ++replaced_;

@@ -39,7 +39,7 @@ class Admin {
 
     /// Samples the rates when that is due: call it a few times a second.
     void tick();
-    [[nodiscard]] storage::Result<void> reload() { return server_->reload(); }
+    [[nodiscard]] storage::Result<std::function<void()>> prepare_reload() { return server_->prepare_reload(); }
     void stop() { server_->stop(); }
 
  private:

@@ -73,12 +73,12 @@ class Server::Impl {
         });
     }
 
-    storage::Result<void> reload() {
-        if (!options_.tls.cert_file) return {};
+    storage::Result<std::function<void()>> prepare_reload() {
+        if (!options_.tls.cert_file) return std::function<void()>([] {});
         auto fresh = bridge::mqtt::make_tls_context(options_.tls);
         if (!fresh) return fresh.error();
-        asio::post(io_, [this, fresh = std::move(*fresh)] { tls_ = fresh; });
-        return {};
+        return std::function<void()>(
+            [this, fresh = std::move(*fresh)] { asio::post(io_, [this, fresh] { tls_ = fresh; }); });
     }
 
     void stop() {
@@ -222,8 +222,8 @@ storage::Result<std::unique_ptr<Server>> Server::start(AdminOptions options, con
     return std::unique_ptr<Server>(new Server(std::move(impl)));
 }
 
-storage::Result<void> Server::reload() {
-    return impl_->reload();
+storage::Result<std::function<void()>> Server::prepare_reload() {
+    return impl_->prepare_reload();
 }
 
 void Server::stop() {

@@ -13,6 +13,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -36,8 +37,8 @@ class Server {
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;
 
-    /// Reads certificate and key again, for new connections. With an error, all stays as it was.
-    [[nodiscard]] storage::Result<void> reload();
+    /// Reads certificate and key again. @return what brings them into force for new connections; call it before stop()
+    [[nodiscard]] storage::Result<std::function<void()>> prepare_reload();
     /// Ends the thread; no handler of the router runs after it.
     void stop();
     /// The TCP port, for tests that bind to port 0; 0: none.

@@ -52,7 +52,7 @@ class Daemon {
           reloader_(arguments.config, loaded.keys,
                     {[this](const std::string& stream) { return agent_.has_stream(stream); },
                      [this](const Config& fresh, bool routes) { return agent_.reload(fresh, routes); },
-                     [this] { return admin_ ? admin_->reload() : storage::Result<void>(); },
+                     [this] { return admin_->prepare_reload(); },
                      [this](bridge::Severity level) { logger_->set_level(level); }},
                     report_) {}
 

@@ -25,7 +25,10 @@ struct Bench {
                                              with_routes = routes;
                                              return {};
                                          },
-                                         [] { return storage::Result<void>(); },
+                                         [this]() -> storage::Result<std::function<void()>> {
+                                             if (admin_refusal) return *admin_refusal;
+                                             return std::function<void()>([this] { admin_taken = true; });
+                                         },
                                          [this](bridge::Severity severity) { level = severity; }},
                          [this](bridge::Severity, std::string_view, const std::string& message) { said = message; });
     }
@@ -37,6 +40,8 @@ struct Bench {
     const TempDir dir;
     const std::string file;
     std::optional<storage::Error> refusal;
+    std::optional<storage::Error> admin_refusal;
+    bool admin_taken = false;
     std::optional<Config> applied;
     bool with_routes = false;
     std::optional<bridge::Severity> level;
@@ -89,7 +94,12 @@ TEST_CASE("reload: a part that refuses keeps everything as it was") {
     CHECK_FALSE(answer.done);
     CHECK(answer.errors == Texts{"users:3: no hash"});
     CHECK_FALSE(bench.level);
+    CHECK_FALSE(bench.admin_taken);
     bench.refusal.reset();
+    bench.admin_refusal = storage::Error(storage::Errc::invalid, "admin.pem: no certificate");
+    CHECK(bench.after(kGood + "[agent]\nlog_level = \"debug\"\n").errors == Texts{"admin: admin.pem: no certificate"});
+    CHECK_FALSE(bench.applied);
+    bench.admin_refusal.reset();
     CHECK(bench.after(kGood + "[agent]\nlog_level = \"debug\"\n").changed == Texts{"agent.log_level"});
 }
 
