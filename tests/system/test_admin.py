@@ -413,3 +413,23 @@ def test_devices_tells_who_sends_and_remembers_over_a_restart(new_agent):
     kept = json.loads(box.admin.ask("/api/v1/devices")[2])
     assert {d["key"]: d["messages"] for d in kept} == {"pump-07": 5, "valve": 1}
     assert all(d["value"] is None for d in kept)
+
+
+def test_what_kafka_has_taken_is_counted_and_timed(new_agent, kafka, topic):
+    box = Box(new_agent, kafka=f"""
+[kafka]
+brokers = "{kafka.brokers}"
+delivery = "exactly-once"
+transaction_interval = "100ms"
+""")
+    box.agent.config.write_text(box.text.replace('durability = "fsync"', f'kafka_topic = "{topic}"'))
+    box.start()
+    publish(box.mqtt_port, 30)
+    status = box.admin.wait_for(lambda s: s["streams"][2]["forwarding"]["forwarded"] == 30, 60)
+    assert status["kafka"]["connected"] and status["kafka"]["why"] is None and status["backlog"]["records"] == 0
+    assert status["kafka"]["transactions_committed"] > 0 and status["messages"]["forwarded"] == 30
+    assert box.admin.metric('sluice_stream_forwarded_records_total{stream="telemetry"}') == 30
+    assert box.admin.metric('sluice_delivery_delay_seconds_count{stream="telemetry"}') == 30
+    assert 0 < box.admin.metric('sluice_delivery_delay_seconds_sum{stream="telemetry"}') < 30 * 60
+    assert box.admin.metric('sluice_kafka_transactions_total{state="committed"}') > 0
+    assert "connected" in sluice("status", "--data-dir", box.agent.data).stdout
