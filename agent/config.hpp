@@ -1,6 +1,7 @@
 // config.hpp: the configuration as the parts need it. config_file.hpp reads it from TOML; this file has no TOML in it.
 #pragma once
 
+#include "agent/admin/options.hpp"
 #include "bridge/kafka/options.hpp"
 #include "bridge/mqtt/listener.hpp"
 #include "bridge/mqtt/source_options.hpp"
@@ -27,7 +28,7 @@ struct StreamConfig {
     bool forward = true;                     ///< false: the records stay on the gateway
 };
 
-enum class LogFormat : std::uint8_t { text, json };
+enum class LogFormat : std::uint8_t { text, logfmt, json, journald };
 
 struct Config {
     std::string id;
@@ -46,6 +47,7 @@ struct Config {
     storage::CleanerOptions cleaner;
     std::optional<bridge::kafka::ClusterOptions> kafka;  ///< nullopt: keep records, forward nothing
     std::optional<storage::DeliveryOptions> proofs;      ///< of delivery; nullopt: none are kept
+    admin::AdminOptions admin;
 };
 
 inline constexpr const char* kDeadLetterStream = "sluice.dead-letter";

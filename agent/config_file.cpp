@@ -69,6 +69,25 @@ std::optional<ConfigTable> gather(const std::string& file, const ConfigOverrides
     return complete ? std::optional(std::move(tree)) : std::nullopt;
 }
 
+void flatten(const std::string& name, const ConfigTable& table, ConfigKeys& keys);
+
+void flatten(const std::string& name, const ConfigValue& value, ConfigKeys& keys) {
+    if (const auto* table = value.get_if<ConfigTable>()) return flatten(name + ".", *table, keys);
+    if (const auto* array = value.get_if<ConfigArray>()) {
+        for (std::size_t i = 0; i < array->size(); ++i)
+            flatten(name + "[" + std::to_string(i) + "]", (*array)[i], keys);
+        return;
+    }
+    if (const auto* text = value.get_if<std::string>()) keys[name] = "\"" + *text;
+    if (const auto* integer = value.get_if<std::int64_t>()) keys[name] = std::to_string(*integer);
+    if (const auto* number = value.get_if<double>()) keys[name] = std::to_string(*number);
+    if (const auto* truth = value.get_if<bool>()) keys[name] = *truth ? "true" : "false";
+}
+
+void flatten(const std::string& name, const ConfigTable& table, ConfigKeys& keys) {
+    for (const auto& entry : table.entries) flatten(name + entry.key, entry.value, keys);
+}
+
 Config read(ConfigSection& top) {
     Config config;
     read_agent(top, config);
@@ -78,6 +97,7 @@ Config read(ConfigSection& top) {
     read_streams(top, config);
     read_storage(top, config);
     read_kafka(top, config);
+    read_admin(top, config);
     top.refuse_unknown();
     return config;
 }
@@ -102,6 +122,7 @@ LoadedConfig load_config(const std::string& file, const ConfigOverrides& overrid
         std::set<std::string> known;
         ConfigSection top({diagnostics, known}, &*tree, {file}, "", "");
         loaded.config = read(top);
+        flatten("", *tree, loaded.keys);
     }
     if (diagnostics.has_errors()) loaded.config.reset();
     loaded.errors = diagnostics.errors();
@@ -135,6 +156,7 @@ std::set<std::string> known_config_keys() {
     known.erase("listener.mqtt.tls");
     known.erase("source.mqtt");
     known.erase("source.mqtt.tls");
+    known.erase("admin.tls");
     return known;
 }
 

@@ -7,6 +7,7 @@
 #include "agent/config.hpp"
 #include "agent/config_diagnostic.hpp"
 
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -21,8 +22,13 @@ struct ConfigOverrides {
     std::vector<std::string> sets;        ///< --set KEY=VALUE, over everything
 };
 
+/// Every key that is given, with its value as text, which may be a secret: to be compared, never to be printed. An
+/// element of an array of tables is "route[0].topic".
+using ConfigKeys = std::map<std::string, std::string>;
+
 struct LoadedConfig {
     std::optional<Config> config;  ///< nullopt: there are errors
+    ConfigKeys keys;
     std::vector<Diagnostic> errors;
     std::vector<Diagnostic> warnings;
 

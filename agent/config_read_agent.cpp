@@ -53,7 +53,10 @@ void read_agent(ConfigSection& top, Config& config) {
                                    {"warning", Severity::warning},
                                    {"error", Severity::error}});
     section.read_choice<LogFormat>("log_format", config.log_format,
-                                   {{"text", LogFormat::text}, {"json", LogFormat::json}});
+                                   {{"text", LogFormat::text},
+                                    {"logfmt", LogFormat::logfmt},
+                                    {"json", LogFormat::json},
+                                    {"journald", LogFormat::journald}});
     section.refuse_unknown();
 }
 

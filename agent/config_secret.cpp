@@ -12,44 +12,49 @@ namespace sluice::agent {
 
 namespace {
 
-constexpr const char* kElsewhere = "use password_file or password_env";
-constexpr std::size_t kPasswordBytesMax = 64U << 10U;
+constexpr std::size_t kSecretBytesMax = 64U << 10U;
 
-void read_from_file(ConfigSection& section, std::optional<std::string>& target) {
+void read_from_file(ConfigSection& section, const std::string& key, std::optional<std::string>& target) {
     std::string path;
-    if (!section.read_path("password_file", path)) return;
-    auto text = read_text_file(path, kPasswordBytesMax);
+    if (!section.read_path(key, path)) return;
+    auto text = read_text_file(path, kSecretBytesMax);
     if (!text) {
-        section.error("password_file", text.error().message());
+        section.error(key, text.error().message());
         return;
     }
     while (text->ends_with('\n') || text->ends_with('\r')) text->pop_back();
     if (text->empty())
-        section.error("password_file", in_quotes(path) + " is empty");
+        section.error(key, in_quotes(path) + " is empty");
     else
         target = std::move(*text);
 }
 
-void read_from_environment(ConfigSection& section, std::optional<std::string>& target) {
+void read_from_environment(ConfigSection& section, const std::string& key, std::optional<std::string>& target) {
     std::string name;
-    if (!section.read("password_env", name)) return;
+    if (!section.read(key, name)) return;
     const char* value = std::getenv(name.c_str());
     if (value == nullptr || *value == '\0') {
-        section.error("password_env", "the environment has no " + in_quotes(name), "set it for the process");
+        section.error(key, "the environment has no " + in_quotes(name), "set it for the process");
     } else {
         target = value;
     }
 }
 
+std::string elsewhere(std::string_view name) {
+    return "use " + std::string(name) + "_file or " + std::string(name) + "_env";
+}
+
 }  // namespace
 
-bool read_password(ConfigSection& section, std::optional<std::string>& target) {
-    constexpr std::array<std::string_view, 3> kKeys{"password", "password_file", "password_env"};
-    if (section.read("password", target)) warn_if_exposed(section, section.place_of("password"), "the password");
-    read_from_file(section, target);
-    read_from_environment(section, target);
+bool read_secret(ConfigSection& section, std::string_view name, std::optional<std::string>& target) {
+    const std::array<std::string, 3> keys{std::string(name), std::string(name) + "_file", std::string(name) + "_env"};
+    if (section.read(name, target)) {
+        warn_if_exposed(section, section.place_of(name), "the " + std::string(name), name);
+    }
+    read_from_file(section, keys[1], target);
+    read_from_environment(section, keys[2], target);
     std::string_view first;
-    for (const auto key : kKeys) {
+    for (const auto& key : keys) {
         if (!section.has(key)) continue;
         if (first.empty())
             first = key;
@@ -59,16 +64,16 @@ bool read_password(ConfigSection& section, std::optional<std::string>& target) {
     return !first.empty();
 }
 
-void warn_if_exposed(ConfigSection& section, const Place& place, const std::string& what) {
+void warn_if_exposed(ConfigSection& section, const Place& place, const std::string& what, std::string_view name) {
     auto& diagnostics = section.context().diagnostics;
     if (place.source.starts_with("--")) {
-        diagnostics.warning(place, what + " is in the list of processes, which everybody can read", kElsewhere);
+        diagnostics.warning(place, what + " is in the list of processes, which everybody can read", elsewhere(name));
         return;
     }
     struct stat status {};
     if (::stat(place.source.c_str(), &status) == 0 && (status.st_mode & S_IROTH) != 0) {
         diagnostics.warning(place, "everybody on this machine can read " + what + " here",
-                            std::string(kElsewhere) + ", or chmod o-r " + place.source);
+                            elsewhere(name) + ", or chmod o-r " + place.source);
     }
 }
 

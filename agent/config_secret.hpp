@@ -9,13 +9,19 @@
 
 namespace sluice::agent {
 
-/// Reads `password`, `password_file` (its contents without a line end) or `password_env` (the name of a variable), of
-/// which at most one may be given. A password that others can see where it stands is a warning.
+/// Reads `NAME`, `NAME_file` (its contents without a line end) or `NAME_env` (the name of a variable), of which at most
+/// one may be given. A secret that others can see where it stands is a warning.
+/// @param name  "password", "token"
 /// @return whether one of the three is given, good or not
-bool read_password(ConfigSection& section, std::optional<std::string>& target);
+bool read_secret(ConfigSection& section, std::string_view name, std::optional<std::string>& target);
+inline bool read_password(ConfigSection& section, std::optional<std::string>& target) {
+    return read_secret(section, "password", target);
+}
 
 /// Warns where the secret at `place` can be read by others: in the file, or in the list of processes.
-void warn_if_exposed(ConfigSection& section, const Place& place, const std::string& what);
+/// @param name  of the keys that it could be given with instead
+void warn_if_exposed(ConfigSection& section, const Place& place, const std::string& what,
+                     std::string_view name = "password");
 
 /// Whether a librdkafka property's value is a secret, which is printed as "***".
 [[nodiscard]] bool is_secret_property(std::string_view name);

@@ -2,9 +2,41 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <utility>
 
 namespace sluice::agent {
+
+std::string_view to_string(LossCause cause) {
+    switch (cause) {
+        case LossCause::no_space:
+            return "no-space";
+        case LossCause::retention:
+            return "retention";
+        case LossCause::damage:
+            return "damage";
+        case LossCause::restart:
+            return "restart";
+        case LossCause::refused:
+            return "refused";
+        case LossCause::too_large:
+            return "too-large";
+        case LossCause::other:
+            return "other";
+    }
+    return "other";
+}
+
+LossCause cause_of(std::string_view reason) {
+    const auto has = [&](std::string_view text) { return reason.find(text) != std::string_view::npos; };
+    if (reason.starts_with("no space")) return LossCause::no_space;
+    if (reason.starts_with("retention")) return LossCause::retention;
+    if (reason.starts_with("refused by Kafka")) return LossCause::refused;
+    if (has("only its beginning is")) return LossCause::too_large;
+    if (has("only in memory")) return LossCause::restart;
+    if (has("damage") || has("missing") || has("log-id is lost")) return LossCause::damage;
+    return LossCause::other;
+}
 
 Events::Events(std::string agent_id, const storage::Clock& clock, bridge::Report report)
     : agent_id_(std::move(agent_id)), clock_(clock), report_(std::move(report)) {}
@@ -13,6 +45,7 @@ void Events::gap(const storage::Gap& gap) {
     const auto range = gap.next - gap.first;
     const auto most = range > 0 ? "at most " + std::to_string(range) : std::string("an unknown number of");
     const auto count = gap.count ? std::to_string(*gap.count) : most;
+    const bridge::ReportDetail detail(gap.first.value(), to_string(cause_of(gap.reason)));
     report_(bridge::Severity::error, "stream " + gap.stream,
             "gap: " + count + " records lost at offsets " + std::to_string(gap.first.value()) + " to " +
                 std::to_string(std::max(gap.first, gap.next + -1).value()) + ": " + gap.reason);
@@ -31,6 +64,8 @@ void Events::gap(const storage::Gap& gap) {
     record.timestamp = now;
     const std::lock_guard lock(mutex_);
     ++gaps_;
+    given_up_[static_cast<std::size_t>(cause_of(gap.reason))] +=
+        static_cast<std::uint64_t>(std::max<std::int64_t>(0, gap.count.value_or(range)));
     waiting_.push_back({std::move(record), gap.told});
 }
 
@@ -46,6 +81,11 @@ void Events::flush(storage::GroupCommit& commit, storage::Log& stream) {
             if (!result) report_(bridge::Severity::error, "events", "event not kept: " + result.error().message());
         });
     }
+}
+
+std::array<std::uint64_t, kLossCauses> Events::given_up() const {
+    const std::lock_guard lock(mutex_);
+    return given_up_;
 }
 
 std::uint64_t Events::gaps() const {

@@ -10,13 +10,24 @@
 #include "storage/group_commit.hpp"
 #include "storage/log.hpp"
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace sluice::agent {
+
+/// What made the agent give records up, for a metric: few words, whatever the text of a gap says.
+enum class LossCause : std::uint8_t { no_space, retention, damage, restart, refused, too_large, other };
+inline constexpr std::size_t kLossCauses = 7;
+/// "no-space", "retention" (before it was forwarded), "damage", "restart" (what was only in memory), "refused" (by
+/// Kafka, with no room for a dead letter), "too-large" (a message that no record can hold), "other".
+[[nodiscard]] std::string_view to_string(LossCause cause);
+[[nodiscard]] LossCause cause_of(std::string_view reason);
 
 class Events {
  public:
@@ -27,6 +38,8 @@ class Events {
     /// Appends what was reported since the last call. Called on the supervisor's thread.
     void flush(storage::GroupCommit& commit, storage::Log& stream);
     [[nodiscard]] std::uint64_t gaps() const;
+    /// Records that were given up since the start; where nobody knows how many, as many as it may have been.
+    [[nodiscard]] std::array<std::uint64_t, kLossCauses> given_up() const;
 
  private:
     struct Event {
@@ -39,6 +52,7 @@ class Events {
     mutable std::mutex mutex_;
     std::vector<Event> waiting_;
     std::uint64_t gaps_ = 0;
+    std::array<std::uint64_t, kLossCauses> given_up_{};
 };
 
 }  // namespace sluice::agent

@@ -15,6 +15,7 @@ using Days = std::chrono::duration<double, std::ratio<86400>>;
 using std::chrono_literals::operator""h;
 
 constexpr auto kCountInterval = 1h;
+constexpr auto kTodayInterval = std::chrono::minutes(1);
 constexpr auto kReportInterval = 24h;
 constexpr auto kKnownMin = 6h;  // a rate over less says little
 constexpr double kWarnDays = 365;
@@ -98,6 +99,10 @@ FlashWatch::FlashWatch(const std::string& data_dir, std::optional<std::uint64_t>
 
 void FlashWatch::tick() {
     const auto now = SteadyClock::now();
+    if (device_ && now >= next_today_) {
+        next_today_ = now + kTodayInterval;
+        count_today();
+    }
     if (!device_ || now < next_count_) return;
     next_count_ = now + kCountInterval;
     count();
@@ -126,6 +131,22 @@ void FlashWatch::count() {
     const bool ending = life.days_left && *life.days_left < kWarnDays;
     report_(ending ? bridge::Severity::warning : bridge::Severity::info, "flash",
             describe(life, device_->disk()) + (ending ? " (docs/flash.md says how to write less)" : ""));
+}
+
+void FlashWatch::count_today() {
+    const auto counter = device_->bytes_written();
+    if (!counter) return;
+    const auto day = std::chrono::floor<std::chrono::days>(clock_.now());
+    if (today_ != day) {
+        today_ = day;
+        counter_at_midnight_ = *counter;
+    }
+    bytes_today_ = static_cast<std::int64_t>(*counter - std::min(counter_at_midnight_, *counter));
+}
+
+std::optional<std::uint64_t> FlashWatch::bytes_today() const {
+    const auto bytes = bytes_today_.load();
+    return bytes < 0 ? std::nullopt : std::optional(static_cast<std::uint64_t>(bytes));
 }
 
 std::optional<double> FlashWatch::days_left() const {

@@ -53,9 +53,13 @@ class FlashWatch {
     void tick();
     /// Thread-safe. nullopt: not known.
     [[nodiscard]] std::optional<double> days_left() const;
+    /// Thread-safe. What was written to the device, by anyone, since midnight (UTC), or since the agent's start where
+    /// that was later; up to a minute old. nullopt: the device doesn't count.
+    [[nodiscard]] std::optional<std::uint64_t> bytes_today() const;
 
  private:
     void count();
+    void count_today();
 
     std::optional<BlockDevice> device_;
     const std::optional<std::uint64_t> endurance_;
@@ -65,6 +69,10 @@ class FlashWatch {
     std::chrono::steady_clock::time_point next_count_{};
     std::chrono::steady_clock::time_point next_report_{};
     std::atomic<double> days_left_{-1};  // below 0: not known
+    std::chrono::steady_clock::time_point next_today_{};
+    std::optional<std::chrono::sys_days> today_;
+    std::uint64_t counter_at_midnight_ = 0;
+    std::atomic<std::int64_t> bytes_today_{-1};  // below 0: not known
 };
 
 }  // namespace sluice::agent

@@ -1,83 +1,23 @@
 #include "agent/logging.hpp"
 
-#include "agent/text.hpp"
+#include <sys/uio.h>
+#include <systemd/sd-journal.h>
 
-#include <nlohmann/json.hpp>
-#include <spdlog/formatter.h>
-#include <spdlog/logger.h>
-#include <spdlog/sinks/base_sink.h>
-
-#include <array>
-#include <memory>
-#include <mutex>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace sluice::agent {
 
 namespace {
 
-spdlog::level::level_enum level_of(bridge::Severity severity) {
-    switch (severity) {
-        case bridge::Severity::debug:
-            return spdlog::level::debug;
-        case bridge::Severity::info:
-            return spdlog::level::info;
-        case bridge::Severity::warning:
-            return spdlog::level::warn;
-        case bridge::Severity::error:
-            return spdlog::level::err;
-    }
-    return spdlog::level::err;
+bool send_to_journal(const LogEvent& event) {
+    auto fields = journal_fields(event);
+    std::vector<iovec> parts;
+    parts.reserve(fields.size());
+    for (auto& field : fields) parts.push_back({field.data(), field.size()});
+    return ::sd_journal_sendv(parts.data(), static_cast<int>(parts.size())) == 0;
 }
-
-bridge::Severity severity_of(spdlog::level::level_enum level) {
-    if (level <= spdlog::level::debug) return bridge::Severity::debug;
-    if (level == spdlog::level::info) return bridge::Severity::info;
-    return level == spdlog::level::warn ? bridge::Severity::warning : bridge::Severity::error;
-}
-
-std::string_view view(const spdlog::string_view_t& text) {
-    return {text.data(), text.size()};
-}
-
-storage::Timestamp time_of(const spdlog::details::log_msg& message) {
-    return std::chrono::time_point_cast<std::chrono::milliseconds>(message.time);
-}
-
-std::string text_line(const spdlog::details::log_msg& message) {
-    constexpr std::size_t kLevelWidth = 5;
-    std::string level(to_string(severity_of(message.level)));
-    if (level.size() < kLevelWidth) level.resize(kLevelWidth, ' ');
-    return format_time(time_of(message)) + " " + level + " " + one_line(view(message.logger_name)) + ": " +
-           one_line(view(message.payload)) + "\n";
-}
-
-std::string json_line(const spdlog::details::log_msg& message) {
-    const nlohmann::ordered_json line = {{"time", format_time(time_of(message))},
-                                         {"level", to_string(severity_of(message.level))},
-                                         {"component", view(message.logger_name)},
-                                         {"message", view(message.payload)}};
-    // What is not UTF-8 is replaced: a log line must not fail for what a peer has sent.
-    return line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
-}
-
-class LineSink final : public spdlog::sinks::base_sink<std::mutex> {
- public:
-    LineSink(LogFormat format, std::FILE* file) : format_(format), file_(file) {}
-
- protected:
-    void sink_it_(const spdlog::details::log_msg& message) override {
-        const auto line = format_ == LogFormat::json ? json_line(message) : text_line(message);
-        static_cast<void>(std::fwrite(line.data(), 1, line.size(), file_));
-        flush_();
-    }
-    void flush_() override { static_cast<void>(std::fflush(file_)); }
-
- private:
-    const LogFormat format_;
-    std::FILE* const file_;
-};
 
 }  // namespace
 
@@ -95,15 +35,46 @@ std::string_view to_string(bridge::Severity severity) {
     return "error";
 }
 
+void Logger::report(bridge::Severity severity, std::string_view component, const std::string& message) {
+    if (severity < level_.load(std::memory_order_relaxed)) return;
+    LogEvent event;
+    event.time = std::chrono::time_point_cast<storage::Timestamp::duration>(std::chrono::system_clock::now());
+    event.severity = severity;
+    event.component = component;
+    event.message = message;
+    if (const auto* detail = bridge::ReportDetail::current()) {
+        event.offset = detail->offset;
+        event.cause = detail->cause;
+    }
+    const std::lock_guard lock(mutex_);
+    if (repeats_.take(event, std::chrono::steady_clock::now())) write(event);
+}
+
+void Logger::tick() {
+    const std::lock_guard lock(mutex_);
+    for (const auto& event : repeats_.due(std::chrono::steady_clock::now())) write(event);
+}
+
+void Logger::write(const LogEvent& event) {
+    if (format_ == LogFormat::journald && send_to_journal(event)) return;
+    std::string line;
+    if (format_ == LogFormat::json)
+        line = json_line(event);
+    else if (format_ == LogFormat::logfmt)
+        line = logfmt_line(event);
+    else
+        line = text_line(event);  // also where there is no journal
+    static_cast<void>(std::fwrite(line.data(), 1, line.size(), file_));
+    static_cast<void>(std::fflush(file_));
+}
+
+bridge::Report make_report(std::shared_ptr<Logger> logger) {
+    return [logger = std::move(logger)](bridge::Severity severity, std::string_view component,
+                                        const std::string& message) { logger->report(severity, component, message); };
+}
+
 bridge::Report make_report(bridge::Severity level, LogFormat format, std::FILE* file) {
-    auto sink = std::make_shared<LineSink>(format, file);
-    sink->set_level(level_of(level));
-    return [sink](bridge::Severity severity, std::string_view component, const std::string& message) {
-        const auto at = level_of(severity);
-        if (!sink->should_log(at)) return;
-        sink->log(spdlog::details::log_msg(spdlog::string_view_t(component.data(), component.size()), at,
-                                           spdlog::string_view_t(message.data(), message.size())));
-    };
+    return make_report(std::make_shared<Logger>(level, format, file));
 }
 
 }  // namespace sluice::agent

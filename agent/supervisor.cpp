@@ -53,6 +53,7 @@ Result<void> Supervisor::open_logs() {
     for (const auto& each : *unused) report_(bridge::Severity::warning, "log", to_string(each));
     logs_ = std::move(open->logs);
     catalog_ = std::move(open->catalog);
+    device_book_.emplace(devices_, *catalog_, report_);
     flash_.emplace(config_.data_dir, config_.flash_endurance_bytes, *catalog_, clock_, report_);
     return {};
 }
@@ -121,6 +122,7 @@ Result<void> Supervisor::start_parts() {
     }
     ingest_ = std::make_unique<bridge::mqtt::Ingest>(std::get<bridge::TopicMap>(std::move(routes)), *logs_, *commit_,
                                                      *qos2_, kDeadLetterStream, clock_, report_);
+    ingest_->set_devices(devices_);
     if (config_.kafka) {
         if (auto done = start_forwarder(); !done) return done;
     }
@@ -169,20 +171,10 @@ void Supervisor::renew_uplink() {
     forwarder_->renew();
 }
 
-void Supervisor::reload() {
-    const bool uplink = forwarder_ && uplink_files_->any();
-    if (uplink) renew_uplink();
-    if (!listener_ && uplink) return;
-    if (!listener_) return report_(bridge::Severity::info, "agent", "SIGHUP: there is nothing to read again");
-    if (const auto done = listener_->reload(); !done) {
-        return report_(bridge::Severity::error, "mqtt", "nothing is changed: " + done.error().message());
-    }
-    report_(bridge::Severity::info, "mqtt", "users, ACL and certificates are read again");
-}
-
 void Supervisor::tick() {
     flash_->tick();
-    if (forwarder_ && uplink_files_->changed(SteadyClock::now())) renew_uplink();
+    device_book_->tick();
+    if (forwarder_ && (renewal_asked_.exchange(false) || uplink_files_->changed(SteadyClock::now()))) renew_uplink();
     if (auto* events = logs_->find(kEventsStream)) events_.flush(*commit_, *events);
     for (auto* log : logs_->streams()) {
         if (log->options().durability != storage::Durability::memory) continue;
@@ -210,6 +202,7 @@ bool Supervisor::stop(std::optional<std::chrono::milliseconds> within) {
             report_(bridge::Severity::debug, "log", done.error().message());
         }
     }
+    if (device_book_) device_book_->save();
     if (forwarder_) forwarder_->stop(deadline);
     if (logs_ && commit_) {
         if (auto* events = logs_->find(kEventsStream)) events_.flush(*commit_, *events);

@@ -6,9 +6,12 @@
 #pragma once
 
 #include "agent/config.hpp"
+#include "agent/device_book.hpp"
 #include "agent/events.hpp"
 #include "agent/flash_life.hpp"
+#include "agent/snapshot.hpp"
 #include "agent/uplink_files.hpp"
+#include "bridge/device_registry.hpp"
 #include "bridge/kafka/forwarder.hpp"
 #include "bridge/mqtt/ingest.hpp"
 #include "bridge/mqtt/listener.hpp"
@@ -25,7 +28,9 @@
 #include "storage/result.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -52,8 +57,15 @@ class Supervisor {
     Supervisor& operator=(const Supervisor&) = delete;
     ~Supervisor();
 
-    /// Reads again what may change while the agent runs: users, ACL, certificates. Says how that went.
-    void reload();
+    /// Takes over what may change while the agent runs: users, ACL, certificates and limits of the listener, and the
+    /// routes where `routes` says so. With an error, all stays as it was. Thread-safe, until stop().
+    /// @param fresh  its routes name only streams of has_stream()
+    [[nodiscard]] storage::Result<void> reload(const Config& fresh, bool routes);
+    [[nodiscard]] bool has_stream(const std::string& name) const { return logs_->find(name) != nullptr; }
+    /// Runs `task` on the log thread, if that is alive. Thread-safe, until stop().
+    void post_to_log(std::function<void()> task) { commit_->post(std::move(task)); }
+    /// When the forward thread last came round; nullopt: there is none.
+    [[nodiscard]] std::optional<std::chrono::steady_clock::time_point> last_forward_turn() const;
     /// What is to be done now and then: events, retention, room on a full disk. Call it a few times a second.
     void tick();
     /// Whether a sync failed: nothing is accepted any more, and the process should end without stop().
@@ -68,6 +80,10 @@ class Supervisor {
 
     /// Thread-safe.
     [[nodiscard]] AgentStatus status() const;
+    /// Thread-safe, until stop().
+    [[nodiscard]] Snapshot snapshot() const;
+    /// Thread-safe.
+    [[nodiscard]] std::vector<bridge::Device> devices() const { return devices_.list(); }
 
  private:
     Supervisor(const Config& config, bridge::Report report);
@@ -87,8 +103,11 @@ class Supervisor {
     std::unique_ptr<storage::LogDir> logs_;
     std::unique_ptr<storage::Catalog> catalog_;
     std::optional<FlashWatch> flash_;
+    bridge::DeviceRegistry devices_;
+    std::optional<DeviceBook> device_book_;
     std::atomic<bool> failed_{false};
     std::atomic<bool> fenced_{false};
+    std::atomic<bool> renewal_asked_{false};  // of the uplink's certificates and keys
     std::chrono::steady_clock::time_point next_checkpoint_{};
     // Threads run in these; they are stopped in stop(), the last first.
     std::unique_ptr<storage::GroupCommit> commit_;

@@ -9,7 +9,21 @@ namespace {
 
 constexpr std::chrono::milliseconds kLastInterval = std::chrono::hours(1);
 
+thread_local const ReportDetail* current_detail = nullptr;
+
 }  // namespace
+
+ReportDetail::ReportDetail(std::optional<std::int64_t> of, std::string_view why) : offset(of), cause(why) {
+    current_detail = this;
+}
+
+ReportDetail::~ReportDetail() {
+    current_detail = nullptr;
+}
+
+const ReportDetail* ReportDetail::current() {
+    return current_detail;
+}
 
 TroubleReport::TroubleReport(Report report, std::string component, std::chrono::milliseconds first_interval)
     : report_(std::move(report)), component_(std::move(component)), first_interval_(first_interval) {}

@@ -15,6 +15,20 @@ enum class Severity : std::uint8_t { debug, info, warning, error };
 /// Called from any thread. `component` is who speaks ("mqtt broker.plant.local:8883", "kafka", "stream telemetry").
 using Report = std::function<void(Severity, std::string_view component, const std::string& message)>;
 
+/// What a line is about, for logs that have fields: in force for all that this thread reports while it lives.
+class ReportDetail {
+ public:
+    ReportDetail(std::optional<std::int64_t> offset, std::string_view cause);
+    ~ReportDetail();
+    ReportDetail(const ReportDetail&) = delete;
+    ReportDetail& operator=(const ReportDetail&) = delete;
+
+    [[nodiscard]] static const ReportDetail* current();  ///< nullptr: none
+
+    const std::optional<std::int64_t> offset;  ///< in the stream that the component names
+    const std::string_view cause;              ///< a fixed word, or a text that outlives this
+};
+
 /// Says a lasting trouble once and then at growing intervals, and its end once. One owner, one thread.
 class TroubleReport {
  public:

@@ -198,6 +198,7 @@ void GroupCommit::run() {
             }
             full_ = retry_ = false;
         }
+        commit_began_ = std::chrono::steady_clock::now();
         for (auto* lane : busy) write(*lane);
         for (auto* lane : busy) sync_and_complete(*lane);
         if (last) {
@@ -279,6 +280,7 @@ void GroupCommit::sync_and_complete(Lane& lane) {
             refuse_all(lane, done.error());
             return;
         }
+        commit_latency_.observe(std::chrono::steady_clock::now() - commit_began_);
         {
             const std::lock_guard lock(mutex_);
             ++counters_.commits;

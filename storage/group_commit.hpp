@@ -7,6 +7,7 @@
 #pragma once
 
 #include "storage/batch_builder.hpp"
+#include "storage/duration_histogram.hpp"
 #include "storage/log.hpp"
 #include "storage/record.hpp"
 #include "storage/result.hpp"
@@ -85,6 +86,8 @@ class GroupCommit {
     void stop();
 
     [[nodiscard]] Counters counters() const;
+    /// Of each commit of a log: from when its records were taken from the queue until they were durable.
+    [[nodiscard]] const DurationHistogram& commit_latency() const { return commit_latency_; }
 
  private:
     using SteadyTime = std::chrono::steady_clock::time_point;
@@ -141,9 +144,11 @@ class GroupCommit {
     std::vector<std::unique_ptr<Gathered>> spare_;
     std::vector<std::function<void()>> tasks_;
     Counters counters_;
-    bool full_ = false;       // some lane has gathered commit_bytes: no more waiting for company
-    bool idle_ = false;       // the log thread waits for work
-    bool lingering_ = false;  // … or for company
+    DurationHistogram commit_latency_;
+    SteadyTime commit_began_{};  // of the log thread
+    bool full_ = false;          // some lane has gathered commit_bytes: no more waiting for company
+    bool idle_ = false;          // the log thread waits for work
+    bool lingering_ = false;     // … or for company
     bool retry_ = false;
     bool stopping_ = false;
     std::thread thread_;

@@ -88,6 +88,36 @@ void add_bench(CLI::App& app, Run& run) {
     command->callback([&run, arguments] { run = [arguments] { return bench_command(*arguments); }; });
 }
 
+void add_status(CLI::App& app, Run& run) {
+    auto arguments = std::make_shared<StatusArguments>();
+    auto* command = add_command(app, "status", "What a running agent is doing", "sluice status --watch");
+    add_log_options(command, arguments->log);
+    auto* json = command->add_flag("--json", arguments->json, "as JSON (docs/admin.md)");
+    command->add_flag("--watch", arguments->watch, "again every two seconds, until Ctrl-C")->excludes(json);
+    command->callback([&run, arguments] { run = [arguments] { return status_command(*arguments); }; });
+}
+
+void add_devices(CLI::App& app, Run& run) {
+    auto arguments = std::make_shared<DevicesArguments>();
+    auto* command = add_command(app, "devices", "Who sends to a running agent, the longest silent first",
+                                "sluice devices --silent 300");
+    add_log_options(command, arguments->log);
+    command->add_option("--stream", arguments->stream, "only of this stream")->type_name("STREAM");
+    command->add_option("--silent", arguments->silent_seconds, "only those that are silent for so long")
+        ->check(CLI::NonNegativeNumber)
+        ->type_name("SECONDS");
+    command->add_flag("--json", arguments->json, "one JSON object a line (docs/admin.md)");
+    command->callback([&run, arguments] { run = [arguments] { return devices_command(*arguments); }; });
+}
+
+void add_reload(CLI::App& app, Run& run) {
+    auto arguments = std::make_shared<LogArguments>();
+    auto* command = add_command(app, "reload", "Have a running agent read its configuration again",
+                                "sluice reload --data-dir /var/lib/sluice");
+    add_log_options(command, *arguments);
+    command->callback([&run, arguments] { run = [arguments] { return reload_command(*arguments); }; });
+}
+
 void add_log_ls(CLI::App& log, Run& run) {
     auto arguments = std::make_shared<LogLsArguments>();
     auto* command =
@@ -241,6 +271,9 @@ int run_command_line(int argc, char** argv) {
     Run run;
     add_run(app, run);
     add_check(app, run);
+    add_status(app, run);
+    add_devices(app, run);
+    add_reload(app, run);
     add_demo(app, run);
     auto* log = add_command(app, "log", "Look into the local log, whether an agent runs or not",
                             "sluice log ls --data-dir /var/lib/sluice");

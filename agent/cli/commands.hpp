@@ -58,6 +58,26 @@ struct LogArguments {
     std::optional<std::string> data_dir;  ///< wins
 };
 
+/// What a running agent is doing; where none runs, what its directory tells.
+struct StatusArguments {
+    LogArguments log;
+    bool json = false;
+    bool watch = false;  ///< again every two seconds, until a signal
+};
+int status_command(const StatusArguments& arguments);
+
+/// Who sends to a running agent: the longest silent first.
+struct DevicesArguments {
+    LogArguments log;
+    std::string stream;         ///< empty: all
+    double silent_seconds = 0;  ///< only those that are silent for so long
+    bool json = false;
+};
+int devices_command(const DevicesArguments& arguments);
+
+/// Has a running agent read its configuration again.
+int reload_command(const LogArguments& arguments);
+
 struct LogLsArguments {
     LogArguments log;
     bool json = false;

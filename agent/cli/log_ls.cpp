@@ -1,7 +1,6 @@
 // `sluice log ls`: the streams of a data directory, with what they hold and how far their readers are.
-#include "agent/cli/log_cursors.hpp"
 #include "agent/cli/log_files.hpp"
-#include "agent/config_units.hpp"
+#include "agent/cli/log_rows.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -13,45 +12,7 @@ namespace sluice::agent {
 
 namespace {
 
-using storage::Cursor;
-using storage::Offset;
-
-struct Row {
-    StreamFiles files;
-    Offset end;               ///< the offset after the last record
-    std::uint64_t bytes = 0;  ///< of batches, without reserved space
-    std::vector<Cursor> cursors;
-
-    [[nodiscard]] Offset start() const { return files.segments.empty() ? Offset(0) : files.segments.front(); }
-};
-
-/// Closed segments are as long as their batches; only the last one has to be walked.
-storage::Result<Row> measure(storage::FileSystem& files, StreamFiles stream) {
-    Row row{std::move(stream), Offset(0), 0, {}};
-    for (const auto base : row.files.segments) {
-        const auto segment = files.open(row.files.segment_path(base), storage::OpenMode::read);
-        if (!segment && segment.error().kind() == storage::Errc::not_found) continue;  // deleted while we look
-        if (!segment) return segment.error();
-        if (base != row.files.segments.back()) {
-            const auto size = (*segment)->size();
-            if (!size) return size.error();
-            row.bytes += *size;
-            continue;
-        }
-        const auto scan = storage::scan_segment(**segment, base);
-        if (!scan) return scan.error();
-        row.bytes += scan->end.value();
-        row.end = scan->next_offset;
-    }
-    return row;
-}
-
-/// A cursor of an earlier log of that name says nothing about this one.
-bool belongs(const Cursor& cursor, const StreamFiles& stream) {
-    return cursor.stream == stream.stream && cursor.log_id == stream.log_id;
-}
-
-void print_table(const std::vector<Row>& rows) {
+void print_table(const std::vector<LogRow>& rows) {
     std::size_t width = std::string("STREAM").size();
     for (const auto& row : rows) width = std::max(width, row.files.stream.size());
     const auto name_width = static_cast<int>(width);
@@ -72,7 +33,7 @@ void print_table(const std::vector<Row>& rows) {
     }
 }
 
-void print_json(const std::vector<Row>& rows) {
+void print_json(const std::vector<LogRow>& rows) {
     for (const auto& row : rows) {
         nlohmann::ordered_json line;
         line["stream"] = row.files.stream;
@@ -96,17 +57,9 @@ int log_ls_command(const LogLsArguments& arguments) {
     const auto data_dir = data_dir_of(arguments.log);
     if (!data_dir) return kExitBadConfig;
     storage::PosixFileSystem files;
-    auto streams = find_streams(files, *data_dir);
-    if (!streams) return report_failure(streams.error());
-    const auto cursors = read_cursors(files, *data_dir);
-    std::vector<Row> rows;
-    for (auto& stream : *streams) {
-        auto row = measure(files, std::move(stream));
-        if (!row) return report_failure(row.error());
-        std::copy_if(cursors.begin(), cursors.end(), std::back_inserter(row->cursors),
-                     [&](const Cursor& cursor) { return belongs(cursor, row->files); });
-        rows.push_back(std::move(*row));
-    }
+    const auto found = read_log_rows(files, *data_dir);
+    if (!found) return report_failure(found.error());
+    const auto& rows = *found;
     if (arguments.json)
         print_json(rows);
     else

@@ -22,7 +22,7 @@ ClusterState::ClusterState(const Report& report, std::string brokers, std::chron
     : report_(report), brokers_(std::move(brokers)), trouble_(report, "kafka", reminder) {}
 
 void ClusterState::answers(TimePoint now) {
-    connected_ = true;
+    if (!connected_.exchange(true)) link_.up();
     trouble_.over("the cluster answers again", now);
     unreachable_since_.reset();
     last_fault_.clear();
@@ -30,11 +30,13 @@ void ClusterState::answers(TimePoint now) {
 
 void ClusterState::unreachable(TimePoint now) {
     connected_ = false;
+    link_.down({});
     if (!trouble_.in_trouble() && !unreachable_since_) unreachable_since_ = now;
 }
 
 void ClusterState::trouble(const std::string& text, TimePoint now) {
     connected_ = false;  // until something arrives
+    link_.down(text);
     trouble_.trouble(text, now);
 }
 
@@ -63,6 +65,7 @@ void ClusterState::tick(TimePoint now) {
     if (!unreachable_since_ || (last_fault_.empty() && now - *unreachable_since_ < kCausePatience)) return;
     unreachable_since_.reset();
     if (trouble_.in_trouble()) return;  // something better was said meanwhile
+    link_.down(last_fault_.empty() ? "no broker can be reached" : last_fault_);
     trouble_.trouble("no broker of " + brokers_ + " can be reached; records are kept until one can" +
                          (last_fault_.empty() ? "" : " (" + last_fault_ + ")"),
                      now);

@@ -3,6 +3,7 @@
 // The forward thread; is_connected() any.
 #pragma once
 
+#include "bridge/link_state.hpp"
 #include "bridge/report.hpp"
 
 #include <atomic>
@@ -21,6 +22,8 @@ class ClusterState {
     [[nodiscard]] bool is_connected() const { return connected_; }
     /// Why nothing can be sent, as far as it is known; empty where nothing is known to be in the way.
     [[nodiscard]] std::string in_the_way() const { return connected_ ? std::string() : trouble_.message(); }
+    /// Since when, and why not. Any thread.
+    [[nodiscard]] LinkState::Reading link() const { return link_.read(); }
     void answers(TimePoint now);
     /// No broker can be reached. It is said a little later, with its cause if there is one by then.
     void unreachable(TimePoint now);
@@ -41,6 +44,7 @@ class ClusterState {
     std::string last_fault_;                      // what librdkafka said last of one broker
     std::optional<TimePoint> unreachable_since_;  // until it is said
     std::atomic<bool> connected_{false};
+    LinkState link_;
 };
 
 }  // namespace sluice::bridge::kafka

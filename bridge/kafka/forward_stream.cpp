@@ -26,6 +26,14 @@ std::uint32_t in_flight_bytes_of(const storage::RecordView& record) {
     return static_cast<std::uint32_t>(bytes);
 }
 
+/// How old a record is. It may claim any time.
+std::chrono::milliseconds age_of(storage::Timestamp timestamp) {
+    constexpr std::int64_t kMostMs = std::chrono::milliseconds(std::chrono::hours(24 * 365)).count();
+    const auto now = std::chrono::time_point_cast<storage::Timestamp::duration>(std::chrono::system_clock::now());
+    return std::chrono::milliseconds(
+        std::clamp<std::int64_t>(storage::timestamp_difference(now, timestamp), 0, kMostMs));
+}
+
 }  // namespace
 
 ForwardStream::ForwardStream(StreamTarget target, const storage::Log& log, storage::Offset cursor, std::uint32_t index,
@@ -201,6 +209,7 @@ ForwardStream::Step ForwardStream::send_one(Producer& producer, const storage::R
     if (!there_.empty() && is_there_already(record)) return Step::skipped;
     if (window_.in_flight() == 0) last_answer_ = now;
     auto& entry = window_.begin(record.offset, in_flight_bytes_of(record));
+    entry.timestamp = record.timestamp;
     switch (hand_over(producer, record, entry)) {
         case Sent::queued:
             return Step::sent;
@@ -232,11 +241,13 @@ void ForwardStream::delivered(StreamWindow::Entry& entry, int error_code, storag
     if (result == ErrorClass::none) entry.place = place;
     const auto offset = entry.offset;
     const auto bytes = entry.bytes;
+    const auto timestamp = entry.timestamp;
     last_answer_ = now;
     const bool refused_alone = window_.delivered(entry, result);
     cursor_ = finished().value();
     if (result == ErrorClass::none) {
         count_forwarded(1, bytes);
+        delay_.observe(age_of(timestamp));
         if (trouble_.in_trouble()) release(now);
     } else if (refused_alone) {
         put_aside(offset, explain(error_code, target_.topic));
@@ -308,6 +319,7 @@ StreamStatus ForwardStream::status() const {
     status.forwarded = forwarded_;
     status.forwarded_bytes = forwarded_bytes_;
     status.dead_lettered = dead_lettered_;
+    status.delay = delay_.read();
     const std::lock_guard lock(held_mutex_);
     status.held = held_;
     return status;

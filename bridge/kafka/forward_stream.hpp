@@ -124,6 +124,7 @@ class ForwardStream {
     std::atomic<std::uint64_t> forwarded_{0};
     std::atomic<std::uint64_t> forwarded_bytes_{0};
     std::atomic<std::uint64_t> dead_lettered_{0};
+    storage::DurationHistogram delay_;
     mutable std::mutex held_mutex_;
     std::optional<std::string> held_;
 };

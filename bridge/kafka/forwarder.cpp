@@ -116,6 +116,8 @@ class Forwarder::Impl {
     Backoff rebuild_backoff_;
     std::atomic<std::size_t> in_flight_bytes_{0};
     std::atomic<bool> renewal_asked_{false};
+    std::atomic<std::uint64_t> producers_rebuilt_{0};
+    std::atomic<SteadyClock::time_point> last_turn_{SteadyClock::now()};
     std::atomic<bool> stopping_{false};
     std::atomic<SteadyClock::time_point> stop_deadline_{SteadyClock::time_point::max()};
     SetAsides set_asides_;
@@ -163,6 +165,7 @@ storage::Result<void> Forwarder::Impl::add(StreamTarget target) {
 
 void Forwarder::Impl::run() {
     while (!stopping_ && !fenced_) {
+        last_turn_ = SteadyClock::now();
         bool progress = !spent_ && step();
         if (transactions_ && take_turn()) progress = true;
         producer_->poll(progress ? 0ms : idle_wait(), events_);
@@ -400,15 +403,18 @@ void Forwarder::Impl::rebuild(const std::string& why) {
     const auto pause = at_once ? 0ms : rebuild_backoff_.next();
     for (auto until = SteadyClock::now() + pause; SteadyClock::now() < until && !stopping_;) {
         std::this_thread::sleep_for(10ms);
+        last_turn_ = SteadyClock::now();
     }
     const bool fenced = transactions_ && transactional_->fenced();
     auto made = make_producer();
     while (!made && !stopping_) {
         cluster_.trouble(made.error().message(), SteadyClock::now());
         std::this_thread::sleep_for(1s);
+        last_turn_ = SteadyClock::now();
         made = make_producer();
     }
     if (!made) return;
+    ++producers_rebuilt_;
     spent_ = false;
     for (auto& stream : streams_) stream->doubt();
     if (transactions_) transactions_->replaced(fenced);
@@ -468,6 +474,13 @@ void Forwarder::Impl::stop(SteadyClock::time_point deadline) {
 ForwarderStatus Forwarder::Impl::status() const {
     ForwarderStatus status;
     status.connected = cluster_.is_connected();
+    status.link = cluster_.link();
+    status.producers_rebuilt = producers_rebuilt_;
+    status.last_turn = last_turn_;
+    if (transactions_) {
+        status.transactions_committed = transactions_->committed_count();
+        status.transactions_aborted = transactions_->aborted_count();
+    }
     status.in_flight_bytes = in_flight_bytes_;
     for (const auto& stream : streams_) status.streams.push_back(stream->status());
     return status;

@@ -10,9 +10,11 @@
 #pragma once
 
 #include "bridge/kafka/options.hpp"
+#include "bridge/link_state.hpp"
 #include "bridge/report.hpp"
 #include "storage/catalog.hpp"
 #include "storage/delivery_ledger.hpp"
+#include "storage/duration_histogram.hpp"
 #include "storage/group_commit.hpp"
 #include "storage/log_dir.hpp"
 #include "storage/result.hpp"
@@ -37,12 +39,18 @@ struct StreamStatus {
     std::uint64_t backlog = 0;    ///< offsets between the cursor and the high watermark
     std::uint64_t forwarded = 0;  ///< records acknowledged since the start
     std::uint64_t forwarded_bytes = 0;
-    std::uint64_t dead_lettered = 0;  ///< records put aside since the start
-    std::optional<std::string> held;  ///< why the stream waits for somebody to mend something
+    std::uint64_t dead_lettered = 0;              ///< records put aside since the start
+    storage::DurationHistogram::Reading delay{};  ///< from a record's timestamp to Kafka's acknowledgement of it
+    std::optional<std::string> held;              ///< why the stream waits for somebody to mend something
 };
 
 struct ForwarderStatus {
-    bool connected = false;  ///< the cluster answered last time
+    bool connected = false;                    ///< the cluster answered last time
+    LinkState::Reading link{};                 ///< since when, and why not
+    std::uint64_t producers_rebuilt = 0;       ///< since the start
+    std::uint64_t transactions_committed = 0;  ///< exactly-once
+    std::uint64_t transactions_aborted = 0;
+    std::chrono::steady_clock::time_point last_turn{};  ///< when the thread last came round: it is alive
     std::size_t in_flight_bytes = 0;
     std::vector<StreamStatus> streams;
 };

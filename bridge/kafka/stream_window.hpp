@@ -33,6 +33,7 @@ class StreamWindow {
         std::uint32_t stream;  ///< an entry's address is its tag at the producer: it has to lead back to its stream
         std::uint32_t bytes;
         State state;
+        storage::Timestamp timestamp{};  ///< the record's
         storage::KafkaPlace place = {};  ///< once finished, where Kafka said so
     };
     /// Told of each record that is finished, in the order of their offsets; of what has no place too.

@@ -238,6 +238,7 @@ Transactions::Outcome Transactions::commit(TransactionalProducer& producer) {
             return Outcome::spent;
     }
     for (auto& stream : streams_) stream->committed();
+    ++committed_count_;
     trouble_.clear();
     size_.committed(std::chrono::steady_clock::now());
     phase_ = Phase::idle;
@@ -256,6 +257,7 @@ Transactions::Outcome Transactions::abort(TransactionalProducer& producer, TimeP
             "a transaction was aborted and is sent again" + (cause_ ? ": " + cause_->text : std::string()));
     find_refused_stream(now);
     for (auto& stream : streams_) stream->aborted();
+    ++aborted_count_;
     size_.aborted();
     spoilt_ = false;
     cause_.reset();

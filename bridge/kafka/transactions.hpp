@@ -18,6 +18,8 @@
 #include "bridge/kafka/transaction_size.hpp"
 #include "bridge/kafka/transactional_producer.hpp"
 
+#include <atomic>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -55,6 +57,9 @@ class Transactions {
     [[nodiscard]] Outcome turn(TransactionalProducer& producer, TimePoint now, const std::atomic<bool>& stopping);
     /// What somebody has to mend; empty: nothing.
     [[nodiscard]] const std::string& trouble() const { return trouble_; }
+    /// Since the start. Any thread.
+    [[nodiscard]] std::uint64_t committed_count() const { return committed_count_; }
+    [[nodiscard]] std::uint64_t aborted_count() const { return aborted_count_; }
 
     /// How many bytes stream `index` may send now, of this transaction or a new one; 0: none.
     [[nodiscard]] std::size_t room(std::size_t index) const;
@@ -115,6 +120,8 @@ class Transactions {
     std::optional<std::size_t> alone_;
     TimePoint unsaid_since_{};  // since when a position has moved though no record was sent
     TimePoint retry_at_{};      // in trouble
+    std::atomic<std::uint64_t> committed_count_{0};
+    std::atomic<std::uint64_t> aborted_count_{0};
     std::string trouble_;
 };
 

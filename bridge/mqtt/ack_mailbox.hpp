@@ -9,6 +9,7 @@
 #include "bridge/mqtt/session_store.hpp"
 #include "storage/group_commit.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <mutex>
@@ -26,8 +27,9 @@ struct PendingAck {
     std::uint16_t packet_id = 0;
     ReasonCode reason = ReasonCode::success;
     bool ready = false;
-    bool accepted = false;            ///< false: nothing may be said, as it is not kept
-    SessionStore::Ticket ticket = 0;  ///< subscribers' sessions have it by then
+    bool accepted = false;                          ///< false: nothing may be said, as it is not kept
+    SessionStore::Ticket ticket = 0;                ///< subscribers' sessions have it by then
+    std::chrono::steady_clock::time_point since{};  ///< of a message that goes into the log: when it came
 };
 
 /// Outlives all completions: destroyed after GroupCommit::stop(). Thread-safe.

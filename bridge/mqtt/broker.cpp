@@ -137,6 +137,7 @@ void Broker::tick(TimePoint now) {
     now_ = now;
     drain();  // what waits for room in the log
     tick_some_connections();
+    counters_.retained = retained_.size();
     std::vector<std::string> over;
     for (auto& [client_id, live] : sessions_) {
         if (live.will_at && *live.will_at <= now) send_will(live);

@@ -17,6 +17,7 @@
 #include "bridge/mqtt/topic_filter.hpp"
 #include "bridge/report.hpp"
 #include "storage/clock.hpp"
+#include "storage/duration_histogram.hpp"
 
 #include <atomic>
 #include <chrono>
@@ -34,11 +35,12 @@
 
 namespace sluice::bridge::mqtt {
 
-/// Since the start, but for the first three. Read from any thread.
+/// Since the start, but for the first four. Read from any thread.
 struct BrokerCounters {
     std::atomic<std::uint64_t> connections{0};
     std::atomic<std::uint64_t> sessions{0};
     std::atomic<std::uint64_t> subscriptions{0};
+    std::atomic<std::uint64_t> retained{0};        ///< counted a few times a second
     std::atomic<std::uint64_t> received{0};        ///< messages of clients
     std::atomic<std::uint64_t> accepted{0};        ///< … kept, or local only
     std::atomic<std::uint64_t> local_only{0};      ///< … that are passed on and not kept
@@ -49,6 +51,7 @@ struct BrokerCounters {
     std::atomic<std::uint64_t> refused{0};         ///< CONNECTs, and connections that were not let that far
     std::atomic<std::uint64_t> not_authorized{0};  ///< publishes and subscriptions
     std::atomic<std::uint64_t> faults{0};          ///< connections that broke the protocol
+    storage::DurationHistogram acknowledgement;    ///< from a PUBLISH of QoS 1 or 2 to PUBACK or PUBREC
 };
 
 class Broker {
@@ -71,6 +74,11 @@ class Broker {
     void tick(TimePoint now);
     /// The gatekeeper has changed its mind: those are closed that could not come in any more.
     void reconsider();
+    /// These two of the options may change while it runs.
+    void set_limits(unsigned message_rate_max, std::size_t subscriptions_max) {
+        options_.message_rate_max = message_rate_max;
+        options_.subscriptions_max = subscriptions_max;
+    }
     /// Says goodbye to all clients.
     void shut_down();
     [[nodiscard]] const BrokerCounters& counters() const { return counters_; }
@@ -150,7 +158,7 @@ class Broker {
     void publish_statistics();
     void renew_lines();
 
-    const BrokerOptions options_;
+    BrokerOptions options_;
     Acceptor& acceptor_;
     Gatekeeper& gatekeeper_;
     SessionStore& store_;

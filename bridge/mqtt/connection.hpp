@@ -53,6 +53,7 @@ struct Peer {
 struct HeldMessage {
     Message message{};
     std::uint16_t packet_id = 0;
+    std::chrono::steady_clock::time_point since{};  ///< of QoS 1 and 2
 };
 
 class Connection {

@@ -76,6 +76,7 @@ void Connection::on(const Publish& publish) {
     HeldMessage held{to_message(publish), publish.packet_id};
     held.message.topic = topic;
     held.message.arrived = broker_.wall_now();
+    if (publish.qos > 0) held.since = std::chrono::steady_clock::now();
     if (held_.empty() && take_in(held)) return;
     held_bytes_ += held.message.payload.size();
     held_.push_back(std::move(held));
@@ -106,6 +107,7 @@ bool Connection::take_in(HeldMessage& held) {
     }
     const auto type = qos == 1 ? PacketType::puback : PacketType::pubrec;
     auto ack = std::make_unique<PendingAck>(PendingAck{this, type, held.packet_id});
+    ack->since = held.since;
     const auto packet_id = qos == 2 ? std::optional(held.packet_id) : std::nullopt;
     const auto taken =
         broker_.acceptor().try_accept(session_->source(), held.message, packet_id, broker_.mailbox().completion(*ack));
@@ -146,6 +148,7 @@ void Connection::queue_ack(PacketType type, std::uint16_t packet_id, ReasonCode 
 void Connection::flush_acks() {
     const auto before = out_.size();
     const bool waited = !wants_input();
+    const auto now = std::chrono::steady_clock::now();
     while (!acks_.empty() && acks_.front()->ready) {
         if (!broker_.store().is_durable(acks_.front()->ticket)) {
             broker_.wait(*this);
@@ -154,6 +157,7 @@ void Connection::flush_acks() {
         const std::unique_ptr<PendingAck> ack(acks_.front());
         acks_.pop_front();
         if (!ack->accepted) continue;  // not kept: never acknowledged
+        if (ack->since != TimePoint()) broker_.counting().acknowledgement.observe(now - ack->since);
         if (ack->type == PacketType::connack) {
             welcome(false);
             continue;

@@ -53,7 +53,7 @@ storage::Record shortened(storage::Record record) {
 
 Ingest::Ingest(TopicMap routes, storage::LogDir& logs, storage::GroupCommit& commit, Qos2State& qos2,
                const std::string& dead_letter_stream, const storage::Clock& clock, Report report)
-    : routes_(std::move(routes)),
+    : routes_(std::make_shared<const TopicMap>(std::move(routes))),
       logs_(logs),
       commit_(commit),
       qos2_(qos2),
@@ -61,10 +61,23 @@ Ingest::Ingest(TopicMap routes, storage::LogDir& logs, storage::GroupCommit& com
       clock_(clock),
       report_(std::move(report)) {}
 
+void Ingest::replace_routes(TopicMap routes) {
+    auto fresh = std::make_shared<const TopicMap>(std::move(routes));
+    const std::lock_guard lock(routes_mutex_);
+    routes_.swap(fresh);
+}
+
+std::shared_ptr<const TopicMap> Ingest::routes() const {
+    const std::lock_guard lock(routes_mutex_);
+    return routes_;
+}
+
 Ingest::Prepared Ingest::prepare(Message message) const {
-    message.arrived = clock_.now();
+    const auto arrived = clock_.now();
+    message.arrived = arrived;
     const auto topic = message.topic;
-    auto routed = routes_.route(std::move(message));
+    const auto map = routes();  // a routed record points into it
+    auto routed = map->route(std::move(message));
     const auto bytes = routed.record.size_bytes();
     auto& log = routed.stream != nullptr ? must_find(logs_, *routed.stream) : dead_letters_;
     const auto quota = log.options().counts_to_quota ? logs_.budget().limit_bytes() : storage::DiskBudget::kUnlimited;
@@ -75,17 +88,20 @@ Ingest::Prepared Ingest::prepare(Message message) const {
         auto letter = make_dead_letter(shortened(std::move(routed.record)), kReasonTooLarge, why,
                                        routed.stream != nullptr ? *routed.stream : "");
         const auto end = log.log_end_offset();
-        return {&dead_letters_, std::move(letter),
+        return {&dead_letters_, std::move(letter), arrived,
                 storage::Gap{log.name(), end, end, 1, why + ": only its beginning is, as a dead letter"}};
     }
-    if (routed.stream != nullptr) return {&log, std::move(routed.record), {}};
+    if (routed.stream != nullptr) return {&log, std::move(routed.record), arrived, {}};
     auto letter = make_dead_letter(std::move(routed.record), kReasonNoRoute, "no route matches " + topic, "");
-    return {&log, std::move(letter), {}};
+    return {&log, std::move(letter), arrived, {}};
 }
 
 void Ingest::count(const Prepared& prepared) {
     ++received_;
-    if (prepared.log == &dead_letters_) ++dead_lettered_;
+    if (prepared.log == &dead_letters_)
+        ++dead_lettered_;
+    else if (devices_ != nullptr)
+        devices_->observe(prepared.log->name(), prepared.record, prepared.arrived);
     if (prepared.gap) prepared.log->report_gap(*prepared.gap);
 }
 
@@ -95,6 +111,7 @@ void Ingest::accept(const std::string& source, Message message, std::optional<st
         ++duplicates_;
         return;
     }
+    const auto began = std::chrono::steady_clock::now();
     const auto topic = message.topic;
     auto prepared = prepare(std::move(message));
     count(prepared);
@@ -107,6 +124,7 @@ void Ingest::accept(const std::string& source, Message message, std::optional<st
     const auto bytes = prepared.record.size_bytes();
     const auto result = commit_.append(*prepared.log, prepared.record).get();
     if (!result && result.error().kind() != storage::Errc::invalid) never_return();
+    latency_.observe(std::chrono::steady_clock::now() - began);
     if (sequence) {
         qos2_.finish_accept(source, *sequence);
         warn_of_flood(source);

@@ -6,17 +6,20 @@
 //   - try_accept() (acceptor.hpp) is for a thread that serves many: it blocks never, and says so later.
 #pragma once
 
+#include "bridge/device_registry.hpp"
 #include "bridge/message.hpp"
 #include "bridge/mqtt/acceptor.hpp"
 #include "bridge/mqtt/qos2_state.hpp"
 #include "bridge/report.hpp"
 #include "bridge/route/topic_map.hpp"
 #include "storage/clock.hpp"
+#include "storage/duration_histogram.hpp"
 #include "storage/group_commit.hpp"
 #include "storage/log_dir.hpp"
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -52,7 +55,14 @@ class Ingest final : public Acceptor {
     bool release(const std::string& source, std::uint16_t packet_id, storage::Completion done) override;
     void release_all(const std::string& source, storage::Completion done) override;
 
+    /// Told of every message that a route takes. Before the first one; it outlives this.
+    void set_devices(DeviceRegistry& devices) { devices_ = &devices; }
+    /// For messages that come from now on. Every stream that they name must be open.
+    void replace_routes(TopicMap routes);
+
     [[nodiscard]] Counters counters() const;
+    /// How long accept() took: what a source's broker waits for its acknowledgement.
+    [[nodiscard]] const storage::DurationHistogram& latency() const { return latency_; }
     /// How many callers are inside of accept() or release() now.
     [[nodiscard]] int waiting() const { return waiting_; }
 
@@ -60,6 +70,7 @@ class Ingest final : public Acceptor {
     struct Prepared {
         storage::Log* log;
         storage::Record record;
+        storage::Timestamp arrived;
         std::optional<storage::Gap> gap;  ///< of what is not kept whole
     };
     [[nodiscard]] Prepared prepare(Message message) const;
@@ -69,7 +80,11 @@ class Ingest final : public Acceptor {
     void finish(const std::string& source, const std::string& topic, const storage::Result<storage::Offset>& result);
     void warn_of_flood(const std::string& source);
 
-    const TopicMap routes_;
+    [[nodiscard]] std::shared_ptr<const TopicMap> routes() const;
+
+    DeviceRegistry* devices_ = nullptr;
+    mutable std::mutex routes_mutex_;
+    std::shared_ptr<const TopicMap> routes_;
     storage::LogDir& logs_;
     storage::GroupCommit& commit_;
     Qos2State& qos2_;
@@ -82,6 +97,7 @@ class Ingest final : public Acceptor {
     std::atomic<std::uint64_t> dead_lettered_{0};
     std::atomic<std::uint64_t> refused_{0};
     std::atomic<int> waiting_{0};
+    storage::DurationHistogram latency_;
     std::mutex flooded_mutex_;
     std::set<std::string> flooded_;  // sources whose flood was said
 };

@@ -112,10 +112,16 @@ class Listener::Impl {
         });
     }
 
-    storage::Result<void> reload() {
-        auto secrets = load_secrets(options_);
+    storage::Result<void> reload(const ListenerOptions& options) {
+        auto secrets = load_secrets(options);
         if (!secrets) return secrets.error();
-        asio::post(io_, [this, fresh = std::move(*secrets)] {
+        asio::post(io_, [this, fresh = std::move(*secrets), options] {
+            options_.access = options.access;
+            options_.tls = options.tls;
+            options_.connections_max = options.connections_max;
+            options_.connections_an_address_max = options.connections_an_address_max;
+            options_.connection_rate_max = options.connection_rate_max;
+            broker_.set_limits(options.broker.message_rate_max, options.broker.subscriptions_max);
             gate_.replace(fresh.access);
             tls_ = fresh.tls;
             broker_.reconsider();
@@ -148,8 +154,19 @@ class Listener::Impl {
 
     [[nodiscard]] Status status() const {
         const auto& counters = broker_.counters();
-        return {counters.connections, counters.received, counters.accepted,
-                counters.local_only,  counters.sent,     counters.dropped};
+        return {counters.connections,
+                counters.sessions,
+                counters.subscriptions,
+                counters.retained,
+                counters.received,
+                counters.accepted,
+                counters.local_only,
+                counters.sent,
+                counters.dropped,
+                counters.refused,
+                counters.not_authorized,
+                counters.faults,
+                counters.acknowledgement.read()};
     }
     [[nodiscard]] std::uint16_t port() const {
         const auto text = to_string(acceptors_.front().acceptor->local_endpoint());
@@ -238,7 +255,7 @@ class Listener::Impl {
         });
     }
 
-    const ListenerOptions options_;
+    ListenerOptions options_;
     const Report report_;
     TroubleReport trouble_{report_, "mqtt"};
     TlsContext tls_;
@@ -280,8 +297,8 @@ void Listener::stop(std::chrono::steady_clock::time_point deadline) {
     impl_->stop(deadline);
 }
 
-storage::Result<void> Listener::reload() {
-    return impl_->reload();
+storage::Result<void> Listener::reload(const ListenerOptions& options) {
+    return impl_->reload(options);
 }
 
 Listener::Status Listener::status() const {

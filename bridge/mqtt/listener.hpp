@@ -11,6 +11,7 @@
 #include "bridge/mqtt/tls_context.hpp"
 #include "bridge/report.hpp"
 #include "storage/clock.hpp"
+#include "storage/duration_histogram.hpp"
 #include "storage/result.hpp"
 
 #include <chrono>
@@ -37,11 +38,18 @@ class Listener {
  public:
     struct Status {
         std::uint64_t connections = 0;
+        std::uint64_t sessions = 0;
+        std::uint64_t subscriptions = 0;
+        std::uint64_t retained = 0;
         std::uint64_t received = 0;  ///< messages of clients, since the start
         std::uint64_t accepted = 0;  ///< … that are durable, or local only
         std::uint64_t local_only = 0;
         std::uint64_t sent = 0;
         std::uint64_t dropped = 0;
+        std::uint64_t refused = 0;         ///< connections and logins
+        std::uint64_t not_authorized = 0;  ///< publishes and subscriptions
+        std::uint64_t faults = 0;          ///< connections that broke the protocol
+        storage::DurationHistogram::Reading acknowledgement{};
     };
 
     /// Binds, and serves from then on.
@@ -55,8 +63,10 @@ class Listener {
     Listener(const Listener&) = delete;
     Listener& operator=(const Listener&) = delete;
 
-    /// Reads the password file, the ACL, certificates and keys again. With an error, all stays as it was.
-    [[nodiscard]] storage::Result<void> reload();
+    /// Reads the password file, the ACL, certificates and keys again, and takes over the limits of connections, of
+    /// their rate, of messages and of subscriptions. With an error, all stays as it was.
+    /// @param options  of them, everything else is left alone
+    [[nodiscard]] storage::Result<void> reload(const ListenerOptions& options);
     /// Takes nothing new, says goodbye to all clients, and ends the thread. What is on its way into the log may still
     /// complete: the object must outlive GroupCommit::stop().
     void stop(std::chrono::steady_clock::time_point deadline);

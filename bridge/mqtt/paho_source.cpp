@@ -128,7 +128,7 @@ class PahoSource::Impl {
         return changed_.wait_until(lock, deadline, [this] { return ended_; });
     }
 
-    SourceStatus status() const { return {options_.name, ready_, connections_}; }
+    SourceStatus status() const { return {options_.name, ready_, connections_, link_.read()}; }
 
  private:
     void run() {
@@ -175,7 +175,7 @@ class PahoSource::Impl {
         } catch (const ::mqtt::exception& error) {
             if (stopping()) return std::nullopt;
             const auto refused = refusal(error);
-            trouble_.trouble(refused ? *refused : connect_fault(options_), SteadyClock::now());
+            in_trouble(refused ? *refused : connect_fault(options_));
             return std::nullopt;
         }
     }
@@ -186,6 +186,7 @@ class PahoSource::Impl {
             subscribe(client, session_present);
             if (!ended_or_lost()) {
                 ready_ = true;
+                link_.up();
                 if (!is_flapping()) {
                     trouble_.over("connected again", SteadyClock::now());
                     report_(Severity::info, component_,
@@ -194,9 +195,9 @@ class PahoSource::Impl {
             }
             wait_for_loss();
             ready_ = false;
-            if (!stopping()) trouble_.trouble(why_lost(), SteadyClock::now());
+            if (!stopping()) in_trouble(why_lost());
         } catch (const ::mqtt::exception& error) {
-            trouble_.trouble(std::string("connection lost: ") + error.what(), SteadyClock::now());
+            in_trouble(std::string("connection lost: ") + error.what());
         }
     }
 
@@ -267,7 +268,7 @@ class PahoSource::Impl {
         while (!token.wait_for(kLook)) {
             if (ended_or_lost()) return false;
             const auto now = SteadyClock::now();
-            if (now > patience) trouble_.trouble("subscription to " + filter + ": no answer yet", now);
+            if (now > patience) in_trouble("subscription to " + filter + ": no answer yet");
         }
         return true;
     }
@@ -287,7 +288,7 @@ class PahoSource::Impl {
             if (!client.is_connected()) throw;
             why = "refused by the broker: " + std::string(error.what());
         }
-        trouble_.trouble("subscription to " + filter + ": " + why, SteadyClock::now());
+        in_trouble("subscription to " + filter + ": " + why);
         return false;
     }
 
@@ -302,6 +303,11 @@ class PahoSource::Impl {
     void arrived(const ::mqtt::message& message) {
         if (message.get_qos() == 2) return;  // accepted when it was stored (paho_persistence.hpp)
         ingest_.accept(options_.name, to_message(message), std::nullopt);
+    }
+
+    void in_trouble(const std::string& why) {
+        if (!ready_) link_.down(why);
+        trouble_.trouble(why, SteadyClock::now());
     }
 
     void lost(const std::string& reason) {
@@ -335,6 +341,7 @@ class PahoSource::Impl {
     const std::string component_;
     const Report report_;
     TroubleReport trouble_;
+    LinkState link_;
     PahoPersistence persistence_;
     Backoff backoff_;
     int short_connections_ = 0;  // in a row

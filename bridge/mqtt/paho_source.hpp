@@ -6,6 +6,7 @@
 // A thread of our own connects, subscribes, and connects again: with backoff and jitter, for ever.
 #pragma once
 
+#include "bridge/link_state.hpp"
 #include "bridge/mqtt/ingest.hpp"
 #include "bridge/mqtt/source_options.hpp"
 #include "bridge/report.hpp"
@@ -22,6 +23,7 @@ struct SourceStatus {
     std::string name;
     bool connected = false;         ///< and subscribed to everything
     std::uint64_t connections = 0;  ///< since the start
+    LinkState::Reading link{};      ///< since when, and why not
 };
 
 class PahoSource {

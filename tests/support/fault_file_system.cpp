@@ -1,5 +1,7 @@
 #include "tests/support/fault_file_system.hpp"
 
+#include <chrono>
+#include <thread>
 #include <utility>
 
 namespace sluice::test {
@@ -46,6 +48,7 @@ class FaultFile final : public storage::File {
 
     Result<void> sync() override {
         ++faults_.syncs;
+        while (faults_.hang_syncs) std::this_thread::sleep_for(std::chrono::milliseconds(1));
         if (faults_.strike() || faults_.fail_syncs) return injected(faults_, "sync");
         return real_->sync_data();
     }

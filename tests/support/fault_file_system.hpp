@@ -19,6 +19,7 @@ struct Faults {
     std::atomic<int> error_number{EIO};
     std::atomic<bool> lasting{false};  ///< and all after it
     std::atomic<bool> fail_syncs{false};
+    std::atomic<bool> hang_syncs{false};  ///< a sync waits for as long as this is set
     /// Of every file: what can't be read.
     std::atomic<std::uint64_t> unreadable_from{0};
     std::atomic<std::uint64_t> unreadable_to{0};

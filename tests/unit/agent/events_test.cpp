@@ -34,3 +34,19 @@ TEST_CASE("events: a gap is counted, said in the log, and becomes a record that 
     CHECK(event["next_offset"] == 15);
     CHECK(event["count"] == 5);
 }
+
+TEST_CASE("events: every reason that records are given up for has a cause") {
+    using sluice::agent::cause_of;
+    using sluice::agent::to_string;
+    CHECK(to_string(cause_of("no space: the oldest segment was dropped (on_full = \"drop_oldest\")")) == "no-space");
+    CHECK(to_string(cause_of("no space: what arrived was dropped (on_full = \"drop_newest\")")) == "no-space");
+    CHECK(to_string(cause_of("retention (age)")) == "retention");
+    CHECK(to_string(cause_of("damaged batch set aside at recovery")) == "damage");
+    CHECK(to_string(cause_of("the end of a segment, or a whole one, is missing")) == "damage");
+    CHECK(to_string(cause_of("the agent was not stopped in order: what was only in memory (durability = \"memory\") is "
+                             "lost")) == "restart");
+    CHECK(to_string(cause_of("refused by Kafka, and no space for dead letters: too large")) == "refused");
+    CHECK(to_string(cause_of("a message on t of 9 bytes; at most 8 can be kept: only its beginning is, as a dead "
+                             "letter")) == "too-large");
+    CHECK(to_string(cause_of("")) == "other");
+}

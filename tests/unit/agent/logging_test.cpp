@@ -88,15 +88,21 @@ TEST_CASE("logging: lines of many threads stay whole") {
     const auto text = written(Severity::info, LogFormat::text, [](const auto& report) {
         std::vector<std::thread> threads;
         for (int i = 0; i < kThreads; ++i) {
-            threads.emplace_back([report] {
-                for (int n = 0; n < kLines; ++n) report(Severity::info, "thread", std::string(100, 'x'));
+            threads.emplace_back([report, i] {
+                for (int n = 0; n < kLines; ++n) {
+                    report(Severity::info, "thread " + std::to_string(i) + "-" + std::to_string(n),
+                           std::string(100, 'x'));
+                }
             });
         }
         for (auto& thread : threads) thread.join();
     });
     const auto lines = lines_of(text);
     REQUIRE(lines.size() == kThreads * kLines);
-    for (const auto& line : lines) CHECK(line.substr(25) == "info  thread: " + std::string(100, 'x'));
+    for (const auto& line : lines) {
+        CHECK(line.substr(25, 13) == "info  thread ");
+        CHECK(line.ends_with(": " + std::string(100, 'x')));
+    }
 }
 
 TEST_CASE("text: times are shown as RFC 3339, and what no calendar has as milliseconds") {

@@ -1,0 +1,90 @@
+#include "agent/admin/admin.hpp"
+
+#include "agent/admin/devices_json.hpp"
+#include "agent/admin/health.hpp"
+#include "agent/admin/status_json.hpp"
+#include "agent/metrics/collect.hpp"
+#include "agent/metrics/exposition.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace sluice::agent::admin {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr unsigned kUnavailable = 503;
+constexpr unsigned kConflict = 409;
+
+Snapshot whole(const Subject& subject) {
+    auto snapshot = subject.snapshot();
+    snapshot.process = read_process();
+    return snapshot;
+}
+
+/// For load balancers and systems that watch: without the token it says whether, and not why.
+Response readiness(const Snapshot& snapshot, bool authorized) {
+    const auto health = judge(snapshot);
+    Json json = {{"ready", health.ready()}};
+    if (authorized) {
+        json["reasons"] = health.reasons;
+        json["notes"] = health.notes;
+    }
+    return {health.ready() ? 200U : kUnavailable, "application/json", dump(json)};
+}
+
+Response liveness(const Snapshot& snapshot) {
+    const bool alive = !snapshot.failed;
+    return {alive ? 200U : kUnavailable, "application/json", dump({{"alive", alive}})};
+}
+
+Response metrics(const Request& request, const Snapshot& snapshot) {
+    const auto format = metrics::chosen_format(request.accept);
+    return {200, std::string(metrics::content_type(format)), metrics::expose(metrics::collect(snapshot), format)};
+}
+
+Response reloaded(const ReloadAnswer& answer) {
+    const Json json = {{"done", answer.done},
+                       {"errors", answer.errors},
+                       {"changed", answer.changed},
+                       {"needs_restart", answer.needs_restart}};
+    return {answer.done ? 200U : kConflict, "application/json", dump(json)};
+}
+
+}  // namespace
+
+Router make_router(const AdminOptions& options, const Subject& subject, const RateBoard& rates) {
+    Router router({options.token, options.hosts});
+    router.open("/healthz", [&subject](const Request&, bool) { return liveness(subject.snapshot()); });
+    router.open("/readyz",
+                [&subject](const Request&, bool authorized) { return readiness(subject.snapshot(), authorized); });
+    router.get("/metrics", [&subject](const Request& request, bool) { return metrics(request, whole(subject)); });
+    router.get("/api/v1/status", [&subject, &rates](const Request&, bool) {
+        return Response{200, "application/json", dump(status_json(whole(subject), rates.read()))};
+    });
+    router.get("/api/v1/devices", [&subject](const Request&, bool) {
+        const auto now = std::chrono::time_point_cast<storage::Timestamp::duration>(std::chrono::system_clock::now());
+        return Response{200, "application/json", dump(devices_json(subject.devices(), now))};
+    });
+    router.post("/api/v1/reload", [&subject](const Request&, bool) { return reloaded(subject.reload()); });
+    return router;
+}
+
+storage::Result<std::unique_ptr<Admin>> Admin::start(const AdminOptions& options, const std::string& data_dir,
+                                                     Subject subject, bridge::Report report) {
+    std::unique_ptr<Admin> admin(new Admin(std::move(subject)));
+    admin->tick();
+    auto server =
+        Server::start(options, data_dir, make_router(options, admin->subject_, admin->rates_), std::move(report));
+    if (!server) return server.error();
+    admin->server_ = std::move(*server);
+    return admin;
+}
+
+void Admin::tick() {
+    const auto now = std::chrono::steady_clock::now();
+    if (rates_.is_due(now)) rates_.sample(subject_.snapshot(), now);
+}
+
+}  // namespace sluice::agent::admin

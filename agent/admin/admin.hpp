@@ -1,0 +1,53 @@
+// admin.hpp: what the agent shows of itself: the paths of the router, what stands behind them, and the server.
+//
+// Paths: docs/admin.md. Made after the supervisor has started, and stopped before it stops.
+#pragma once
+
+#include "agent/admin/options.hpp"
+#include "agent/admin/server.hpp"
+#include "agent/rates.hpp"
+#include "agent/reload_answer.hpp"
+#include "agent/snapshot.hpp"
+#include "bridge/device_registry.hpp"
+#include "bridge/report.hpp"
+#include "storage/result.hpp"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace sluice::agent::admin {
+
+/// What the paths ask of the agent. Called on the thread `admin`.
+struct Subject {
+    std::function<Snapshot()> snapshot;
+    std::function<std::vector<bridge::Device>()> devices;
+    std::function<ReloadAnswer()> reload;
+};
+
+/// All paths, for a subject that outlives the router.
+[[nodiscard]] Router make_router(const AdminOptions& options, const Subject& subject, const RateBoard& rates);
+
+class Admin {
+ public:
+    [[nodiscard]] static storage::Result<std::unique_ptr<Admin>> start(const AdminOptions& options,
+                                                                       const std::string& data_dir, Subject subject,
+                                                                       bridge::Report report);
+    Admin(const Admin&) = delete;
+    Admin& operator=(const Admin&) = delete;
+
+    /// Samples the rates when that is due: call it a few times a second.
+    void tick();
+    [[nodiscard]] storage::Result<std::function<void()>> prepare_reload() { return server_->prepare_reload(); }
+    void stop() { server_->stop(); }
+
+ private:
+    explicit Admin(Subject subject) : subject_(std::move(subject)) {}
+
+    const Subject subject_;
+    RateBoard rates_;
+    std::unique_ptr<Server> server_;  // last: its thread uses the others
+};
+
+}  // namespace sluice::agent::admin
