@@ -31,6 +31,8 @@ void read_streams(ConfigSection& top, Config& config);
 void read_storage(ConfigSection& top, Config& config);
 /// [kafka]
 void read_kafka(ConfigSection& top, Config& config);
+/// [uplink], after [kafka], which it belongs to.
+void read_uplink(ConfigSection& top, Config& config);
 
 /// The filter that a subscription's messages match: without "$share/GROUP/".
 /// @return Errc::invalid for what MQTT forbids, and for captures, which only routes have

@@ -67,6 +67,10 @@ void read_stream(ConfigSection& section, StreamConfig& stream) {
                       "1 to 249 letters, digits and . _ -");
     }
     section.read("forward", stream.forward);
+    section.read_choice<double>("forward_priority", stream.forward_weight,
+                                {{"high", bridge::kafka::kHighWeight},
+                                 {"normal", bridge::kafka::kNormalWeight},
+                                 {"low", bridge::kafka::kLowWeight}});
     using storage::Compression;
     using storage::Durability;
     section.read_choice<Durability>(

@@ -32,6 +32,8 @@ class TroubleReport {
     /// Reports `message` if there was trouble, and forgets it.
     void over(const std::string& message, TimePoint now);
     [[nodiscard]] bool in_trouble() const { return since_.has_value(); }
+    /// What was said last.
+    [[nodiscard]] const std::string& message() const { return last_message_; }
 
  private:
     Report report_;

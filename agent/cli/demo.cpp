@@ -1,6 +1,5 @@
 // The demo: the agent as it is, between simulated devices and a cluster that goes away and comes back, and a consumer
 // that says whether everything arrived once.
-#include "agent/backlog.hpp"
 #include "agent/cli/commands.hpp"
 #include "agent/config_file.hpp"
 #include "agent/demo/auditor.hpp"
@@ -80,12 +79,11 @@ class Show {
         if (elapsed() == last_) return;  // a real cluster takes seconds to come back: no lines are made up for
         last_ = elapsed();
         const auto status = agent_.status();
-        const auto rates = meter_.update({SteadyClock::now(), status.accepted, status.forwarded, status.backlog});
+        const auto& rates = status.rates;
         std::array<char, 32> drain{};
-        const bool keeps_up = static_cast<double>(status.backlog) <= rates.accepted_per_s;
         if (cluster_away)
             std::snprintf(drain.data(), drain.size(), "away");
-        else if (keeps_up)
+        else if (status.backlog == 0 || rates.keeps_up)
             std::snprintf(drain.data(), drain.size(), "live");
         else if (!rates.drain_time)
             std::snprintf(drain.data(), drain.size(), "growing");
@@ -107,7 +105,6 @@ class Show {
     Supervisor& agent_;
     SteadyClock::time_point start_;
     std::chrono::seconds last_{0};
-    BacklogMeter meter_{3s};
 };
 
 int fail(const std::string& what) {

@@ -19,6 +19,10 @@ class ClusterState {
     ClusterState(const Report& report, std::string brokers, std::chrono::milliseconds reminder);
 
     [[nodiscard]] bool is_connected() const { return connected_; }
+    /// Whether it was said that nothing can be sent: an outage.
+    [[nodiscard]] bool in_outage() const { return trouble_.in_trouble(); }
+    /// What it was said to be.
+    [[nodiscard]] const std::string& outage() const { return trouble_.message(); }
     void answers(TimePoint now);
     /// No broker can be reached. It is said a little later, with its cause if there is one by then.
     void unreachable(TimePoint now);

@@ -14,10 +14,18 @@ namespace sluice::bridge::kafka {
 
 namespace {
 
+using namespace std::chrono_literals;
+
 Claim this_process() {
     std::array<char, 256> host{};
     if (::gethostname(host.data(), host.size() - 1) != 0) host = {"unknown"};
     return {storage::LogId::random().to_string(), host.data()};
+}
+
+/// What the cursor lags behind where nothing is late: with exactly-once it moves a transaction at a time.
+std::chrono::milliseconds live_within(const ClusterOptions& options) {
+    const auto steps = options.delivery == Delivery::exactly_once ? options.transaction.interval * 2 : 0ms;
+    return 2s + steps;
 }
 
 }  // namespace
@@ -28,11 +36,16 @@ Forwarder::Impl::Impl(ClusterOptions options, Parts parts)
       cluster_(parts_.report, options_.brokers, options_.reminder),
       catalog_trouble_(parts_.report, "kafka"),
       rebuild_backoff_(options_.retry_min, options_.retry_max, std::random_device()()),
-      set_asides_(parts_.logs, parts_.commit, parts_.dead_letter_stream, parts_.report, [this] { wake(); }) {
+      set_asides_(parts_.logs, parts_.commit, parts_.dead_letter_stream, parts_.report, [this] { wake(); }),
+      backlog_(live_within(options_)) {
     events_.on_delivery = [this](void* tag, int error) { on_delivery(tag, error); };
     events_.on_trouble = [this](int error, const std::string& message) {
         cluster_.on_event(error, message, SteadyClock::now());
     };
+    if (const auto rate = options_.uplink.rate) {
+        pacer_.emplace(*rate, options_.uplink.burst.value_or(*rate * 2), SteadyClock::now());
+        events_.on_wire_bytes = [this](std::uint64_t total) { on_wire_bytes(total); };
+    }
     if (options_.delivery == Delivery::exactly_once) {
         transactions_.emplace(options_, streams_, parts_.report, this_process(),
                               [this] { return forget_ends_at_start(); });
@@ -67,6 +80,7 @@ storage::Result<void> Forwarder::Impl::add(StreamTarget target) {
         streams_.back()->set_end_at_start(*end);
     }
     stored_.push_back(cursor);
+    share_.add(streams_.back()->target().weight);
     subscriptions_.push_back(log->subscribe([this] { wake(); }));
     return {};
 }
@@ -128,14 +142,6 @@ void Forwarder::Impl::stop(SteadyClock::time_point deadline) {
     subscriptions_.clear();
 }
 
-ForwarderStatus Forwarder::Impl::status() const {
-    ForwarderStatus status;
-    status.connected = cluster_.is_connected();
-    status.in_flight_bytes = in_flight_bytes_;
-    for (const auto& stream : streams_) status.streams.push_back(stream->status());
-    return status;
-}
-
 Forwarder::Forwarder(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 Forwarder::~Forwarder() {
@@ -145,6 +151,7 @@ Forwarder::~Forwarder() {
 storage::Result<std::unique_ptr<Forwarder>> Forwarder::start(ClusterOptions options, std::vector<StreamTarget> targets,
                                                              Parts parts) {
     auto impl = std::make_unique<Impl>(std::move(options), std::move(parts));
+    if (auto done = impl->open_uplink(); !done) return done.error();
     if (auto done = impl->make_producer(); !done) return done.error();
     for (auto& target : targets) {
         if (auto done = impl->add(std::move(target)); !done) return done.error();
@@ -155,6 +162,14 @@ storage::Result<std::unique_ptr<Forwarder>> Forwarder::start(ClusterOptions opti
 
 void Forwarder::stop(std::chrono::steady_clock::time_point deadline) {
     impl_->stop(deadline);
+}
+
+storage::Result<void> Forwarder::pause(const std::string& why) {
+    return impl_->pause(why);
+}
+
+storage::Result<void> Forwarder::resume() {
+    return impl_->resume();
 }
 
 ForwarderStatus Forwarder::status() const {

@@ -9,6 +9,7 @@
 //   - while the cluster is away nothing spins: the thread wakes once a second at most.
 #pragma once
 
+#include "bridge/kafka/backlog.hpp"
 #include "bridge/kafka/options.hpp"
 #include "bridge/report.hpp"
 #include "storage/catalog.hpp"
@@ -38,11 +39,34 @@ struct StreamStatus {
     std::uint64_t forwarded_bytes = 0;
     std::uint64_t dead_lettered = 0;  ///< records put aside since the start
     std::optional<std::string> held;  ///< why the stream waits for somebody to mend something
+    BacklogRates rates;               ///< as of the last second
+};
+
+/// The cluster can't be reached, or refuses us, so that nothing can be sent. It begins when it is said in the log, a
+/// second after the last broker was lost.
+struct Outage {
+    std::chrono::system_clock::time_point since;
+    std::string reason;  ///< for people
+};
+
+/// An outage begins or ends.
+struct OutageChange {
+    Outage outage;
+    bool over = false;
+    std::chrono::milliseconds lasted{0};  ///< where it is over
+    std::uint64_t backlog = 0;            ///< records of all streams that wait now
+    double arrival_per_s = 0;             ///< records
+    /// Until the backlog is gone, if the uplink takes what it has taken before; nullopt: never, or it was not seen yet.
+    std::optional<Seconds> drain_time;
 };
 
 struct ForwarderStatus {
     bool connected = false;  ///< the cluster answered last time
     std::size_t in_flight_bytes = 0;
+    std::uint64_t backlog = 0;     ///< records of all streams that Kafka doesn't have yet
+    BacklogRates rates;            ///< of all streams together, as of the last second
+    std::optional<Outage> outage;  ///< nullopt: there is none
+    UplinkStatus uplink;           ///< whether anything may be sent now, and why not
     std::vector<StreamStatus> streams;
 };
 
@@ -58,6 +82,8 @@ class Forwarder {
         std::function<void(const std::string& stream, storage::Offset cursor)> on_cursor;
         /// Exactly-once: another agent has our id. Nothing is sent any more; called once, on the forward thread.
         std::function<void(const std::string& why)> on_fenced;
+        /// An outage begins or ends; called on the forward thread. It must not block.
+        std::function<void(const OutageChange&)> on_outage = {};
     };
 
     /// Reads the cursors and starts the thread; doesn't wait for the cluster. The streams must be open.
@@ -69,6 +95,11 @@ class Forwarder {
 
     /// Sends nothing new, waits until what is in flight is answered or `deadline` is reached, stores the cursors.
     void stop(std::chrono::steady_clock::time_point deadline);
+
+    /// Nothing is sent until resume(), over restarts too; what is in flight ends, a transaction is closed. Records are
+    /// kept. On return it is durable. Thread-safe. @return the catalog's error: nothing has changed
+    [[nodiscard]] storage::Result<void> pause(const std::string& why);
+    [[nodiscard]] storage::Result<void> resume();
 
     /// Thread-safe.
     [[nodiscard]] ForwarderStatus status() const;

@@ -1,12 +1,16 @@
 // forwarder_impl.hpp: the forward thread and what it owns. Included by bridge/kafka/forwarder*.cpp only:
 //   forwarder.cpp               start, stop, cursors, status
 //   forwarder_loop.cpp          send, hear what became of it, replace a producer that is spent
+//   forwarder_backlog.cpp       rates, outages, status
+//   forwarder_uplink.cpp        rate, windows, pause
 //   forwarder_transactions.cpp  what exactly-once adds to the loop
 #pragma once
 
 #include "bridge/kafka/cluster_state.hpp"
+#include "bridge/kafka/fair_share.hpp"
 #include "bridge/kafka/forward_stream.hpp"
 #include "bridge/kafka/forwarder.hpp"
+#include "bridge/kafka/pacing.hpp"
 #include "bridge/kafka/set_asides.hpp"
 #include "bridge/kafka/transactions.hpp"
 
@@ -33,6 +37,9 @@ class Forwarder::Impl {
     [[nodiscard]] storage::Result<void> add(StreamTarget target);
     void run();
     void stop(SteadyClock::time_point deadline);
+    [[nodiscard]] storage::Result<void> open_uplink();
+    [[nodiscard]] storage::Result<void> pause(const std::string& why);
+    [[nodiscard]] storage::Result<void> resume();
     [[nodiscard]] ForwarderStatus status() const;
     void launch();
 
@@ -51,6 +58,11 @@ class Forwarder::Impl {
     void rebuild(const std::string& why);
     void collect_answers(SteadyClock::time_point deadline);
     void store_cursors();
+    [[nodiscard]] bool look_at_uplink();
+    [[nodiscard]] std::size_t paced(std::size_t room);
+    void on_wire_bytes(std::uint64_t total);
+    void watch_backlog();
+    void look_for_outage();
     void wake();
 
     const ClusterOptions options_;
@@ -64,7 +76,12 @@ class Forwarder::Impl {
     bool fenced_ = false;
     std::vector<storage::Offset> stored_;  // the cursor of each stream as the catalog has it
     SteadyClock::time_point next_store_{};
-    std::size_t first_in_turn_ = 0;
+    FairShare share_;
+    std::unique_ptr<Uplink> uplink_;
+    std::optional<Pacer> pacer_;  // where there is a rate
+    bool uplink_open_ = true;
+    std::uint64_t wire_bytes_ = 0;  // of the producers before this one
+    std::uint64_t wire_bytes_now_ = 0;
     int rebuilds_ = 0;      // since something was delivered
     bool spent_ = false;    // the producer has given back what was queued: it only waits for what is in flight
     bool refused_ = false;  // Kafka has refused a record since the producer was made: what turns it fatal is known
@@ -76,6 +93,11 @@ class Forwarder::Impl {
     std::atomic<SteadyClock::time_point> stop_deadline_{SteadyClock::time_point::max()};
     SetAsides set_asides_;
     std::vector<std::shared_ptr<void>> subscriptions_;
+    BacklogWatch backlog_;
+    SteadyClock::time_point next_sample_{};
+    SteadyClock::time_point outage_began_{};
+    mutable std::mutex outage_mutex_;
+    std::optional<Outage> outage_;
     std::thread thread_;
 };
 

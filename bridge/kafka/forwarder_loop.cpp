@@ -21,14 +21,16 @@ constexpr auto kGiveBackPatience = 3'000ms;  // for answers that are on their wa
 
 void Forwarder::Impl::run() {
     while (!stopping_ && !fenced_) {
-        bool progress = !spent_ && step();
-        if (transactions_ && take_turn()) progress = true;
+        const bool open = look_at_uplink();
+        bool progress = open && !spent_ && step();
+        if (transactions_ && (open || !transactions_->at_rest()) && take_turn()) progress = true;
         producer_->poll(progress ? 0ms : idle_wait(), events_);
         in_flight_bytes_ = in_flight_bytes();
         serve_set_asides();
         look_for_silence();
         cluster_.tick(SteadyClock::now());
-        remind();
+        watch_backlog();
+        if (open) remind();
         if (const auto why = producer_->fatal()) rebuild(*why);
         if (spent_ && !anything_in_flight()) rebuild("no answer for a long time");
         if (SteadyClock::now() >= next_store_) store_cursors();
@@ -39,13 +41,11 @@ void Forwarder::Impl::run() {
     store_cursors();
 }
 
-/// Lets each stream send a share, a different one first each time.
+/// Lets each stream send a share, the one whose turn it is first.
 bool Forwarder::Impl::step() {
     if (set_asides_.full()) return false;
     bool progress = false;
-    const auto count = streams_.size();
-    for (std::size_t i = 0; i < count; ++i) {
-        const auto index = (first_in_turn_ + i) % count;
+    for (const auto index : std::vector(share_.order())) {
         auto& stream = *streams_[index];
         const auto now = SteadyClock::now();
         const auto state = stream.check(*producer_, now, stopping_);
@@ -59,22 +59,30 @@ bool Forwarder::Impl::step() {
         auto room = options_.inflight_bytes > used ? options_.inflight_bytes - used : 0;
         if (transactions_) {
             room = std::min(room, transactions_->room(index));
+        }
+        room = paced(room);
+        if (transactions_ || pacer_) {
             if (room == 0) continue;
         }
         const auto records = stream.window().in_flight();
         if (stream.send_some(*producer_, room, used == 0, now)) progress = true;
+        const auto bytes = in_flight_bytes() - used;
+        if (bytes > 0) share_.sent(index, bytes);
+        if (pacer_) pacer_->sent(bytes, SteadyClock::now());
         if (transactions_) {
-            transactions_->sent(stream.window().in_flight() - records, in_flight_bytes() - used, SteadyClock::now());
+            transactions_->sent(stream.window().in_flight() - records, bytes, SteadyClock::now());
         }
     }
-    if (count > 0) first_in_turn_ = (first_in_turn_ + 1) % count;
     return progress;
 }
 
 std::chrono::milliseconds Forwarder::Impl::idle_wait() const {
     const auto now = SteadyClock::now();
-    auto until = std::min(now + kIdleWait, next_store_);
+    auto until = std::min({now + kIdleWait, next_store_, next_sample_});
     if (transactions_) until = std::min(until, transactions_->next_turn(now));
+    if (pacer_) {
+        if (const auto next = pacer_->next_at(now); next > now) until = std::min(until, next);
+    }
     for (const auto& stream : streams_) {
         // One that is due already waits for records or for answers, and both wake us.
         if (const auto retry = stream->retry_at(); retry && *retry > now) until = std::min(until, *retry);
@@ -166,6 +174,8 @@ void Forwarder::Impl::rebuild(const std::string& why) {
     }
     if (!made) return;
     spent_ = false;
+    if (pacer_) pacer_->replaced();
+    wire_bytes_ += std::exchange(wire_bytes_now_, 0);
     if (transactions_) transactions_->replaced(fenced);
 }
 

@@ -154,7 +154,7 @@ void Transactions::position_delivered(int error) {
 }
 
 std::size_t Transactions::room(std::size_t index) const {
-    if (finishing_ || spoilt_ || !placed_ || (phase_ != Phase::idle && phase_ != Phase::open)) return 0;
+    if (finishing_ || held_ || spoilt_ || !placed_ || (phase_ != Phase::idle && phase_ != Phase::open)) return 0;
     if (alone_ && *alone_ != index) return 0;
     return phase_ == Phase::idle ? TransactionSize::kLeastBytes : size_.room();
 }
@@ -176,14 +176,18 @@ bool Transactions::due(TimePoint now) const {
         return false;
     }
     if (phase_ == Phase::idle) {  // nothing was sent, and yet: gaps, or dead letters
-        return std::any_of(streams_.begin(), streams_.end(), moved);
+        return !held_ && std::any_of(streams_.begin(), streams_.end(), moved);
     }
-    const auto has_more = [](const auto& stream) { return stream->has_more(); };
+    if (held_) return true;
     const bool narrow =
         std::any_of(streams_.begin(), streams_.end(), [](const auto& s) { return s->window().narrow(); });
     if (finishing_ || alone_) return true;
     if (narrow && !any_in_flight()) return true;
-    return size_.due(now, std::any_of(streams_.begin(), streams_.end(), has_more));
+    return size_.due(now, has_more());
+}
+
+bool Transactions::has_more() const {
+    return std::any_of(streams_.begin(), streams_.end(), [](const auto& stream) { return stream->has_more(); });
 }
 
 Transactions::TimePoint Transactions::next_turn(TimePoint now) const {
@@ -191,7 +195,7 @@ Transactions::TimePoint Transactions::next_turn(TimePoint now) const {
         case Phase::idle:
             return placed_ ? now + 1h : std::max(now, retry_at_);
         case Phase::open:
-            return size_.due_at(false);
+            return size_.due_at(has_more());
         case Phase::draining:
             return now + kSlice;
         default:

@@ -65,6 +65,8 @@ class Transactions {
     [[nodiscard]] TimePoint next_turn(TimePoint now) const;
     /// What is open is closed now, and no new one is begun.
     void finish() { finishing_ = true; }
+    /// As finish(), until it is called with false: the uplink is closed for a while.
+    void hold(bool held) { held_ = held; }
     /// Whether everything that was sent is committed.
     [[nodiscard]] bool at_rest() const { return phase_ <= Phase::idle; }
 
@@ -90,6 +92,7 @@ class Transactions {
     [[nodiscard]] Outcome abort(TransactionalProducer& producer, TimePoint now);
     [[nodiscard]] bool send(TransactionalProducer& producer, const std::string& key, const std::string& value);
     [[nodiscard]] bool due(TimePoint now) const;
+    [[nodiscard]] bool has_more() const;
     [[nodiscard]] bool any_in_flight() const;
     void find_refused_stream(TimePoint now);
     void next_alone();
@@ -104,6 +107,7 @@ class Transactions {
     TransactionSize size_;
     Phase phase_ = Phase::initializing;
     bool finishing_ = false;
+    bool held_ = false;
     bool spoilt_ = false;
     std::optional<Step> cause_;  // of the abort that is going on
     std::size_t positions_in_flight_ = 0;

@@ -1,0 +1,74 @@
+#include "bridge/kafka/forwarder_impl.hpp"
+
+#include <algorithm>
+
+namespace sluice::bridge::kafka {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr auto kSampleInterval = 1'000ms;
+
+std::uint64_t backlog_of(const std::vector<std::unique_ptr<ForwardStream>>& streams) {
+    std::uint64_t backlog = 0;
+    for (const auto& stream : streams) backlog += stream->status().backlog;
+    return backlog;
+}
+
+}  // namespace
+
+void Forwarder::Impl::watch_backlog() {
+    look_for_outage();
+    const auto now = SteadyClock::now();
+    if (now < next_sample_) return;
+    next_sample_ = now + kSampleInterval;
+    std::vector<BacklogMeter::Sample> samples;
+    for (const auto& stream : streams_) {
+        const auto status = stream->status();
+        const auto arrived = static_cast<std::uint64_t>(status.cursor.value()) + status.backlog;
+        samples.push_back({now, arrived, stream->log().appended_bytes(), status.backlog, status.forwarded_bytes});
+    }
+    backlog_.update(samples);
+}
+
+void Forwarder::Impl::look_for_outage() {
+    if (cluster_.in_outage() == outage_.has_value()) return;
+    const auto now = SteadyClock::now();
+    backlog_.turn();
+    OutageChange change;
+    change.over = outage_.has_value();
+    if (change.over) {
+        change.lasted = std::chrono::duration_cast<std::chrono::milliseconds>(now - outage_began_);
+        change.outage = *outage_;
+    } else {
+        outage_began_ = now;
+        change.outage = {std::chrono::system_clock::now(), cluster_.outage()};
+    }
+    {
+        const std::lock_guard lock(outage_mutex_);
+        outage_ = change.over ? std::nullopt : std::optional(change.outage);
+    }
+    change.backlog = backlog_of(streams_);
+    change.arrival_per_s = backlog_.all().arrival_per_s;
+    change.drain_time = backlog_.all().expected_drain_time(change.backlog);
+    if (parts_.on_outage) parts_.on_outage(change);
+}
+
+ForwarderStatus Forwarder::Impl::status() const {
+    ForwarderStatus status;
+    status.connected = cluster_.is_connected();
+    status.in_flight_bytes = in_flight_bytes_;
+    status.rates = backlog_.all();
+    for (std::size_t i = 0; i < streams_.size(); ++i) {
+        status.streams.push_back(streams_[i]->status());
+        status.streams.back().rates = backlog_.rates(i);
+        status.backlog += status.streams.back().backlog;
+    }
+    status.uplink = uplink_->status();
+    const std::lock_guard lock(outage_mutex_);
+    status.outage = outage_;
+    return status;
+}
+
+}  // namespace sluice::bridge::kafka
