@@ -25,6 +25,8 @@ struct StreamConfig {
     std::optional<std::string> kafka_topic;                ///< default: the stream's name
     bool forward = true;                                   ///< false: the records stay on the gateway
     double forward_weight = bridge::kafka::kNormalWeight;  ///< forward_priority
+    bridge::kafka::StreamTarget::Order order = bridge::kafka::StreamTarget::Order::fifo;
+    double backlog_share = 0.5;  ///< with live_first
 };
 
 enum class LogFormat : std::uint8_t { text, json };

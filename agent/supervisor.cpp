@@ -118,7 +118,9 @@ Result<void> Supervisor::start_parts() {
     if (config_.kafka) {
         std::vector<bridge::kafka::StreamTarget> targets;
         for (const auto& [name, stream] : config_.streams) {
-            if (stream.forward) targets.push_back({name, stream.kafka_topic.value_or(name), stream.forward_weight});
+            if (stream.forward)
+                targets.push_back({name, stream.kafka_topic.value_or(name), stream.order, stream.backlog_share,
+                                   stream.forward_weight});
         }
         auto forwarder = bridge::kafka::Forwarder::start(
             *config_.kafka, std::move(targets),

@@ -1,4 +1,5 @@
-// forward_stream.hpp: one stream on its way to its topic: what to send next, and what an answer means for it.
+// forward_stream.hpp: one stream, or a lane of it (stream_lanes.hpp), on its way to its topic: what to send next, and
+// what an answer means for it.
 //
 // Owned and used by the forward thread; status() by any.
 #pragma once
@@ -6,6 +7,7 @@
 #include "bridge/backoff.hpp"
 #include "bridge/kafka/forwarder.hpp"
 #include "bridge/kafka/producer.hpp"
+#include "bridge/kafka/progress.hpp"
 #include "bridge/kafka/stream_window.hpp"
 #include "storage/log_reader.hpp"
 
@@ -15,6 +17,9 @@
 
 namespace sluice::bridge::kafka {
 
+/// "live" or "backlog"; of every record of a stream with order = "live_first".
+inline constexpr std::string_view kLaneHeader = "sluice-lane";
+
 class ForwardStream {
  public:
     using TimePoint = std::chrono::steady_clock::time_point;
@@ -23,6 +28,24 @@ class ForwardStream {
 
     ForwardStream(StreamTarget target, const storage::Log& log, storage::Offset cursor, std::uint32_t index,
                   const ClusterOptions& options, const Report& report, SetAside set_aside);
+
+    /// What of the stream it sends.
+    struct Lane {
+        enum class Name : std::uint8_t {
+            plain,    ///< all of it
+            live,     ///< the newest; records have the header kLaneHeader
+            backlog,  ///< what the newest have overtaken; likewise
+            idle,     ///< nothing
+        };
+        Name name = Name::plain;
+        std::optional<storage::Offset> end;  ///< nothing from here on
+        std::vector<OffsetRange> leave_out;
+    };
+    void set_lane(Lane lane) { lane_ = std::move(lane); }
+    /// Whether all that was sent is finished.
+    [[nodiscard]] bool is_at_rest() const {
+        return window_.in_flight() == 0 && !window_.failed() && position() == finished();
+    }
 
     /// The first record that is not in Kafka for good: what may be stored as a cursor.
     [[nodiscard]] storage::Offset finished() const { return transactional_ ? committed_ : window_.cursor(); }
@@ -72,6 +95,11 @@ class ForwardStream {
     enum class Step : std::uint8_t { sent, skipped, stop };
 
     [[nodiscard]] bool have_record(TimePoint now);
+    [[nodiscard]] bool read_batch(TimePoint now);
+    [[nodiscard]] bool may_send(storage::Offset offset) const;
+    [[nodiscard]] const OffsetRange* left_out(storage::Offset offset) const;
+    [[nodiscard]] storage::Offset end() const;
+    [[nodiscard]] storage::RecordView labelled(const storage::RecordView& record);
     /// @return how many records were sent or skipped; the rest of the batch may not be sent now
     [[nodiscard]] std::size_t send_batch(Producer& producer, std::size_t room, bool nothing_in_flight, TimePoint now);
     [[nodiscard]] Step send_one(Producer& producer, const storage::RecordView& record, TimePoint now);
@@ -85,6 +113,8 @@ class ForwardStream {
     const Report report_;
     const SetAside set_aside_;
     const bool transactional_;
+    Lane lane_;
+    std::vector<storage::HeaderView> headers_;  // of the record that is being sent
     StreamWindow window_;
     storage::Offset committed_;                  // exactly-once
     std::map<storage::Offset, bool> put_aside_;  // exactly-once, not before committed_: whether the letter is kept

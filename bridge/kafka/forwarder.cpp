@@ -1,6 +1,5 @@
 #include "bridge/kafka/forwarder.hpp"
 
-#include "bridge/kafka/end_at_start.hpp"
 #include "bridge/kafka/forwarder_impl.hpp"
 
 #include <unistd.h>
@@ -47,42 +46,9 @@ Forwarder::Impl::Impl(ClusterOptions options, Parts parts)
         events_.on_wire_bytes = [this](std::uint64_t total) { on_wire_bytes(total); };
     }
     if (options_.delivery == Delivery::exactly_once) {
-        transactions_.emplace(options_, streams_, parts_.report, this_process(),
+        transactions_.emplace(options_, streams_, lanes_, parts_.report, this_process(),
                               [this] { return forget_ends_at_start(); });
     }
-}
-
-storage::Result<void> Forwarder::Impl::add(StreamTarget target) {
-    auto* log = parts_.logs.find(target.stream);
-    if (log == nullptr) return storage::Error(storage::Errc::not_found, "no stream " + target.stream);
-    const auto stored = parts_.catalog.cursor(kForwardReader, target.stream, log->id());
-    if (!stored) return stored.error();
-    auto cursor = std::max(stored->value_or(storage::Offset(0)), log->log_start_offset());
-    if (cursor > log->log_end_offset()) {
-        parts_.report(Severity::warning, "stream " + target.stream,
-                      "the log ends before what was forwarded (power lost with durability \"flush\", or damage at its "
-                      "end)");
-        cursor = log->log_end_offset();
-        // At once: the offsets up to the old cursor are about to be given to other records.
-        auto done = parts_.catalog.store_cursors({{std::string(kForwardReader), target.stream, log->id(), cursor}});
-        if (!done) return done;
-        log->set_finished(cursor);
-    }
-    const auto index = static_cast<std::uint32_t>(streams_.size());
-    streams_.push_back(std::make_unique<ForwardStream>(std::move(target), *log, cursor, index, options_, parts_.report,
-                                                       [this, index, log](storage::Offset offset, std::string why) {
-                                                           set_asides_.add(index, *log, offset, std::move(why),
-                                                                           SteadyClock::now());
-                                                       }));
-    if (transactions_) {
-        const auto end = note_end_at_start(parts_.catalog, *log);
-        if (!end) return end.error();
-        streams_.back()->set_end_at_start(*end);
-    }
-    stored_.push_back(cursor);
-    share_.add(streams_.back()->target().weight);
-    subscriptions_.push_back(log->subscribe([this] { wake(); }));
-    return {};
 }
 
 storage::Result<void> Forwarder::Impl::make_producer() {
@@ -103,29 +69,6 @@ storage::Result<void> Forwarder::Impl::make_producer() {
 
 void Forwarder::Impl::launch() {
     thread_ = std::thread([this] { run(); });
-}
-
-void Forwarder::Impl::store_cursors() {
-    next_store_ = SteadyClock::now() + options_.cursor_interval;
-    std::vector<storage::Cursor> moved;
-    std::vector<std::size_t> which;
-    for (std::size_t i = 0; i < streams_.size(); ++i) {
-        const auto cursor = streams_[i]->finished();
-        if (cursor == stored_[i]) continue;
-        moved.push_back({std::string(kForwardReader), streams_[i]->target().stream, streams_[i]->log().id(), cursor});
-        which.push_back(i);
-    }
-    if (moved.empty()) return;
-    if (auto done = parts_.catalog.store_cursors(moved); !done) {
-        catalog_trouble_.trouble(done.error().message() + " (after a crash, records are sent again)",
-                                 SteadyClock::now());
-        return;
-    }
-    catalog_trouble_.over("the cursors can be stored again", SteadyClock::now());
-    for (std::size_t i = 0; i < moved.size(); ++i) {
-        stored_[which[i]] = moved[i].offset;
-        if (parts_.on_cursor) parts_.on_cursor(moved[i].stream, moved[i].offset);
-    }
 }
 
 void Forwarder::Impl::wake() {

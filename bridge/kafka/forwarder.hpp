@@ -31,15 +31,22 @@ namespace sluice::bridge::kafka {
 /// The name of the forwarder's cursors in the catalog.
 inline constexpr std::string_view kForwardReader = "forward";
 
+/// order = "live_first", while the newest records overtake a backlog.
+struct BehindStatus {
+    std::uint64_t records = 0;    ///< of the backlog, that the newest have overtaken
+    storage::Offset live_cursor;  ///< up to where the newest are in Kafka
+};
+
 struct StreamStatus {
     std::string stream;
     storage::Offset cursor;       ///< the first record that is not finished
     std::uint64_t backlog = 0;    ///< offsets between the cursor and the high watermark
     std::uint64_t forwarded = 0;  ///< records acknowledged since the start
     std::uint64_t forwarded_bytes = 0;
-    std::uint64_t dead_lettered = 0;  ///< records put aside since the start
-    std::optional<std::string> held;  ///< why the stream waits for somebody to mend something
-    BacklogRates rates;               ///< as of the last second
+    std::uint64_t dead_lettered = 0;     ///< records put aside since the start
+    std::optional<std::string> held;     ///< why the stream waits for somebody to mend something
+    std::optional<BehindStatus> behind;  ///< nullopt: the records go in their order
+    BacklogRates rates;                  ///< as of the last second
 };
 
 /// The cluster can't be reached, or refuses us, so that nothing can be sent. It begins when it is said in the log, a

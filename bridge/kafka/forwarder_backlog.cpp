@@ -10,7 +10,7 @@ namespace {
 
 constexpr auto kSampleInterval = 1'000ms;
 
-std::uint64_t backlog_of(const std::vector<std::unique_ptr<ForwardStream>>& streams) {
+std::uint64_t backlog_of(const std::vector<std::unique_ptr<StreamLanes>>& streams) {
     std::uint64_t backlog = 0;
     for (const auto& stream : streams) backlog += stream->status().backlog;
     return backlog;
@@ -24,9 +24,9 @@ void Forwarder::Impl::watch_backlog() {
     if (now < next_sample_) return;
     next_sample_ = now + kSampleInterval;
     std::vector<BacklogMeter::Sample> samples;
-    for (const auto& stream : streams_) {
+    for (const auto& stream : lanes_) {
         const auto status = stream->status();
-        const auto arrived = static_cast<std::uint64_t>(status.cursor.value()) + status.backlog;
+        const auto arrived = static_cast<std::uint64_t>(stream->log().high_watermark().value());
         samples.push_back({now, arrived, stream->log().appended_bytes(), status.backlog, status.forwarded_bytes});
     }
     backlog_.update(samples);
@@ -41,6 +41,7 @@ void Forwarder::Impl::look_for_outage() {
     if (change.over) {
         change.lasted = std::chrono::duration_cast<std::chrono::milliseconds>(now - outage_began_);
         change.outage = *outage_;
+        newest_first_due_ = true;
     } else {
         outage_began_ = now;
         change.outage = {std::chrono::system_clock::now(), cluster_.outage()};
@@ -49,7 +50,7 @@ void Forwarder::Impl::look_for_outage() {
         const std::lock_guard lock(outage_mutex_);
         outage_ = change.over ? std::nullopt : std::optional(change.outage);
     }
-    change.backlog = backlog_of(streams_);
+    change.backlog = backlog_of(lanes_);
     change.arrival_per_s = backlog_.all().arrival_per_s;
     change.drain_time = backlog_.all().expected_drain_time(change.backlog);
     if (parts_.on_outage) parts_.on_outage(change);
@@ -60,8 +61,8 @@ ForwarderStatus Forwarder::Impl::status() const {
     status.connected = cluster_.is_connected();
     status.in_flight_bytes = in_flight_bytes_;
     status.rates = backlog_.all();
-    for (std::size_t i = 0; i < streams_.size(); ++i) {
-        status.streams.push_back(streams_[i]->status());
+    for (std::size_t i = 0; i < lanes_.size(); ++i) {
+        status.streams.push_back(lanes_[i]->status());
         status.streams.back().rates = backlog_.rates(i);
         status.backlog += status.streams.back().backlog;
     }

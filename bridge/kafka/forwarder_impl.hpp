@@ -2,6 +2,7 @@
 //   forwarder.cpp               start, stop, cursors, status
 //   forwarder_loop.cpp          send, hear what became of it, replace a producer that is spent
 //   forwarder_backlog.cpp       rates, outages, status
+//   forwarder_cursors.cpp       streams, their lanes and cursors
 //   forwarder_uplink.cpp        rate, windows, pause
 //   forwarder_transactions.cpp  what exactly-once adds to the loop
 #pragma once
@@ -12,6 +13,7 @@
 #include "bridge/kafka/forwarder.hpp"
 #include "bridge/kafka/pacing.hpp"
 #include "bridge/kafka/set_asides.hpp"
+#include "bridge/kafka/stream_lanes.hpp"
 #include "bridge/kafka/transactions.hpp"
 
 #include <atomic>
@@ -57,6 +59,11 @@ class Forwarder::Impl {
     void look_for_silence();
     void rebuild(const std::string& why);
     void collect_answers(SteadyClock::time_point deadline);
+    void look_after_lanes();
+    [[nodiscard]] storage::Result<Progress> stored_progress(const StreamTarget& target, storage::Log& log);
+    [[nodiscard]] ForwardStream& add_lane(const StreamTarget& target, const storage::Log& log, storage::Offset from);
+    [[nodiscard]] storage::Result<void> store_progress(const std::vector<std::size_t>& which,
+                                                       const std::vector<Progress>& progress);
     void store_cursors();
     [[nodiscard]] bool look_at_uplink();
     [[nodiscard]] std::size_t paced(std::size_t room);
@@ -74,7 +81,9 @@ class Forwarder::Impl {
     std::vector<std::unique_ptr<ForwardStream>> streams_;
     std::optional<Transactions> transactions_;  // with exactly-once
     bool fenced_ = false;
-    std::vector<storage::Offset> stored_;  // the cursor of each stream as the catalog has it
+    std::vector<std::unique_ptr<StreamLanes>> lanes_;  // the streams; streams_ has a lane or two of each
+    bool newest_first_due_ = true;                     // after an outage, and at the start
+    std::vector<Progress> stored_;                     // of each stream, as the catalog has it
     SteadyClock::time_point next_store_{};
     FairShare share_;
     std::unique_ptr<Uplink> uplink_;

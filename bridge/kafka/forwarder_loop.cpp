@@ -22,6 +22,7 @@ constexpr auto kGiveBackPatience = 3'000ms;  // for answers that are on their wa
 void Forwarder::Impl::run() {
     while (!stopping_ && !fenced_) {
         const bool open = look_at_uplink();
+        look_after_lanes();
         bool progress = open && !spent_ && step();
         if (transactions_ && (open || !transactions_->at_rest()) && take_turn()) progress = true;
         producer_->poll(progress ? 0ms : idle_wait(), events_);
@@ -176,6 +177,7 @@ void Forwarder::Impl::rebuild(const std::string& why) {
     spent_ = false;
     if (pacer_) pacer_->replaced();
     wire_bytes_ += std::exchange(wire_bytes_now_, 0);
+    newest_first_due_ = true;
     if (transactions_) transactions_->replaced(fenced);
 }
 

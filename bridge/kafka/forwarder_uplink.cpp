@@ -18,6 +18,7 @@ bool Forwarder::Impl::look_at_uplink() {
     uplink_open_ = open;
     if (transactions_) transactions_->hold(!open);
     backlog_.turn();
+    newest_first_due_ = newest_first_due_ || open;
     const auto status = uplink_->status();
     const auto why = status.state == UplinkState::paused
                          ? "paused" + (status.why.empty() ? std::string() : ": " + status.why)

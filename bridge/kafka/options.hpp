@@ -59,6 +59,12 @@ inline constexpr double kLowWeight = 1;
 struct StreamTarget {
     std::string stream;
     std::string topic;
+    enum class Order : std::uint8_t {
+        fifo,
+        live_first,  ///< after an outage the newest at once, and the backlog behind it (stream_lanes.hpp)
+    };
+    Order order = Order::fifo;
+    double backlog_share = 0.5;     ///< live_first: of the stream's share of the uplink, for the backlog
     double weight = kNormalWeight;  ///< its share of an uplink that can't take all (fair_share.hpp)
 };
 

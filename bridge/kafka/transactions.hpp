@@ -15,6 +15,7 @@
 
 #include "bridge/kafka/forward_stream.hpp"
 #include "bridge/kafka/position.hpp"
+#include "bridge/kafka/stream_lanes.hpp"
 #include "bridge/kafka/transaction_size.hpp"
 #include "bridge/kafka/transactional_producer.hpp"
 
@@ -30,6 +31,7 @@ class Transactions {
  public:
     using TimePoint = std::chrono::steady_clock::time_point;
     using Streams = std::vector<std::unique_ptr<ForwardStream>>;
+    using AllLanes = std::vector<std::unique_ptr<StreamLanes>>;
 
     enum class Outcome : std::uint8_t {
         going_on,
@@ -40,10 +42,12 @@ class Transactions {
         fenced,       ///< another process has taken the agent's id: trouble(); it must not be fenced in turn
     };
 
+    /// @param streams    what is sent: of each stream a lane or two
+    /// @param lanes      the streams
     /// @param claim      who this process is
     /// @param on_placed  all streams stand where Kafka says, durably: their end_at_start() is to be forgotten, durably
     /// too. @return false where that failed: it is called again, and nothing is sent before
-    Transactions(const ClusterOptions& options, Streams& streams, Report report, Claim claim,
+    Transactions(const ClusterOptions& options, Streams& streams, AllLanes& lanes, Report report, Claim claim,
                  std::function<bool()> on_placed);
 
     /// The producer is a new one. @param fenced  the one before was fenced
@@ -53,6 +57,8 @@ class Transactions {
     /// What somebody has to mend; empty: nothing.
     [[nodiscard]] const std::string& trouble() const { return trouble_; }
 
+    /// Whether the streams stand where Kafka says.
+    [[nodiscard]] bool placed() const { return placed_; }
     /// How many bytes stream `index` may send now, of this transaction or a new one; 0: none.
     [[nodiscard]] std::size_t room(std::size_t index) const;
     /// What was sent since the last call.
@@ -87,7 +93,7 @@ class Transactions {
     [[nodiscard]] Outcome place_streams(TransactionalProducer& producer, const std::atomic<bool>& stopping);
     [[nodiscard]] Outcome close(TransactionalProducer& producer, TimePoint now);
     [[nodiscard]] Outcome drain(TransactionalProducer& producer, TimePoint now);
-    [[nodiscard]] bool place(ForwardStream& stream, const Positions& found, TransactionalProducer& producer);
+    [[nodiscard]] bool place(StreamLanes& stream, const Positions& found, TransactionalProducer& producer);
     [[nodiscard]] Outcome commit(TransactionalProducer& producer);
     [[nodiscard]] Outcome abort(TransactionalProducer& producer, TimePoint now);
     [[nodiscard]] bool send(TransactionalProducer& producer, const std::string& key, const std::string& value);
@@ -100,6 +106,7 @@ class Transactions {
 
     const ClusterOptions& options_;
     Streams& streams_;
+    AllLanes& lanes_;
     const Report report_;
     const Claim claim_;
     const std::function<bool()> on_placed_;

@@ -59,7 +59,7 @@ class Gateway {
 
     void start() {
         forwarder =
-            must(Forwarder::start(options, {{"s", "t"}},
+            must(Forwarder::start(options, {target},
                                   {*logs,
                                    *commit,
                                    *catalog,
@@ -136,6 +136,7 @@ class Gateway {
 
     std::unique_ptr<MockCluster> cluster = must(MockCluster::start(1));
     bridge::kafka::ClusterOptions options;
+    bridge::kafka::StreamTarget target{"s", "t"};
     test::TempDir dir;
     storage::PosixFileSystem files;
     storage::SystemClock clock;
