@@ -1,6 +1,7 @@
 #include "bridge/kafka/forwarder_impl.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace sluice::bridge::kafka {
 
@@ -9,6 +10,7 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr auto kSampleInterval = 1'000ms;
+constexpr auto kStandstill = 5s;  // as good as an outage, for order = "live_first"
 
 std::uint64_t backlog_of(const std::vector<std::unique_ptr<StreamLanes>>& streams) {
     std::uint64_t backlog = 0;
@@ -30,6 +32,16 @@ void Forwarder::Impl::watch_backlog() {
         samples.push_back({now, arrived, stream->log().appended_bytes(), status.backlog, status.forwarded_bytes});
     }
     backlog_.update(samples);
+    look_for_standstill(backlog_of(lanes_), now);
+}
+
+/// A cluster may be away and back without a word: librdkafka doesn't always tell that it has lost the last broker.
+void Forwarder::Impl::look_for_standstill(std::uint64_t backlog, SteadyClock::time_point now) {
+    const bool still = uplink_open_ && !std::exchange(delivered_, false) && backlog > 0;
+    if (still && !still_since_) still_since_ = now;
+    if (still || !still_since_) return;
+    if (now - *still_since_ >= kStandstill) newest_first_due_ = true;
+    still_since_.reset();
 }
 
 void Forwarder::Impl::look_for_outage() {

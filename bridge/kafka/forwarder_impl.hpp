@@ -70,6 +70,7 @@ class Forwarder::Impl {
     void on_wire_bytes(std::uint64_t total);
     void watch_backlog();
     void look_for_outage();
+    void look_for_standstill(std::uint64_t backlog, SteadyClock::time_point now);
     void wake();
 
     const ClusterOptions options_;
@@ -105,6 +106,8 @@ class Forwarder::Impl {
     BacklogWatch backlog_;
     SteadyClock::time_point next_sample_{};
     SteadyClock::time_point outage_began_{};
+    bool delivered_ = false;                              // something, since the last sample
+    std::optional<SteadyClock::time_point> still_since_;  // a backlog waits and nothing is delivered
     mutable std::mutex outage_mutex_;
     std::optional<Outage> outage_;
     std::thread thread_;

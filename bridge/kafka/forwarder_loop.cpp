@@ -105,6 +105,7 @@ bool Forwarder::Impl::anything_in_flight() {
 void Forwarder::Impl::on_delivery(void* tag, int error) {
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
         if (!cluster_.is_connected()) cluster_.answers(SteadyClock::now());
+        delivered_ = true;
         rebuilds_ = 0;
         rebuild_backoff_.reset();
     } else if (transactions_) {
