@@ -24,8 +24,11 @@ namespace sluice::agent {
 /// A stream as configured: where its records are kept and where they go.
 struct StreamConfig {
     storage::LogOptions log;
-    std::optional<std::string> kafka_topic;  ///< default: the stream's name
-    bool forward = true;                     ///< false: the records stay on the gateway
+    std::optional<std::string> kafka_topic;                ///< default: the stream's name
+    bool forward = true;                                   ///< false: the records stay on the gateway
+    double forward_weight = bridge::kafka::kNormalWeight;  ///< forward_priority
+    bridge::kafka::StreamTarget::Order order = bridge::kafka::StreamTarget::Order::fifo;
+    double backlog_share = 0.5;  ///< with live_first
 };
 
 enum class LogFormat : std::uint8_t { text, logfmt, json, journald };

@@ -97,6 +97,7 @@ Config read(ConfigSection& top) {
     read_streams(top, config);
     read_storage(top, config);
     read_kafka(top, config);
+    read_uplink(top, config);
     read_admin(top, config);
     top.refuse_unknown();
     return config;

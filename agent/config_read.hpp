@@ -31,6 +31,8 @@ void read_streams(ConfigSection& top, Config& config);
 void read_storage(ConfigSection& top, Config& config);
 /// [kafka]
 void read_kafka(ConfigSection& top, Config& config);
+/// [uplink], after [kafka], which it belongs to.
+void read_uplink(ConfigSection& top, Config& config);
 /// [admin]
 void read_admin(ConfigSection& top, Config& config);
 

@@ -23,6 +23,9 @@ using std::chrono_literals::operator""ms;
 using std::chrono_literals::operator""min;
 using std::chrono_literals::operator""h;
 
+// Of zstd, where it is not said otherwise: docs/uplink.md has the measurement.
+constexpr const char* kThinLinkLevel = "1";
+
 void read_brokers(ConfigSection& section, std::string& brokers) {
     if (!section.read("brokers", brokers)) {
         if (section.is_there() && !section.has("brokers"))
@@ -211,6 +214,8 @@ void read_kafka(ConfigSection& top, Config& config) {
     kafka.agent_id = config.id;
     read_brokers(section, kafka.brokers);
     read_delivery(section, kafka);
+    const bool is_thin = subsection(top, "uplink").has("rate");
+    if (is_thin) kafka.compression = "zstd";
     section.read_choice<std::string>(
         "compression", kafka.compression,
         {{"none", "none"}, {"gzip", "gzip"}, {"snappy", "snappy"}, {"lz4", "lz4"}, {"zstd", "zstd"}});
@@ -220,6 +225,7 @@ void read_kafka(ConfigSection& top, Config& config) {
     const auto proofs = read_proofs(section, kafka.delivery);
     const auto* properties = section.table("properties");
     if (properties != nullptr) read_properties(section, *properties->get_if<ConfigTable>(), "", kafka.properties);
+    if (is_thin && !section.has("compression")) kafka.properties.emplace("compression.level", kThinLinkLevel);
     read_user(section, kafka.properties);
     read_token_file(section, kafka.properties);
     check_interval(section, kafka);

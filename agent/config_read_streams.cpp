@@ -11,6 +11,7 @@ using std::chrono_literals::operator""h;
 using std::chrono_literals::operator""s;
 
 constexpr auto kDay = 24h;
+constexpr double kLeastShare = 0.01;  // of the uplink, for either lane of a stream
 constexpr std::uint64_t kEventsBytes = 16U << 20U;
 constexpr const char* kForEver = "forever";
 
@@ -67,6 +68,19 @@ void read_stream(ConfigSection& section, StreamConfig& stream) {
                       "1 to 249 letters, digits and . _ -");
     }
     section.read("forward", stream.forward);
+    section.read_choice<double>("forward_priority", stream.forward_weight,
+                                {{"high", bridge::kafka::kHighWeight},
+                                 {"normal", bridge::kafka::kNormalWeight},
+                                 {"low", bridge::kafka::kLowWeight}});
+    using Order = bridge::kafka::StreamTarget::Order;
+    section.read_choice<Order>("order", stream.order, {{"fifo", Order::fifo}, {"live_first", Order::live_first}});
+    if (section.read_ratio("backlog_share", stream.backlog_share) &&
+        (stream.backlog_share < kLeastShare || stream.backlog_share > 1 - kLeastShare)) {
+        section.error("backlog_share", "is not from 0.01 to 0.99", "neither lane may starve");
+    }
+    if (section.has("backlog_share") && stream.order == Order::fifo) {
+        section.warning("backlog_share", "has no effect", "order = \"live_first\"");
+    }
     using storage::Compression;
     using storage::Durability;
     section.read_choice<Durability>(
@@ -82,6 +96,10 @@ void read_stream(ConfigSection& section, StreamConfig& stream) {
     read_cleanup(section, stream.log);
     read_retention(section, stream.log);
     read_full_disk(section, stream.log);
+    if (stream.order == Order::live_first && stream.log.cleanup != storage::Cleanup::remove) {
+        section.warning("order", "readers of a table take what comes last for the latest, and the backlog comes last",
+                        "\"fifo\"");
+    }
     if (stream.log.durability == Durability::memory && !stream.forward) {
         section.warning("durability", "saves no writes: only what is forwarded need not be written",
                         "forward = true, or \"fsync\"");

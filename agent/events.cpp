@@ -41,6 +41,32 @@ LossCause cause_of(std::string_view reason) {
 Events::Events(std::string agent_id, const storage::Clock& clock, bridge::Report report)
     : agent_id_(std::move(agent_id)), clock_(clock), report_(std::move(report)) {}
 
+storage::Record Events::record_of(nlohmann::json json) const {
+    const auto now = clock_.now();
+    json["agent"] = agent_id_;
+    json["at"] = now.time_since_epoch().count();
+    storage::Record record;
+    record.key = agent_id_;
+    record.value = json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    record.timestamp = now;
+    return record;
+}
+
+void Events::outage(const bridge::kafka::OutageChange& change) {
+    const auto& drain = change.drain_time;
+    nlohmann::json event = {
+        {"event", change.over ? "outage_end" : "outage_begin"},
+        {"reason", change.outage.reason},
+        {"backlog", change.backlog},
+        {"arrival_per_s", change.arrival_per_s},
+        {"drain_s", drain ? nlohmann::json(drain->count()) : nullptr},
+    };
+    if (change.over) event["lasted_ms"] = change.lasted.count();
+    auto record = record_of(std::move(event));
+    const std::lock_guard lock(mutex_);
+    waiting_.push_back({std::move(record), {}});
+}
+
 void Events::gap(const storage::Gap& gap) {
     const auto range = gap.next - gap.first;
     const auto most = range > 0 ? "at most " + std::to_string(range) : std::string("an unknown number of");
@@ -49,19 +75,12 @@ void Events::gap(const storage::Gap& gap) {
     report_(bridge::Severity::error, "stream " + gap.stream,
             "gap: " + count + " records lost at offsets " + std::to_string(gap.first.value()) + " to " +
                 std::to_string(std::max(gap.first, gap.next + -1).value()) + ": " + gap.reason);
-    const auto now = clock_.now();
-    const nlohmann::json event = {{"event", "gap"},
-                                  {"agent", agent_id_},
-                                  {"at", now.time_since_epoch().count()},
-                                  {"stream", gap.stream},
-                                  {"first_offset", gap.first.value()},
-                                  {"next_offset", gap.next.value()},
-                                  {"count", gap.count ? nlohmann::json(*gap.count) : nullptr},
-                                  {"reason", gap.reason}};
-    storage::Record record;
-    record.key = agent_id_;
-    record.value = event.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-    record.timestamp = now;
+    auto record = record_of({{"event", "gap"},
+                             {"stream", gap.stream},
+                             {"first_offset", gap.first.value()},
+                             {"next_offset", gap.next.value()},
+                             {"count", gap.count ? nlohmann::json(*gap.count) : nullptr},
+                             {"reason", gap.reason}});
     const std::lock_guard lock(mutex_);
     ++gaps_;
     given_up_[static_cast<std::size_t>(cause_of(gap.reason))] +=

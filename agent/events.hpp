@@ -1,14 +1,18 @@
-// events.hpp: what the agent gave up or found, as records of the stream sluice.events (delivery contract 7).
+// events.hpp: what the agent gave up or found, and when it could not send, as records of the stream sluice.events
+// (delivery contract 7).
 //
 // Any thread may report; the supervisor appends. Reporting never blocks, so that the log thread itself can report.
-// An event is JSON: {"event", "agent", "at", …}.
+// An event is JSON: {"event", "agent", "at", …}; docs/operations.md has their fields.
 #pragma once
 
+#include "bridge/kafka/forwarder.hpp"
 #include "bridge/report.hpp"
 #include "storage/clock.hpp"
 #include "storage/gap.hpp"
 #include "storage/group_commit.hpp"
 #include "storage/log.hpp"
+
+#include <nlohmann/json_fwd.hpp>
 
 #include <array>
 #include <cstddef>
@@ -35,6 +39,8 @@ class Events {
 
     /// Counts the gap, says it in the log once, and keeps it for flush().
     void gap(const storage::Gap& gap);
+    /// Keeps the beginning or the end of an outage for flush().
+    void outage(const bridge::kafka::OutageChange& change);
     /// Appends what was reported since the last call. Called on the supervisor's thread.
     void flush(storage::GroupCommit& commit, storage::Log& stream);
     [[nodiscard]] std::uint64_t gaps() const;
@@ -46,6 +52,9 @@ class Events {
         storage::Record record;
         std::function<void()> told;  // may be empty
     };
+    /// @param json  without "agent" and "at"
+    [[nodiscard]] storage::Record record_of(nlohmann::json json) const;
+
     const std::string agent_id_;
     const storage::Clock& clock_;
     const bridge::Report report_;

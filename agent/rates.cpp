@@ -13,19 +13,21 @@ std::optional<double> seconds_of(const std::optional<std::chrono::duration<doubl
 void RateBoard::sample(const Snapshot& snapshot, TimePoint now) {
     next_ = now + kInterval;
     Rates rates;
-    const auto in = incoming_.update({now, snapshot.received(), snapshot.accepted(), 0});
-    rates.received_per_s = in.accepted_per_s;
-    const auto out = outgoing_.update({now, snapshot.accepted(), snapshot.forwarded(), snapshot.backlog()});
-    rates.accepted_per_s = out.accepted_per_s;
-    rates.forwarded_per_s = out.forwarded_per_s;
-    rates.drain_s = seconds_of(out.drain_time);
+    rates.received_per_s = received_.update({now, snapshot.received()}).arrival_per_s;
+    rates.accepted_per_s = accepted_.update({now, snapshot.accepted()}).arrival_per_s;
+    if (snapshot.forwarder) {
+        rates.forwarded_per_s = snapshot.forwarder->rates.drain_per_s;
+        rates.drain_s = seconds_of(snapshot.forwarder->rates.drain_time);
+    }
     for (const auto& stream : snapshot.streams) {
-        auto& meter = meters_.try_emplace(stream.name, kWindow).first->second;
-        const auto forwarded = stream.forwarding ? stream.forwarding->forwarded : 0;
-        const auto backlog = stream.forwarding ? stream.forwarding->backlog : 0;
-        const auto one =
-            meter.update({now, static_cast<std::uint64_t>(stream.high_watermark.value()), forwarded, backlog});
-        rates.streams[stream.name] = {one.accepted_per_s, one.forwarded_per_s, seconds_of(one.drain_time)};
+        if (stream.forwarding) {
+            const auto& of = stream.forwarding->rates;
+            rates.streams[stream.name] = {of.arrival_per_s, of.drain_per_s, seconds_of(of.drain_time)};
+            continue;
+        }
+        auto& meter = meters_.try_emplace(stream.name, std::chrono::milliseconds(0), kWindow).first->second;
+        const auto arrived = static_cast<std::uint64_t>(stream.high_watermark.value());
+        rates.streams[stream.name] = {meter.update({now, arrived}).arrival_per_s, 0, std::nullopt};
     }
     const std::lock_guard lock(mutex_);
     rates_ = std::move(rates);

@@ -3,8 +3,8 @@
 // One thread samples once a second, any thread reads.
 #pragma once
 
-#include "agent/backlog.hpp"
 #include "agent/snapshot.hpp"
+#include "bridge/kafka/backlog.hpp"
 
 #include <chrono>
 #include <map>
@@ -41,9 +41,10 @@ class RateBoard {
     static constexpr std::chrono::milliseconds kInterval{1000};
 
     TimePoint next_{};
-    BacklogMeter incoming_{kWindow};
-    BacklogMeter outgoing_{kWindow};
-    std::map<std::string, BacklogMeter> meters_;
+    using Meter = bridge::kafka::BacklogMeter;
+    Meter received_{std::chrono::milliseconds(0), kWindow};
+    Meter accepted_{std::chrono::milliseconds(0), kWindow};
+    std::map<std::string, Meter> meters_;  // of streams that stay here; the forwarder has those of the others
     mutable std::mutex mutex_;
     Rates rates_;
 };

@@ -150,13 +150,16 @@ Result<void> Supervisor::start_forwarder() {
     uplink_files_.emplace(*config_.kafka);  // before librdkafka reads them
     std::vector<bridge::kafka::StreamTarget> targets;
     for (const auto& [name, stream] : config_.streams) {
-        if (stream.forward) targets.push_back({name, stream.kafka_topic.value_or(name)});
+        if (!stream.forward) continue;
+        targets.push_back(
+            {name, stream.kafka_topic.value_or(name), stream.order, stream.backlog_share, stream.forward_weight});
     }
     auto forwarder = bridge::kafka::Forwarder::start(
         *config_.kafka, std::move(targets),
         {*logs_, *commit_, *catalog_, kDeadLetterStream, report_,
          [this](const std::string& stream, storage::Offset cursor) { logs_->find(stream)->set_finished(cursor); },
-         [this](const std::string& /*why*/) { fenced_ = true; }, proofs_.get()});
+         [this](const std::string& /*why*/) { fenced_ = true; },
+         [this](const bridge::kafka::OutageChange& change) { events_.outage(change); }, proofs_.get()});
     if (!forwarder) return forwarder.error();
     forwarder_ = std::move(*forwarder);
     return {};
@@ -184,6 +187,11 @@ void Supervisor::tick() {
         });
     }
     const auto now = SteadyClock::now();
+    if (forwarder_) {
+        if (const auto line = backlog_line_.due(forwarder_->status(), now)) {
+            report_(bridge::Severity::info, "kafka", *line);
+        }
+    }
     if (now < next_checkpoint_) return;
     next_checkpoint_ = now + kCheckpointInterval;
     qos2_->checkpoint_soon();
@@ -230,6 +238,22 @@ bool Supervisor::stop(std::optional<std::chrono::milliseconds> within) {
     return clean;
 }
 
+namespace {
+
+storage::Error no_uplink() {
+    return {storage::Errc::not_found, "nothing is forwarded: the configuration has no [kafka]"};
+}
+
+}  // namespace
+
+Result<void> Supervisor::pause_uplink(const std::string& why) {
+    return forwarder_ ? forwarder_->pause(why) : no_uplink();
+}
+
+Result<void> Supervisor::resume_uplink() {
+    return forwarder_ ? forwarder_->resume() : no_uplink();
+}
+
 AgentStatus Supervisor::status() const {
     AgentStatus status;
     status.flash_days_left = flash_->days_left();
@@ -243,12 +267,11 @@ AgentStatus Supervisor::status() const {
     status.sources_connected =
         std::all_of(sources_.begin(), sources_.end(), [](const auto& source) { return source->status().connected; });
     if (forwarder_) {
-        const auto forwarding = forwarder_->status();
-        status.cluster_connected = forwarding.connected;
-        for (const auto& stream : forwarding.streams) {
-            status.forwarded += stream.forwarded;
-            status.backlog += stream.backlog;
-        }
+        status.forwarding = forwarder_->status();
+        status.cluster_connected = status.forwarding->connected;
+        status.backlog = status.forwarding->backlog;
+        status.rates = status.forwarding->rates;
+        for (const auto& stream : status.forwarding->streams) status.forwarded += stream.forwarded;
     }
     return status;
 }

@@ -5,6 +5,7 @@
 // sent, for at most shutdown_timeout.
 #pragma once
 
+#include "agent/backlog_line.hpp"
 #include "agent/config.hpp"
 #include "agent/device_book.hpp"
 #include "agent/events.hpp"
@@ -39,10 +40,13 @@
 namespace sluice::agent {
 
 struct AgentStatus {
-    std::uint64_t received = 0;      ///< messages from all sources
-    std::uint64_t accepted = 0;      ///< … that are durable
-    std::uint64_t forwarded = 0;     ///< records that Kafka has acknowledged
-    std::uint64_t backlog = 0;       ///< records not forwarded yet, of all streams
+    std::uint64_t received = 0;         ///< messages from all sources
+    std::uint64_t accepted = 0;         ///< … that are durable
+    std::uint64_t forwarded = 0;        ///< records that Kafka has acknowledged
+    std::uint64_t backlog = 0;          ///< records not forwarded yet, of all streams
+    bridge::kafka::BacklogRates rates;  ///< of all streams that are forwarded
+    /// All that is known of the way to Kafka, stream by stream; nullopt: nothing is forwarded.
+    std::optional<bridge::kafka::ForwarderStatus> forwarding;
     bool sources_connected = false;  ///< all of them, and subscribed
     bool cluster_connected = false;
     std::optional<double> flash_days_left;  ///< nullopt: not known
@@ -78,6 +82,12 @@ class Supervisor {
     ///         acknowledged is safe all the same.
     [[nodiscard]] bool stop(std::optional<std::chrono::milliseconds> within = std::nullopt);
 
+    /// Nothing is sent to Kafka until resume_uplink(), over restarts too; all is kept. Thread-safe, until stop().
+    /// @param why  for people; may be empty
+    /// @return Errc::not_found: nothing is forwarded; or the catalog's error: nothing has changed
+    [[nodiscard]] storage::Result<void> pause_uplink(const std::string& why);
+    [[nodiscard]] storage::Result<void> resume_uplink();
+
     /// Thread-safe.
     [[nodiscard]] AgentStatus status() const;
     /// Thread-safe, until stop().
@@ -109,6 +119,7 @@ class Supervisor {
     std::atomic<bool> fenced_{false};
     std::atomic<bool> renewal_asked_{false};  // of the uplink's certificates and keys
     std::chrono::steady_clock::time_point next_checkpoint_{};
+    BacklogLine backlog_line_;
     // Threads run in these; they are stopped in stop(), the last first.
     std::unique_ptr<storage::GroupCommit> commit_;
     std::unique_ptr<storage::Cleaner> cleaner_;

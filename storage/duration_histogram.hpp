@@ -25,6 +25,12 @@ class DurationHistogram {
     struct Reading {
         std::array<std::uint64_t, kBoundsUs.size() + 1> counts{};  ///< of each class alone
         std::int64_t sum_us = 0;
+
+        Reading& operator+=(const Reading& other) {
+            for (std::size_t i = 0; i < counts.size(); ++i) counts[i] += other.counts[i];
+            sum_us += other.sum_us;
+            return *this;
+        }
     };
 
     /// What is negative (a clock that was set back, or a device's that is ahead) counts as 0.

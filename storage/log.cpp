@@ -327,6 +327,7 @@ Result<Offset> Log::append(BatchBuilder& builder) {
     const auto bytes = builder.uncompressed();
     auto header = batch->header;
     tail_.add(header, std::make_shared<const std::vector<std::byte>>(bytes.begin(), bytes.end()));
+    appended_bytes_.fetch_add(bytes.size(), std::memory_order_relaxed);
     end_.store(header.next_offset().value(), std::memory_order_release);
     return first;
 }

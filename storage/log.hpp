@@ -70,6 +70,8 @@ class Log {
     /// The end of what is durable and readable.
     [[nodiscard]] Offset high_watermark() const { return Offset(high_watermark_.load(std::memory_order_acquire)); }
     [[nodiscard]] std::uint64_t size_bytes() const { return segments_.size_bytes(); }
+    /// Bytes of batches before compression that were appended since it was opened.
+    [[nodiscard]] std::uint64_t appended_bytes() const { return appended_bytes_.load(std::memory_order_relaxed); }
     /// For readers, and for the cleaner, which replaces closed ones.
     [[nodiscard]] const SegmentSet& segments() const { return segments_; }
     [[nodiscard]] SegmentSet& segments() { return segments_; }
@@ -155,6 +157,7 @@ class Log {
 
     std::atomic<std::int64_t> end_{0};
     std::atomic<std::int64_t> high_watermark_{0};
+    std::atomic<std::uint64_t> appended_bytes_{0};
     std::atomic<std::int64_t> finished_;
     std::atomic<std::int64_t> hold_from_{std::numeric_limits<std::int64_t>::max()};
     SegmentSet segments_;

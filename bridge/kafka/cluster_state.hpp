@@ -24,6 +24,10 @@ class ClusterState {
     [[nodiscard]] std::string in_the_way() const { return connected_ ? std::string() : trouble_.message(); }
     /// Since when, and why not. Any thread.
     [[nodiscard]] LinkState::Reading link() const { return link_.read(); }
+    /// Whether it was said that nothing can be sent: an outage.
+    [[nodiscard]] bool in_outage() const { return trouble_.in_trouble(); }
+    /// What it was said to be.
+    [[nodiscard]] std::string outage() const { return trouble_.message(); }
     void answers(TimePoint now);
     /// No broker can be reached. It is said a little later, with its cause if there is one by then.
     void unreachable(TimePoint now);

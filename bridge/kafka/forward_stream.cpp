@@ -68,6 +68,10 @@ void ForwardStream::prove_in(storage::DeliveryLedger& proofs, std::size_t stream
 
 void ForwardStream::settle_doubt(const std::atomic<bool>& stopping) {
     if (!in_doubt_ || retry_at_ || window_.in_flight() > 0) return;
+    if (lane_.name == Lane::Name::idle) {
+        in_doubt_ = false;  // it has sent nothing that the other lane doesn't ask for
+        return;
+    }
     const Doubt doubt{target_.stream, target_.topic, log_.id(), window_.cursor(), last_finished_};
     if (log_.high_watermark() <= doubt.from) {
         in_doubt_ = false;  // nothing was sent that isn't finished
@@ -115,6 +119,7 @@ Sent ForwardStream::hand_over(Producer& producer, const storage::RecordView& rec
 }
 
 std::optional<TopicState> ForwardStream::check(Producer& producer, TimePoint now, const std::atomic<bool>& stopping) {
+    if (lane_.name == Lane::Name::idle) return std::nullopt;
     if (!retry_at_ || now < *retry_at_ || window_.in_flight() > 0) return std::nullopt;
     // A stream that has nothing to send makes no topic; one that it can't make is asked for at the start.
     const bool idle = !checked_ && log_.high_watermark() <= window_.cursor();
@@ -151,8 +156,21 @@ void ForwardStream::release(TimePoint now) {
     held_.reset();
 }
 
-bool ForwardStream::have_record(TimePoint now) {
-    if (batch_ && next_record_ < batch_->records().size()) return true;
+const OffsetRange* ForwardStream::left_out(storage::Offset offset) const {
+    const auto found = std::find_if(lane_.leave_out.begin(), lane_.leave_out.end(),
+                                    [&](const auto& range) { return range.first <= offset && offset < range.next; });
+    return found == lane_.leave_out.end() ? nullptr : &*found;
+}
+
+storage::Offset ForwardStream::end() const {
+    return lane_.end ? std::min(*lane_.end, log_.high_watermark()) : log_.high_watermark();
+}
+
+bool ForwardStream::may_send(storage::Offset offset) const {
+    return (!lane_.end || offset < *lane_.end) && left_out(offset) == nullptr;
+}
+
+bool ForwardStream::read_batch(TimePoint now) {
     storage::DecodedBatch spent;
     if (batch_) spent = std::move(*batch_);
     batch_.reset();
@@ -163,12 +181,40 @@ bool ForwardStream::have_record(TimePoint now) {
     }
     batch_ = std::move(*batch);
     next_record_ = 0;
-    if (!batch_ && window_.in_flight() == 0) window_.skip_to(std::min(reader_.position(), log_.high_watermark()));
+    if (!batch_ && window_.in_flight() == 0) window_.skip_to(std::min(reader_.position(), end()));
     return batch_.has_value();
 }
 
+/// The next record that this lane sends.
+bool ForwardStream::have_record(TimePoint now) {
+    while ((batch_ && next_record_ < batch_->records().size()) || read_batch(now)) {
+        if (batch_->records().empty()) continue;
+        const auto offset = batch_->records()[next_record_].offset;
+        if (may_send(offset)) return true;
+        if (const auto* range = left_out(offset)) {
+            window_.skip_to(range->next);
+            reader_.seek(range->next);
+            batch_.reset();
+            continue;
+        }
+        if (window_.in_flight() == 0) window_.skip_to(*lane_.end);
+        return false;
+    }
+    return false;
+}
+
+/// With the lane's name. Valid until the next call.
+storage::RecordView ForwardStream::labelled(const storage::RecordView& record) {
+    if (lane_.name == Lane::Name::plain) return record;
+    headers_.assign(record.headers.begin(), record.headers.end());
+    headers_.push_back({kLaneHeader, lane_.name == Lane::Name::live ? "live" : "backlog"});
+    auto with_lane = record;
+    with_lane.headers = headers_;
+    return with_lane;
+}
+
 bool ForwardStream::send_some(Producer& producer, std::size_t room, bool nothing_in_flight, TimePoint now) {
-    if (retry_at_ || in_doubt_) return false;
+    if (retry_at_ || in_doubt_ || lane_.name == Lane::Name::idle) return false;
     if (window_.failed()) {
         if (transactional_ || window_.in_flight() > 0) return false;  // a transaction is aborted as a whole
         reader_.seek(window_.rewind());
@@ -179,7 +225,7 @@ bool ForwardStream::send_some(Producer& producer, std::size_t room, bool nothing
     for (int batches = 0; batches < kBatchesAtATime && have_record(now); ++batches) {
         const auto used = window_.in_flight_bytes() - before;
         handled += send_batch(producer, room - std::min(used, room), nothing_in_flight && used == 0, now);
-        if (next_record_ < batch_->records().size()) break;
+        if (next_record_ < batch_->records().size() && may_send(batch_->records()[next_record_].offset)) break;
     }
     cursor_ = finished().value();
     return handled > 0;
@@ -192,7 +238,7 @@ std::size_t ForwardStream::send_batch(Producer& producer, std::size_t room, bool
         const auto& record = batch_->records()[next_record_];
         const auto bytes = in_flight_bytes_of(record);
         const bool fits = used + bytes <= room || (nothing_in_flight && used == 0);
-        if (!window_.may_send() || !fits) break;
+        if (!window_.may_send() || !fits || !may_send(record.offset)) break;
         const auto step = send_one(producer, record, now);
         if (step == Step::stop) break;
         if (step == Step::sent) used += bytes;
@@ -210,7 +256,7 @@ ForwardStream::Step ForwardStream::send_one(Producer& producer, const storage::R
     if (window_.in_flight() == 0) last_answer_ = now;
     auto& entry = window_.begin(record.offset, in_flight_bytes_of(record));
     entry.timestamp = record.timestamp;
-    switch (hand_over(producer, record, entry)) {
+    switch (hand_over(producer, labelled(record), entry)) {
         case Sent::queued:
             return Step::sent;
         case Sent::too_large:
@@ -285,7 +331,7 @@ bool ForwardStream::waits_for_dead_letters() const {
 }
 
 bool ForwardStream::has_more() const {
-    return !retry_at_ && window_.sent_to() < log_.high_watermark();
+    return !retry_at_ && lane_.name != Lane::Name::idle && window_.sent_to() < end();
 }
 
 void ForwardStream::committed() {

@@ -1,4 +1,5 @@
-// forward_stream.hpp: one stream on its way to its topic: what to send next, and what an answer means for it.
+// forward_stream.hpp: one stream, or a lane of it (stream_lanes.hpp), on its way to its topic: what to send next, and
+// what an answer means for it.
 //
 // Owned and used by the forward thread; status() by any.
 #pragma once
@@ -7,6 +8,7 @@
 #include "bridge/kafka/forwarder.hpp"
 #include "bridge/kafka/in_doubt.hpp"
 #include "bridge/kafka/producer.hpp"
+#include "bridge/kafka/progress.hpp"
 #include "bridge/kafka/stream_window.hpp"
 #include "storage/delivery_ledger.hpp"
 #include "storage/log_reader.hpp"
@@ -17,6 +19,9 @@
 
 namespace sluice::bridge::kafka {
 
+/// "live" or "backlog"; of every record of a stream with order = "live_first".
+inline constexpr std::string_view kLaneHeader = "sluice-lane";
+
 class ForwardStream {
  public:
     using TimePoint = std::chrono::steady_clock::time_point;
@@ -25,6 +30,24 @@ class ForwardStream {
 
     ForwardStream(StreamTarget target, const storage::Log& log, storage::Offset cursor, std::uint32_t index,
                   const ClusterOptions& options, const Report& report, SetAside set_aside);
+
+    /// What of the stream it sends.
+    struct Lane {
+        enum class Name : std::uint8_t {
+            plain,    ///< all of it
+            live,     ///< the newest; records have the header kLaneHeader
+            backlog,  ///< what the newest have overtaken; likewise
+            idle,     ///< nothing
+        };
+        Name name = Name::plain;
+        std::optional<storage::Offset> end;  ///< nothing from here on
+        std::vector<OffsetRange> leave_out;
+    };
+    void set_lane(Lane lane) { lane_ = std::move(lane); }
+    /// Whether all that was sent is finished.
+    [[nodiscard]] bool is_at_rest() const {
+        return window_.in_flight() == 0 && !window_.failed() && position() == finished();
+    }
 
     /// The first record that is not in Kafka for good: what may be stored as a cursor.
     [[nodiscard]] storage::Offset finished() const { return transactional_ ? committed_ : window_.cursor(); }
@@ -84,6 +107,11 @@ class ForwardStream {
     enum class Step : std::uint8_t { sent, skipped, stop };
 
     [[nodiscard]] bool have_record(TimePoint now);
+    [[nodiscard]] bool read_batch(TimePoint now);
+    [[nodiscard]] bool may_send(storage::Offset offset) const;
+    [[nodiscard]] const OffsetRange* left_out(storage::Offset offset) const;
+    [[nodiscard]] storage::Offset end() const;
+    [[nodiscard]] storage::RecordView labelled(const storage::RecordView& record);
     /// @return how many records were sent or skipped; the rest of the batch may not be sent now
     [[nodiscard]] std::size_t send_batch(Producer& producer, std::size_t room, bool nothing_in_flight, TimePoint now);
     [[nodiscard]] bool is_there_already(const storage::RecordView& record);
@@ -99,6 +127,8 @@ class ForwardStream {
     const Report report_;
     const SetAside set_aside_;
     const bool transactional_;
+    Lane lane_;
+    std::vector<storage::HeaderView> headers_;  // of the record that is being sent
     StreamWindow window_;
     std::optional<OriginHeader> origin_;
     bool in_doubt_ = false;

@@ -4,6 +4,9 @@
 #include "bridge/kafka/oauth_token.hpp"
 
 #include <array>
+#include <charconv>
+#include <string_view>
+#include <system_error>
 #include <vector>
 
 namespace sluice::bridge::kafka {
@@ -33,6 +36,17 @@ void* bytes(const std::optional<std::string_view>& text) {
     static char empty = 0;
     if (!text) return nullptr;
     return text->empty() ? &empty : const_cast<char*>(text->data());
+}
+
+/// The sum over all brokers; theirs are called "txbytes". The document is a hundred times as long as this number.
+std::optional<std::uint64_t> wire_bytes(std::string_view statistics) {
+    constexpr std::string_view kName = "\"tx_bytes\":";
+    const auto at = statistics.find(kName);
+    if (at == std::string_view::npos) return std::nullopt;
+    const auto number = statistics.substr(at + kName.size());
+    std::uint64_t bytes = 0;
+    const auto parsed = std::from_chars(number.data(), number.data() + number.size(), bytes);
+    return parsed.ec == std::errc() ? std::optional(bytes) : std::nullopt;
 }
 
 std::size_t size(const std::optional<std::string_view>& text) {
@@ -96,6 +110,8 @@ void IdempotentProducer::poll(std::chrono::milliseconds wait, const ProducerEven
         }
     } else if (rd_kafka_event_type(event.get()) == RD_KAFKA_EVENT_ERROR) {
         events.on_trouble(rd_kafka_event_error(event.get()), rd_kafka_event_error_string(event.get()));
+    } else if (rd_kafka_event_type(event.get()) == RD_KAFKA_EVENT_STATS && events.on_wire_bytes) {
+        if (const auto sent = wire_bytes(rd_kafka_event_stats(event.get()))) events.on_wire_bytes(*sent);
     }
 }
 
@@ -123,7 +139,7 @@ storage::Result<RawProducer> open_producer(const std::map<std::string, std::stri
     RawProducer producer{nullptr, std::make_unique<Report>(report)};
     rd_kafka_conf_set_opaque(conf.get(), producer.report.get());
     rd_kafka_conf_set_log_cb(conf.get(), &forward_log);
-    rd_kafka_conf_set_events(conf.get(), RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR);
+    rd_kafka_conf_set_events(conf.get(), RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_STATS);
     take_tokens_from_file(conf.get(), properties);
     producer.handle.reset(rd_kafka_new(RD_KAFKA_PRODUCER, conf.get(), reason.data(), reason.size()));
     if (!producer.handle) return storage::Error(storage::Errc::rejected, std::string("kafka: ") + reason.data());

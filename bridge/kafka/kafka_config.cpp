@@ -34,6 +34,7 @@ constexpr std::array kRefused = {
     Refused{"compression.codec", "set kafka.compression instead"},
     Refused{"compression.type", "set kafka.compression instead"},
     Refused{"enabled_events", "the agent sets it"},
+    Refused{"statistics.interval.ms", "uplink.rate sets it"},
     Refused{"delivery.report.only.error", "the cursor moves with the reports of what was delivered"},
     Refused{"log.queue", "the agent takes its lines as they come"},
     Refused{"dr_cb", "it is a callback"},
@@ -104,6 +105,7 @@ std::map<std::string, std::string> producer_properties(const ClusterOptions& opt
         {"reconnect.backoff.max.ms", "1000"},
         {"log.connection.close", "false"},
     };
+    if (options.uplink.rate) properties["statistics.interval.ms"] = "1000";  // pacing.hpp
     if (options.delivery == Delivery::exactly_once) {
         properties["transactional.id"] = "sluice-" + options.agent_id;
         // An error ends the transaction and nothing overtakes it; a message lives as long as its transaction does.

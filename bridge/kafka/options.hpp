@@ -1,6 +1,8 @@
 // options.hpp: the Kafka cluster and how streams go there, as configured.
 #pragma once
 
+#include "bridge/kafka/uplink.hpp"
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -44,14 +46,27 @@ struct ClusterOptions {
     std::chrono::milliseconds cursor_interval{1'000};  ///< how often cursors are stored while they move
     std::chrono::milliseconds retry_min{1'000};        ///< backoff of a held stream
     std::chrono::milliseconds retry_max{60'000};
-    std::chrono::milliseconds reminder{60'000};     ///< a cluster that is away is said again; then at doubled intervals
+    std::chrono::milliseconds reminder{60'000};  ///< a cluster that is away is said again; then at doubled intervals
+    UplinkOptions uplink;
     std::map<std::string, std::string> properties;  ///< any librdkafka property; secrets already resolved
 };
+
+// stream.NAME.forward_priority
+inline constexpr double kHighWeight = 16;
+inline constexpr double kNormalWeight = 4;
+inline constexpr double kLowWeight = 1;
 
 /// A stream that is forwarded.
 struct StreamTarget {
     std::string stream;
     std::string topic;
+    enum class Order : std::uint8_t {
+        fifo,
+        live_first,  ///< after an outage the newest at once, and the backlog behind it (stream_lanes.hpp)
+    };
+    Order order = Order::fifo;
+    double backlog_share = 0.5;     ///< live_first: of the stream's share of the uplink, for the backlog
+    double weight = kNormalWeight;  ///< its share of an uplink that can't take all (fair_share.hpp)
 };
 
 }  // namespace sluice::bridge::kafka

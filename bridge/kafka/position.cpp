@@ -91,10 +91,11 @@ bool take(const rd_kafka_message_t& message, const std::string& agent_id, Positi
     if (key == agent_id) {
         positions.claim = parse_claim(value);
     } else if (key.starts_with(agent_id + "/")) {
-        positions.next.erase(key);
-        const auto next = parse_position(value);
-        if (next) positions.next.emplace(key, *next);
-        return next || is_tombstone;
+        positions.of.erase(key);
+        auto progress = parse_position(value);
+        const bool good = progress || is_tombstone;
+        if (progress) positions.of.emplace(key, std::move(*progress));
+        return good;
     }
     return true;
 }
@@ -105,16 +106,34 @@ std::string position_key(const std::string& agent_id, const std::string& stream,
     return agent_id + "/" + stream + "/" + log_id.to_string();
 }
 
-std::string position_value(storage::Offset next) {
-    return "{\"version\":1,\"next_offset\":" + std::to_string(next.value()) + "}";
+std::string position_value(const Progress& progress) {
+    const auto next = "\"next_offset\":" + std::to_string(progress.next.value());
+    if (progress.ahead.empty()) return "{\"version\":1," + next + "}";
+    std::string finished;
+    for (const auto& range : progress.ahead) {
+        if (!finished.empty()) finished += ',';
+        finished += "[" + std::to_string(range.first.value()) + "," + std::to_string(range.next.value()) + "]";
+    }
+    return "{\"version\":2," + next + ",\"finished\":[" + finished + "]}";
 }
 
-std::optional<storage::Offset> parse_position(std::string_view value) {
+std::optional<Progress> parse_position(std::string_view value) {
     simdjson::dom::parser parser;
+    const auto document = parser.parse(simdjson::padded_string(value));
     std::int64_t next = -1;
-    const auto element = parser.parse(simdjson::padded_string(value)).at_key("next_offset");
-    if (element.get_int64().get(next) != simdjson::SUCCESS || next < 0) return std::nullopt;
-    return storage::Offset(next);
+    if (document.at_key("next_offset").get_int64().get(next) != simdjson::SUCCESS || next < 0) return std::nullopt;
+    Progress progress{storage::Offset(next), {}};
+    simdjson::dom::array ranges;
+    if (document.at_key("finished").get_array().get(ranges) != simdjson::SUCCESS) return progress;
+    for (const auto range : ranges) {
+        std::int64_t first = 0;
+        std::int64_t end = 0;
+        if (range.at(0).get_int64().get(first) != simdjson::SUCCESS) return std::nullopt;
+        if (range.at(1).get_int64().get(end) != simdjson::SUCCESS || first < 0 || end <= first) return std::nullopt;
+        progress.ahead.push_back({storage::Offset(first), storage::Offset(end)});
+    }
+    progress.normalize();
+    return progress;
 }
 
 std::string claim_value(const Claim& claim) {

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "bridge/kafka/options.hpp"
+#include "bridge/kafka/progress.hpp"
 #include "bridge/report.hpp"
 #include "storage/result.hpp"
 #include "storage/types.hpp"
@@ -27,14 +28,14 @@ struct Claim {
 };
 
 struct Positions {
-    std::map<std::string, storage::Offset> next;  ///< by position_key(): the first offset that is not in Kafka
+    std::map<std::string, Progress> of;  ///< by position_key(): what is in Kafka
     std::optional<Claim> claim;
 };
 
 [[nodiscard]] std::string position_key(const std::string& agent_id, const std::string& stream,
                                        const storage::LogId& log_id);
-[[nodiscard]] std::string position_value(storage::Offset next);
-[[nodiscard]] std::optional<storage::Offset> parse_position(std::string_view value);
+[[nodiscard]] std::string position_value(const Progress& progress);
+[[nodiscard]] std::optional<Progress> parse_position(std::string_view value);
 [[nodiscard]] std::string claim_value(const Claim& claim);
 [[nodiscard]] std::optional<Claim> parse_claim(std::string_view value);
 

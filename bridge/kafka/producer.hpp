@@ -33,6 +33,9 @@ struct ProducerEvents {
     std::function<void(void* tag, int error_code, storage::KafkaPlace place)> on_delivery;
     /// Not about a record: all brokers down, authentication failed. Lasting troubles come again and again.
     std::function<void(int error_code, const std::string& message)> on_trouble;
+    /// Bytes that were sent to all brokers since the producer was made, as requests are: compressed, before TLS. Once a
+    /// second where there is an uplink.rate, and else never.
+    std::function<void(std::uint64_t bytes)> on_wire_bytes = {};
 };
 
 class Producer {

@@ -22,10 +22,11 @@ constexpr auto kRetryAfter = 1'000ms;
 
 }  // namespace
 
-Transactions::Transactions(const ClusterOptions& options, Streams& streams, Report report, Claim claim,
+Transactions::Transactions(const ClusterOptions& options, Streams& streams, AllLanes& lanes, Report report, Claim claim,
                            std::function<bool()> on_placed)
     : options_(options),
       streams_(streams),
+      lanes_(lanes),
       report_(std::move(report)),
       claim_(std::move(claim)),
       on_placed_(std::move(on_placed)),
@@ -112,7 +113,7 @@ Transactions::Outcome Transactions::place_streams(TransactionalProducer& produce
     if (topic.state == TopicState::missing) return in_trouble(topic.trouble);
     const auto found = read_positions(options_, transaction_timeout(options_) * 2, stopping);
     if (!found) return in_trouble(found.error().message());
-    for (auto& stream : streams_) {
+    for (auto& stream : lanes_) {
         if (!place(*stream, *found, producer)) return Outcome::spent;
     }
     if (!send(producer, options_.agent_id, claim_value(claim_))) return Outcome::spent;
@@ -121,20 +122,21 @@ Transactions::Outcome Transactions::place_streams(TransactionalProducer& produce
     return Outcome::progress;
 }
 
-bool Transactions::place(ForwardStream& stream, const Positions& found, TransactionalProducer& producer) {
+bool Transactions::place(StreamLanes& stream, const Positions& found, TransactionalProducer& producer) {
     const auto key = position_key(options_.agent_id, stream.target().stream, stream.log().id());
-    const auto stored = found.next.find(key);
-    const auto end = stream.end_at_start().value_or(stream.log().log_end_offset());
-    if (stored == found.next.end() || stored->second <= end) {
-        const auto next = stored == found.next.end() ? stream.finished() : stored->second;
-        stream.restart_at(std::max(next, stream.finished()));
+    const auto stored = found.of.find(key);
+    const auto end = stream.first().end_at_start().value_or(stream.log().log_end_offset());
+    if (stored == found.of.end() || stored->second.end() <= end) {
+        stream.restart_at(stored == found.of.end() ? stream.finished() : unite(stored->second, stream.finished()));
         return true;
     }
     report_(Severity::warning, "stream " + stream.target().stream,
             "the log ended before what was forwarded when the agent started (power lost with durability \"flush\", or "
             "damage at its end)");
-    stream.restart_at(end);
-    return send(producer, key, position_value(end));
+    auto there = stored->second;
+    there.clip(end);
+    stream.restart_at(there);
+    return send(producer, key, position_value(there));
 }
 
 bool Transactions::send(TransactionalProducer& producer, const std::string& key, const std::string& value) {
@@ -154,7 +156,7 @@ void Transactions::position_delivered(int error) {
 }
 
 std::size_t Transactions::room(std::size_t index) const {
-    if (finishing_ || spoilt_ || !placed_ || (phase_ != Phase::idle && phase_ != Phase::open)) return 0;
+    if (finishing_ || held_ || spoilt_ || !placed_ || (phase_ != Phase::idle && phase_ != Phase::open)) return 0;
     if (alone_ && *alone_ != index) return 0;
     return phase_ == Phase::idle ? TransactionSize::kLeastBytes : size_.room();
 }
@@ -176,14 +178,18 @@ bool Transactions::due(TimePoint now) const {
         return false;
     }
     if (phase_ == Phase::idle) {  // nothing was sent, and yet: gaps, or dead letters
-        return std::any_of(streams_.begin(), streams_.end(), moved);
+        return !held_ && std::any_of(streams_.begin(), streams_.end(), moved);
     }
-    const auto has_more = [](const auto& stream) { return stream->has_more(); };
+    if (held_) return true;
     const bool narrow =
         std::any_of(streams_.begin(), streams_.end(), [](const auto& s) { return s->window().narrow(); });
     if (finishing_ || alone_) return true;
     if (narrow && !any_in_flight()) return true;
-    return size_.due(now, std::any_of(streams_.begin(), streams_.end(), has_more));
+    return size_.due(now, has_more());
+}
+
+bool Transactions::has_more() const {
+    return std::any_of(streams_.begin(), streams_.end(), [](const auto& stream) { return stream->has_more(); });
 }
 
 Transactions::TimePoint Transactions::next_turn(TimePoint now) const {
@@ -191,7 +197,7 @@ Transactions::TimePoint Transactions::next_turn(TimePoint now) const {
         case Phase::idle:
             return placed_ ? now + 1h : std::max(now, retry_at_);
         case Phase::open:
-            return size_.due_at(false);
+            return size_.due_at(has_more());
         case Phase::draining:
             return now + kSlice;
         default:
@@ -203,7 +209,7 @@ Transactions::Outcome Transactions::close(TransactionalProducer& producer, TimeP
     if (phase_ == Phase::idle) size_.opened(now);
     size_.closing(now);
     phase_ = Phase::draining;
-    for (auto& stream : streams_) {
+    for (const auto& stream : lanes_) {
         if (stream->position() == stream->finished()) continue;
         const auto key = position_key(options_.agent_id, stream->target().stream, stream->log().id());
         if (send(producer, key, position_value(stream->position()))) continue;

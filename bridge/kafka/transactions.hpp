@@ -15,6 +15,7 @@
 
 #include "bridge/kafka/forward_stream.hpp"
 #include "bridge/kafka/position.hpp"
+#include "bridge/kafka/stream_lanes.hpp"
 #include "bridge/kafka/transaction_size.hpp"
 #include "bridge/kafka/transactional_producer.hpp"
 
@@ -32,6 +33,7 @@ class Transactions {
  public:
     using TimePoint = std::chrono::steady_clock::time_point;
     using Streams = std::vector<std::unique_ptr<ForwardStream>>;
+    using AllLanes = std::vector<std::unique_ptr<StreamLanes>>;
 
     enum class Outcome : std::uint8_t {
         going_on,
@@ -42,10 +44,12 @@ class Transactions {
         fenced,       ///< another process has taken the agent's id: trouble(); it must not be fenced in turn
     };
 
+    /// @param streams    what is sent: of each stream a lane or two
+    /// @param lanes      the streams
     /// @param claim      who this process is
     /// @param on_placed  all streams stand where Kafka says, durably: their end_at_start() is to be forgotten, durably
     /// too. @return false where that failed: it is called again, and nothing is sent before
-    Transactions(const ClusterOptions& options, Streams& streams, Report report, Claim claim,
+    Transactions(const ClusterOptions& options, Streams& streams, AllLanes& lanes, Report report, Claim claim,
                  std::function<bool()> on_placed);
 
     /// Called when all of a transaction is acknowledged, before it is committed.
@@ -61,6 +65,8 @@ class Transactions {
     [[nodiscard]] std::uint64_t committed_count() const { return committed_count_; }
     [[nodiscard]] std::uint64_t aborted_count() const { return aborted_count_; }
 
+    /// Whether the streams stand where Kafka says.
+    [[nodiscard]] bool placed() const { return placed_; }
     /// How many bytes stream `index` may send now, of this transaction or a new one; 0: none.
     [[nodiscard]] std::size_t room(std::size_t index) const;
     /// What was sent since the last call.
@@ -73,6 +79,8 @@ class Transactions {
     [[nodiscard]] TimePoint next_turn(TimePoint now) const;
     /// What is open is closed now, and no new one is begun.
     void finish() { finishing_ = true; }
+    /// As finish(), until it is called with false: the uplink is closed for a while.
+    void hold(bool held) { held_ = held; }
     /// Whether everything that was sent is committed.
     [[nodiscard]] bool at_rest() const { return phase_ <= Phase::idle; }
 
@@ -93,11 +101,12 @@ class Transactions {
     [[nodiscard]] Outcome place_streams(TransactionalProducer& producer, const std::atomic<bool>& stopping);
     [[nodiscard]] Outcome close(TransactionalProducer& producer, TimePoint now);
     [[nodiscard]] Outcome drain(TransactionalProducer& producer, TimePoint now);
-    [[nodiscard]] bool place(ForwardStream& stream, const Positions& found, TransactionalProducer& producer);
+    [[nodiscard]] bool place(StreamLanes& stream, const Positions& found, TransactionalProducer& producer);
     [[nodiscard]] Outcome commit(TransactionalProducer& producer);
     [[nodiscard]] Outcome abort(TransactionalProducer& producer, TimePoint now);
     [[nodiscard]] bool send(TransactionalProducer& producer, const std::string& key, const std::string& value);
     [[nodiscard]] bool due(TimePoint now) const;
+    [[nodiscard]] bool has_more() const;
     [[nodiscard]] bool any_in_flight() const;
     void find_refused_stream(TimePoint now);
     void next_alone();
@@ -105,6 +114,7 @@ class Transactions {
 
     const ClusterOptions& options_;
     Streams& streams_;
+    AllLanes& lanes_;
     const Report report_;
     const Claim claim_;
     const std::function<bool()> on_placed_;
@@ -113,6 +123,7 @@ class Transactions {
     TransactionSize size_;
     Phase phase_ = Phase::initializing;
     bool finishing_ = false;
+    bool held_ = false;
     bool spoilt_ = false;
     std::optional<Step> cause_;  // of the abort that is going on
     std::size_t positions_in_flight_ = 0;

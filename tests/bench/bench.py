@@ -7,6 +7,7 @@
   sync          ways to make an append durable: fdatasync, RWF_DSYNC, io_uring
   mqtt          the MQTT listener beside mosquitto: rate, acknowledgements, CPU, memory of idle connections
                 --seconds N of each measurement [10]; --only mosquitto measures mosquitto alone
+  uplink        bytes on the wire and CPU for each record, by codec, level and records a batch
   models        rules: time a record, memory and snapshot of 10,000 devices
 
 --json prints one object a line: bench, figure, value, unit, baseline, ratio, goal, holds. Exits 1 where a goal, which
@@ -27,6 +28,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 import bench_forward  # noqa: E402
 import bench_mqtt  # noqa: E402
+import bench_uplink  # noqa: E402
 from support.agent import Agent, configuration  # noqa: E402
 from support.audit import wait_for_ledger  # noqa: E402
 from support.devices import Fleet  # noqa: E402
@@ -218,6 +220,7 @@ BENCHES = {"first-light": lambda figures, _: first_light(figures),
            "log": lambda figures, _: log(figures),
            "sync": lambda figures, _: from_program(figures, "sync_bench"),
            "models": lambda figures, _: from_program(figures, "models_bench"),
+           "uplink": lambda figures, _: bench_uplink.run(figures),
            "mqtt": lambda figures, arguments: bench_mqtt.run(figures, tool, arguments.seconds, arguments.only)}
 
 

@@ -50,3 +50,34 @@ TEST_CASE("events: every reason that records are given up for has a cause") {
                              "letter")) == "too-large");
     CHECK(to_string(cause_of("")) == "other");
 }
+
+TEST_CASE("events: an outage is a record when it begins and one when it ends, with backlog and drain time") {
+    test::TestLog log;
+    Events events("gateway-1", log.clock, [](auto&&...) {});
+    bridge::kafka::OutageChange change;
+    change.outage.reason = "no broker";
+    change.backlog = 7;
+    events.outage(change);
+    change.over = true;
+    change.lasted = std::chrono::seconds(90);
+    change.drain_time.emplace(12.5);
+    events.outage(change);
+    {
+        storage::GroupCommit commit({}, {});
+        events.flush(commit, *log);
+        commit.stop();
+    }
+    const auto values = log.values();
+    REQUIRE(values.size() == 2);
+    const auto begin = nlohmann::json::parse(values[0]);
+    CHECK(begin["event"] == "outage_begin");
+    CHECK(begin["reason"] == "no broker");
+    CHECK(begin["backlog"] == 7);
+    CHECK(begin["drain_s"].is_null());
+    CHECK_FALSE(begin.contains("lasted_ms"));
+    const auto end = nlohmann::json::parse(values[1]);
+    CHECK(end["event"] == "outage_end");
+    CHECK(end["agent"] == "gateway-1");
+    CHECK(end["lasted_ms"] == 90'000);
+    CHECK(end["drain_s"] == 12.5);
+}

@@ -27,9 +27,9 @@ struct ExactlyOnce : Gateway {
     }
     Offset position() {
         const auto found = positions();
-        const auto mine = found.next.find(bridge::kafka::position_key("test", "s", stream->id()));
-        REQUIRE(mine != found.next.end());
-        return mine->second;
+        const auto mine = found.of.find(bridge::kafka::position_key("test", "s", stream->id()));
+        REQUIRE(mine != found.of.end());
+        return mine->second.next;
     }
 };
 
@@ -93,7 +93,7 @@ TEST_CASE("exactly-once: a position beyond the log's end at the start hides no r
                 }(),
                 [](bridge::Severity, std::string_view, const std::string&) {}));
             const auto key = bridge::kafka::position_key("test", "s", gateway.stream->id());
-            const auto value = bridge::kafka::position_value(Offset(500));  // of records that the log has lost
+            const auto value = bridge::kafka::position_value({Offset(500), {}});  // of records that the log has lost
             storage::RecordView record;
             record.key = key;
             record.value = value;
@@ -195,9 +195,15 @@ TEST_CASE("exactly-once: an error of the topic holds the stream until it is mend
 TEST_CASE("position: what is written is read, and nothing else is taken for a position") {
     using bridge::kafka::parse_claim;
     using bridge::kafka::parse_position;
-    CHECK(parse_position(bridge::kafka::position_value(Offset(12345))) == Offset(12345));
+    const bridge::kafka::Progress plain{Offset(12345), {}};
+    CHECK(bridge::kafka::position_value(plain) == R"({"version":1,"next_offset":12345})");
+    CHECK(parse_position(bridge::kafka::position_value(plain)) == plain);
+    const bridge::kafka::Progress split{Offset(7), {{Offset(10), Offset(20)}, {Offset(30), Offset(31)}}};
+    CHECK(bridge::kafka::position_value(split) == R"({"version":2,"next_offset":7,"finished":[[10,20],[30,31]]})");
+    CHECK(parse_position(bridge::kafka::position_value(split)) == split);
     for (const auto* text : {"", "{}", "12", "{\"next_offset\":-1}", "{\"next_offset\":\"7\"}", "{\"next_offset\":1.5}",
-                             "{\"next_offset\":7", "[7]"}) {
+                             "{\"next_offset\":7", "[7]", R"({"next_offset":7,"finished":[[9]]})",
+                             R"({"next_offset":7,"finished":[[9,9]]})", R"({"next_offset":7,"finished":[9]})"}) {
         CHECK_FALSE(parse_position(text));
     }
     const bridge::kafka::Claim claim{"an-instance", "gateway-17"};

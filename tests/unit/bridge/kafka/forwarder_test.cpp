@@ -187,3 +187,27 @@ TEST_CASE("forwarder: a record that the cluster refuses is found in its batch an
     CHECK(gateway.arrivals.size() == 101 - aside);
     CHECK(gateway.in_order);
 }
+
+TEST_CASE("forwarder: an outage is told when it begins and when it ends, with what waits") {
+    Gateway gateway;
+    gateway.start();
+    gateway.append(10);
+    gateway.read_until(10);
+    gateway.cluster->take_away();
+    CHECK(gateway.wait_until([&] { return gateway.outages().size() == 1; }));
+    CHECK_FALSE(gateway.outages()[0].over);
+    CHECK(gateway.outages()[0].outage.reason.find("no broker of") != std::string::npos);
+    CHECK(gateway.forwarder->status().outage);
+    gateway.append(500);
+    CHECK(gateway.wait_until([&] { return gateway.forwarder->status().backlog == 500; }));
+    gateway.cluster->bring_back();
+    CHECK(gateway.wait_until([&] { return gateway.outages().size() == 2; }));
+    CHECK(gateway.outages()[1].over);
+    CHECK(gateway.outages()[1].lasted > 0ms);
+    CHECK(gateway.outages()[1].outage.reason == gateway.outages()[0].outage.reason);
+    gateway.read_until(510);
+    CHECK(gateway.wait_until([&] { return !gateway.forwarder->status().outage; }));
+    // Rates are taken once a second.
+    CHECK(
+        gateway.wait_until([&] { return gateway.forwarder->status().rates.drain_time == bridge::kafka::Seconds(0); }));
+}

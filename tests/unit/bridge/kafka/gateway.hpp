@@ -59,7 +59,7 @@ class Gateway {
 
     void start() {
         forwarder =
-            must(Forwarder::start(options, {{"s", "t"}},
+            must(Forwarder::start(options, {target},
                                   {*logs,
                                    *commit,
                                    *catalog,
@@ -69,7 +69,11 @@ class Gateway {
                                        if (severity >= bridge::Severity::warning) said.push_back(text);
                                    },
                                    {},
-                                   [this](const std::string&) { fenced = true; }}));
+                                   [this](const std::string&) { fenced = true; },
+                                   [this](const bridge::kafka::OutageChange& change) {
+                                       const std::lock_guard lock(mutex);
+                                       outages_.push_back(change);
+                                   }}));
     }
 
     /// For tests that inject errors. The mock cluster takes a batch whose sequence leaves a hole, where Kafka answers
@@ -120,6 +124,10 @@ class Gateway {
         return true;
     }
     [[nodiscard]] Offset cursor() const { return forwarder->status().streams.front().cursor; }
+    [[nodiscard]] std::vector<bridge::kafka::OutageChange> outages() {
+        const std::lock_guard lock(mutex);
+        return outages_;
+    }
     [[nodiscard]] std::size_t times_said(std::string_view what) {
         const std::lock_guard lock(mutex);
         return static_cast<std::size_t>(
@@ -128,6 +136,7 @@ class Gateway {
 
     std::unique_ptr<MockCluster> cluster = must(MockCluster::start(1));
     bridge::kafka::ClusterOptions options;
+    bridge::kafka::StreamTarget target{"s", "t"};
     test::TempDir dir;
     storage::PosixFileSystem files;
     storage::SystemClock clock;
@@ -140,6 +149,7 @@ class Gateway {
     std::unique_ptr<TopicReader> reader;
     std::mutex mutex;
     std::vector<std::string> said;
+    std::vector<bridge::kafka::OutageChange> outages_;
     int appended = 0;
     std::map<int, int> arrivals;
     std::map<std::string, int> last_of_key;
