@@ -25,13 +25,33 @@ void Events::gap(const storage::Gap& gap) {
                                   {"next_offset", gap.next.value()},
                                   {"count", gap.count ? nlohmann::json(*gap.count) : nullptr},
                                   {"reason", gap.reason}};
+    keep(event.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace), now, gap.told);
+}
+
+void Events::rules_gap(const std::string& stream, storage::Offset first, storage::Offset next) {
+    report_(bridge::Severity::error, "rules",
+            "stream " + stream + ": offsets " + std::to_string(first.value()) + " to " +
+                std::to_string(next.value() - 1) + " were deleted before the rules had seen them");
+    const auto now = clock_.now();
+    const nlohmann::json event = {{"event", "rules-gap"},
+                                  {"agent", agent_id_},
+                                  {"at", now.time_since_epoch().count()},
+                                  {"stream", stream},
+                                  {"first_offset", first.value()},
+                                  {"next_offset", next.value()},
+                                  {"count", next - first},
+                                  {"reason", "deleted before the rules had seen it"}};
+    keep(event.dump(), now, {});
+}
+
+void Events::keep(std::string json, storage::Timestamp at, std::function<void()> told) {
     storage::Record record;
     record.key = agent_id_;
-    record.value = event.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-    record.timestamp = now;
+    record.value = std::move(json);
+    record.timestamp = at;
     const std::lock_guard lock(mutex_);
     ++gaps_;
-    waiting_.push_back({std::move(record), gap.told});
+    waiting_.push_back({std::move(record), std::move(told)});
 }
 
 void Events::flush(storage::GroupCommit& commit, storage::Log& stream) {

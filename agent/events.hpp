@@ -24,11 +24,14 @@ class Events {
 
     /// Counts the gap, says it in the log once, and keeps it for flush().
     void gap(const storage::Gap& gap);
+    /// Likewise, what the rules of a stream have not seen.
+    void rules_gap(const std::string& stream, storage::Offset first, storage::Offset next);
     /// Appends what was reported since the last call. Called on the supervisor's thread.
     void flush(storage::GroupCommit& commit, storage::Log& stream);
     [[nodiscard]] std::uint64_t gaps() const;
 
  private:
+    void keep(std::string json, storage::Timestamp at, std::function<void()> told);
     struct Event {
         storage::Record record;
         std::function<void()> told;  // may be empty

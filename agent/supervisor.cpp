@@ -20,6 +20,9 @@ constexpr auto kCheckpointInterval = std::chrono::seconds(10);
 // On a full disk that is forwarded from, there is room for a moment again and again.
 constexpr auto kFullInterval = std::chrono::minutes(1);
 
+const std::string kAlertTopic = "sluice/alerts/";
+constexpr std::chrono::seconds kResolvedStays = std::chrono::hours(24);  // as a retained message
+
 /// What was said of a stream that finds no space.
 struct FullSaid {
     SteadyClock::time_point at{};
@@ -32,7 +35,7 @@ Supervisor::Supervisor(const Config& config, bridge::Report report)
     : config_(config), report_(std::move(report)), events_(config.id, clock_, report_) {}
 
 Supervisor::~Supervisor() {
-    if (!sources_.empty() || listener_ || forwarder_ || commit_) static_cast<void>(stop());
+    if (!sources_.empty() || listener_ || rules_ || forwarder_ || commit_) static_cast<void>(stop());
 }
 
 Result<std::unique_ptr<Supervisor>> Supervisor::start(const Config& config, bridge::Report report) {
@@ -115,6 +118,7 @@ Result<void> Supervisor::start_parts() {
     }
     ingest_ = std::make_unique<bridge::mqtt::Ingest>(std::get<bridge::TopicMap>(std::move(routes)), *logs_, *commit_,
                                                      *qos2_, kDeadLetterStream, clock_, report_);
+    if (auto done = open_rules(); !done) return done;
     if (config_.kafka) {
         std::vector<bridge::kafka::StreamTarget> targets;
         for (const auto& [name, stream] : config_.streams) {
@@ -137,7 +141,41 @@ Result<void> Supervisor::start_parts() {
         if (!listener) return listener.error();
         listener_ = std::move(*listener);
     }
+    if (rules_) rules_->start();
     return {};
+}
+
+Result<void> Supervisor::open_rules() {
+    if (config_.rules.rules.empty()) return {};
+    auto rules =
+        RuleRunner::open(config_.rules, config_.data_dir,
+                         {files_, clock_, *logs_, *commit_, report_,
+                          [this](const std::string& stream, storage::Offset first, storage::Offset next) {
+                              events_.rules_gap(stream, first, next);
+                          },
+                          [this](const std::string& key, const std::string& value) { publish_alert(key, value); }});
+    if (!rules) return rules.error();
+    rules_ = std::move(*rules);
+    return {};
+}
+
+/// For a lamp or a panel on the spot: the newest of each device and rule, also for who comes later.
+void Supervisor::publish_alert(const std::string& key, const std::string& value) {
+    if (!listener_) return;
+    bridge::Message message;
+    message.topic = kAlertTopic + key;
+    std::replace_if(
+        message.topic.begin(), message.topic.end(),
+        [](char c) { return c == '+' || c == '#' || static_cast<unsigned char>(c) < ' '; }, '_');
+    message.payload = value;
+    message.qos = 1;
+    message.retain = true;
+    message.content_type = "application/json";
+    message.arrived = clock_.now();
+    if (value.find("\"state\":\"resolved\"") != std::string::npos) {
+        message.expiry_interval = static_cast<std::uint32_t>(kResolvedStays.count());
+    }
+    listener_->publish(std::move(message));
 }
 
 void Supervisor::reload() {
@@ -166,6 +204,7 @@ void Supervisor::tick() {
 
 bool Supervisor::stop(std::optional<std::chrono::milliseconds> within) {
     const auto deadline = SteadyClock::now() + within.value_or(config_.shutdown_timeout);
+    if (rules_ && !failed_) rules_->stop(deadline);  // while who is to hear of the last alerts is there
     if (listener_) listener_->stop(deadline);
     for (auto& source : sources_) source->begin_stop();
     bool clean = true;
@@ -183,6 +222,7 @@ bool Supervisor::stop(std::optional<std::chrono::milliseconds> within) {
     }
     if (cleaner_) cleaner_->stop();
     if (commit_) commit_->stop();
+    rules_.reset();
     listener_.reset();  // what was on its way into the log has completed
     if (logs_ && !failed_) {
         if (auto done = logs_->close(); !done) report_(bridge::Severity::error, "log", done.error().message());
@@ -216,6 +256,7 @@ AgentStatus Supervisor::status() const {
     }
     status.sources_connected =
         std::all_of(sources_.begin(), sources_.end(), [](const auto& source) { return source->status().connected; });
+    if (rules_) status.rules = rules_->status();
     if (forwarder_) {
         const auto forwarding = forwarder_->status();
         status.cluster_connected = forwarding.connected;

@@ -1,13 +1,14 @@
 // supervisor.hpp: builds the parts from a checked configuration, watches them, and stops them in order.
 //
-// Start: directory and lock, logs (recovered), catalog, group commit, QoS 2 state, forwarder, sources. Each is there
-// before the one that needs it. Stop is the reverse: what comes in ends first, then what is kept is committed and
+// Start: directory and lock, logs (recovered), catalog, group commit, QoS 2 state, rules, forwarder, sources. Each is
+// there before the one that needs it. Stop is the reverse: what comes in ends first, then what is kept is committed and
 // sent, for at most shutdown_timeout.
 #pragma once
 
 #include "agent/config.hpp"
 #include "agent/events.hpp"
 #include "agent/flash_life.hpp"
+#include "agent/rules/rule_runner.hpp"
 #include "bridge/kafka/forwarder.hpp"
 #include "bridge/mqtt/ingest.hpp"
 #include "bridge/mqtt/listener.hpp"
@@ -38,6 +39,7 @@ struct AgentStatus {
     std::uint64_t backlog = 0;       ///< records not forwarded yet, of all streams
     bool sources_connected = false;  ///< all of them, and subscribed
     bool cluster_connected = false;
+    RuleRunner::Status rules;
     std::optional<double> flash_days_left;  ///< nullopt: not known
 };
 
@@ -72,6 +74,8 @@ class Supervisor {
 
     [[nodiscard]] storage::Result<void> open_logs();
     [[nodiscard]] storage::Result<void> start_parts();
+    [[nodiscard]] storage::Result<void> open_rules();
+    void publish_alert(const std::string& key, const std::string& value);
     [[nodiscard]] storage::GroupCommit::Observer commit_observer();
     [[nodiscard]] storage::Cleaner::Observer cleaner_observer();
 
@@ -94,6 +98,7 @@ class Supervisor {
     std::unique_ptr<bridge::kafka::Forwarder> forwarder_;
     std::vector<std::unique_ptr<bridge::mqtt::PahoSource>> sources_;
     std::unique_ptr<bridge::mqtt::Listener> listener_;
+    std::unique_ptr<RuleRunner> rules_;
 };
 
 }  // namespace sluice::agent
