@@ -115,7 +115,7 @@ class Test {
                         : read_rule_file({arguments_.in, arguments_.time_column, arguments_.device_column}, on_record);
         if (!done) return done;
         if (arguments_.wait.count() > 0) {
-            rules_.advance(end_ + arguments_.wait, sink_);
+            rules_.advance(rules_.newest_arrival() + arguments_.wait, sink_);
             end_ += arguments_.wait;
         }
         return {};

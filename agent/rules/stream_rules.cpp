@@ -38,6 +38,7 @@ void StreamRules::take(const storage::RecordView& record, const Sink& sink) {
     const auto view = decoder_->decode(record);
     set_.add(view, alerts_);
     next_ = record.offset.value() + 1;
+    newest_arrival_ = std::max(newest_arrival_, view.arrival);
     give(0, view.arrival, sink);
 }
 

@@ -41,6 +41,8 @@ class StreamRules {
 
     [[nodiscard]] storage::Offset next() const { return storage::Offset(next_); }
     [[nodiscard]] models::Time advanced_to() const { return advanced_to_; }
+    /// Of the records taken since this object was made.
+    [[nodiscard]] models::Time newest_arrival() const { return newest_arrival_; }
     [[nodiscard]] const models::rules::RuleSet& set() const { return set_; }
     [[nodiscard]] std::uint64_t undecodable() const { return decoder_->undecodable(); }
     /// Alerts that were there already.
@@ -62,6 +64,7 @@ class StreamRules {
     std::unique_ptr<RecordDecoder> decoder_;
     std::int64_t next_ = 0;
     models::Time advanced_to_{};
+    models::Time newest_arrival_{};
     AlertsSeen seen_;
     std::size_t advances_done_ = 0;  // of seen_.advances
     std::vector<models::Alert> alerts_;
