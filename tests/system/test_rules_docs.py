@@ -3,6 +3,8 @@ import pathlib
 import re
 import subprocess
 
+import pytest
+
 from support.agent import SLUICE
 
 PAGE = pathlib.Path(__file__).parents[2] / "docs/rules.md"
@@ -48,3 +50,27 @@ def test_a_difference_from_what_was_expected_is_told(tmp_path):
                              '  (not expected: hot: a b: x > 80, value 81)\n')
     result = run("hot\n")
     assert result.returncode == 1 and "x.expected:1:1: 1 words" in result.stderr
+
+
+SHIPPED = sorted((pathlib.Path(__file__).parents[2] / "configs/rules").glob("*.toml"))
+
+
+@pytest.mark.parametrize("rules", SHIPPED, ids=lambda path: path.stem)
+def test_a_rule_that_ships_says_what_it_should_of_its_example(rules):
+    example = rules.parent / "test" / rules.stem
+    result = subprocess.run([SLUICE, "rules", "test", "-c", rules, "--in", f"{example}.csv", "--expect", f"{example}.expected"],
+                            capture_output=True, text=True, timeout=60, check=False)
+    assert (result.returncode, result.stderr) == (0, "")
+    named = re.findall(r'^name = "(.*)"', rules.read_text(), flags=re.M)
+    said = example.with_suffix(".expected").read_text().split()
+    assert all(name in said for name in named), "each rule fires in its example"
+
+
+def test_all_rules_that_ship_can_be_taken_together(tmp_path):
+    assert len(SHIPPED) >= 7
+    config = tmp_path / "sluice.toml"
+    config.write_text(f'[agent]\ndata_dir = "data"\n[listener.mqtt]\nbind = ["127.0.0.1:1883"]\n[[route]]\ntopic = "a/{{device}}"\n'
+                      f'stream = "telemetry"\nkey = "{{device}}"\n[rules]\nfiles = ["{SHIPPED[0].parent}"]\n')
+    result = subprocess.run([SLUICE, "check", "-c", config], capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode == 0, result.stderr
+    assert "bearing-wear: " in result.stdout
