@@ -170,6 +170,10 @@ void read_rules(ConfigSection& top, Config& config) {
         top.context().diagnostics.error(top.place_of("stream"), "the stream \"alerts\" can't be kept in memory",
                                         "its durability says which alerts were told: \"fsync\" or \"flush\"");
     }
+    if (alerts.compacts()) {
+        top.context().diagnostics.error(top.place_of("stream"), "the stream \"alerts\" can't be compacted",
+                                        "its log says which alerts were told; the topic in Kafka may well be");
+    }
 }
 
 }  // namespace sluice::agent

@@ -18,6 +18,7 @@ using SteadyClock = std::chrono::steady_clock;
 // A record is read some milliseconds after it arrived. Time goes on without records only to before what may be on its
 // way.
 constexpr auto kOnItsWay = std::chrono::seconds(2);
+constexpr auto kDurableWithin = std::chrono::seconds(2);
 constexpr auto kLook = std::chrono::milliseconds(500);
 // A snapshot costs flash, a replay time: millions of records take seconds.
 constexpr auto kSnapshotInterval = std::chrono::seconds(30);
@@ -69,10 +70,10 @@ void RuleRunner::stop(SteadyTime deadline) {
     }
     changed_.notify_all();
     if (thread_.joinable()) thread_.join();
-    for (auto& stream : streams_) {
-        stream->subscription.reset();
-        if (wait_until_durable(deadline)) snapshot_or_say(*stream);
-    }
+    for (auto& stream : streams_) stream->subscription.reset();
+    // Others have to end by then too. Without a snapshot the next start takes longer, and is as right.
+    if (!wait_until_durable(std::min(deadline, SteadyClock::now() + kDurableWithin))) return;
+    for (auto& stream : streams_) snapshot_or_say(*stream);
 }
 
 void RuleRunner::run() {
@@ -154,12 +155,20 @@ StreamRules::Sink RuleRunner::sink(const std::string& stream, const storage::Log
 }
 
 void RuleRunner::append(storage::Record record) {
+    // Not GroupCommit's own wait: on a full disk it ends with the log thread, which ends after this one.
+    while (!parts_.commit.has_room(alerts_)) {
+        std::unique_lock lock(mutex_);
+        if (changed_.wait_for(lock, kLook, [this] { return stopping_; })) {
+            failed_ = true;  // no snapshot: the next start evaluates it again
+            return;
+        }
+    }
     {
         const std::lock_guard lock(mutex_);
         ++outstanding_;
     }
     auto told = std::make_shared<std::pair<std::string, std::string>>(*record.key, *record.value);
-    parts_.commit.append(alerts_, record, [this, told](const storage::Result<storage::Offset>& result) {
+    parts_.commit.append_without_wait(alerts_, record, [this, told](const storage::Result<storage::Offset>& result) {
         if (result) {
             ++appended_;
             tell(told->first, told->second);

@@ -84,7 +84,7 @@ Result<void> RuleRunner::open_stream(const std::string& name, const std::vector<
         end_lost_alerts(name, log, next.value(), *seen);
         rules->start_at(next, *seen);
     } else {
-        rules->start_at(rules->next(), *seen);
+        rules->start_at(std::min(rules->next(), log.log_end_offset()), *seen);  // as above
     }
     auto stream = std::make_unique<Stream>(name, log, std::move(rules));
     stream->sources = sources;

@@ -7,6 +7,8 @@ import time
 
 import pytest
 
+from conformance import wire
+from conformance.client import Client
 from support.agent import listener_configuration, sluice
 from support.mosquitto import is_listening
 from support.mqtt_clients import MosquittoClients
@@ -43,9 +45,9 @@ expr = "silence(1s)"
 
 
 class Gateway:
-    def __init__(self, new_agent, rules=RULES):
+    def __init__(self, new_agent, rules=RULES, name="agent"):
         self.port = free_port()
-        self.agent = new_agent(self.configuration(rules))
+        self.agent = new_agent(self.configuration(rules), name)
 
     def configuration(self, rules):
         # The route's keys stand before the first table behind it.
@@ -171,3 +173,61 @@ def test_without_its_snapshot_a_rule_goes_on_where_its_alerts_end(gateway):
     assert first[1]["reason"] == "state_lost"
     gateway.publish("pump-7", {"seq": 170, "ts": BASE + 1})
     wait_until(lambda: states(gateway.alerts()).count(("wave", "firing")) == 2, 10, gateway.alerts)
+
+
+# Each record costs many transforms: milliseconds.
+SLOW = "".join(f'[[rule]]\nname = "slow-{n}"\nstream = "telemetry"\nexpr = """' + " + ".join(
+    f"spectrum(samples, 'band_rms', rate=1000, low={10 * n + m}, high={400 + m})" for m in range(8)) + ' < 0"""\n'
+               for n in range(8))
+LAST = '[[rule]]\nname = "last"\nstream = "telemetry"\nexpr = "seq >= 149"\n'
+
+
+def acknowledged_within(gateway):
+    """Seconds until 150 large messages of one device were acknowledged, each after the one before."""
+    client = Client(("127.0.0.1", gateway.port), 5, "device")
+    client.connect()
+    samples = [k % 97 / 10 for k in range(4096)]
+    texts = [json.dumps({"seq": seq, "ts": BASE + seq, "samples": samples}) for seq in range(150)]
+    start = time.monotonic()
+    for seq, text in enumerate(texts):
+        client.send(wire.publish(5, "plant/pump-7/telemetry", text.encode(), 1, 1 + seq))
+        assert client.receive().kind == wire.PUBACK
+    return time.monotonic() - start
+
+
+def test_a_slow_rule_holds_up_nobody_but_itself(new_agent):
+    plain = Gateway(new_agent, LAST).start()
+    without = acknowledged_within(plain)
+    plain.agent.stop()
+    slow = Gateway(new_agent, SLOW + LAST, "slow").start()
+    with_slow = acknowledged_within(slow)
+    assert not slow.alerts(), "the rules are not slow: nothing is shown"
+    print(f"{with_slow:.2f} s, and {without:.2f} s without the rules")
+    assert with_slow < 3 * without + 2, f"{with_slow:.1f} s, and {without:.1f} s without the rules"
+    slow.agent.kill()  # far behind, and nothing is left out
+    slow.start()
+    assert states(slow.wait_for_alerts(1, 120)) == [("last", "firing")]
+    assert slow.alerts() == slow.tested()
+
+
+def test_what_was_deleted_before_the_rules_saw_it_is_told(new_agent):
+    gateway = Gateway(new_agent)
+    small = gateway.configuration(RULES).replace('durability = "fsync"\n', 'durability = "fsync"\nsegment_bytes = "1KiB"\n')
+    gateway.agent.config.write_text(small)
+    gateway.start()
+    gateway.publish("pump-7", {"seq": 1, "ts": BASE})
+    gateway.agent.kill()
+    # While there are no rules, all but the last segments go.
+    gateway.agent.config.write_text(small.replace(RULES, 'retention = "1s"\n[storage]\ncleaner_interval = "1s"\n'))
+    gateway.start()
+    for seq in range(60):
+        gateway.publish("pump-7", {"seq": 1, "ts": BASE + seq, "pad": "x" * 200})
+    wait_until(lambda: gateway.agent.records("telemetry", "--limit", "1")[0]["offset"] > 10, 20, "old segments are deleted")
+    gateway.agent.stop()
+    gateway.agent.config.write_text(small)
+    gateway.start()
+    wait_until(lambda: any("rules-gap" in record["value"] for record in gateway.agent.records("sluice.events")), 10,
+               gateway.agent.output)
+    event = json.loads(gateway.agent.records("sluice.events")[-1]["value"])
+    assert (event["event"], event["stream"], event["first_offset"]) == ("rules-gap", "telemetry", 0)
+    assert event["count"] == event["next_offset"] > 10

@@ -93,6 +93,8 @@ TEST_CASE("config rules: what is missing, unknown or taken") {
           "s.toml:13:8: rule.name: there is another rule \"hot\" (alerts are known by it)\n");
     CHECK(faults_of(with_rule("expr = \"a > 1\"\n[stream.alerts]\ndurability = \"memory\"\n"))
               .find("the stream \"alerts\" can't be kept in memory") != std::string::npos);
+    CHECK(faults_of(with_rule("expr = \"a > 1\"\n[stream.alerts]\ncleanup = \"compact\"\n"))
+              .find("the stream \"alerts\" can't be compacted") != std::string::npos);
 }
 
 TEST_CASE("config rules: rules come from files and directories too") {
