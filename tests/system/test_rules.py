@@ -104,11 +104,17 @@ def test_alerts_are_those_of_the_log_whenever_the_agent_is_killed(gateway):
     time.sleep(4)  # all are silent, and that is told two seconds later
     gateway.agent.stop()
     alerts, expected = gateway.alerts(), gateway.tested("--wait", "3s")
-    changes = [(alert["id"], alert["state"]) for alert in alerts]
-    assert len(changes) == len(set(changes)), "an alert is there twice"
+    # A message that is sent again may end a silence without moving its device's time: then the next has the same start.
+    by_id = {}
+    for alert in alerts:
+        by_id.setdefault(alert["id"], []).append(alert["state"])
+    for one, changes in by_id.items():
+        assert changes == [("firing", "resolved")[n % 2] for n in range(len(changes))], f"{one}: a change is there twice"
     assert len(alerts) > KILLS * 3
     assert {alert["rule"] for alert in alerts} >= {"wave", "mean", "quiet"}
-    assert alerts == expected
+    differ = next((n for n, pair in enumerate(zip(alerts, expected)) if pair[0] != pair[1]), min(len(alerts), len(expected)))
+    assert alerts == expected, f"{len(alerts)}, {len(expected)} expected; the first that differ: {differ}\n" + "\n".join(
+        map(str, [*alerts[differ:differ + 2], *expected[differ:differ + 2]]))
 
 
 def test_an_alert_says_what_it_is_about(gateway):
