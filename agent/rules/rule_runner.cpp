@@ -15,8 +15,8 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
-// A record is read some milliseconds after it arrived. Time goes on without records only to before what may be on its
-// way.
+// Between its arrival and its place in the queue of the log a record is nowhere to be seen: for microseconds, or until
+// a busy machine goes on.
 constexpr auto kOnItsWay = std::chrono::seconds(2);
 constexpr auto kDurableWithin = std::chrono::seconds(2);
 constexpr auto kLook = std::chrono::milliseconds(500);
@@ -111,7 +111,9 @@ void RuleRunner::wait() {
 /// @return whether there was a batch
 bool RuleRunner::step(Stream& stream) {
     tell_gap(stream);
-    const auto before = parts_.clock.now();  // what arrives from now on arrives later
+    // What arrives from now on arrives later, and where nothing is on its way to the disk, all else can be read.
+    const auto before = parts_.clock.now();
+    const bool all_is_there = parts_.commit.is_idle(*stream.log);
     auto batch = stream.reader.next(std::move(stream.memory));
     if (!batch) {
         parts_.report(bridge::Severity::error, "rules", batch.error().message());
@@ -121,7 +123,7 @@ bool RuleRunner::step(Stream& stream) {
     const auto give = sink(stream.name, *stream.log);
     if (!*batch) {
         stream.rules->caught_up(give);
-        if (!parts_.commit.waits_for_space(*stream.log)) stream.rules->advance(before - kOnItsWay, give);
+        if (all_is_there) stream.rules->advance(before - kOnItsWay, give);
         return false;
     }
     for (const auto& record : (*batch)->records()) stream.rules->take(record, give);
