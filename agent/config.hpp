@@ -7,6 +7,7 @@
 #include "bridge/mqtt/source_options.hpp"
 #include "bridge/report.hpp"
 #include "bridge/route/route.hpp"
+#include "models/rules/rule_set.hpp"
 #include "storage/cleaner.hpp"
 #include "storage/delivery_ledger.hpp"
 #include "storage/group_commit.hpp"
@@ -31,6 +32,20 @@ struct StreamConfig {
     double backlog_share = 0.5;  ///< with live_first
 };
 
+/// A [[rule]] and the stream whose records it looks at.
+struct RuleConfig {
+    std::string stream;
+    models::rules::RuleSource source;
+};
+
+struct RulesConfig {
+    std::vector<RuleConfig> rules;                                  ///< names differ, and all of them compile
+    std::size_t devices_max = models::rules::RuleSet::kDevicesMax;  ///< of a stream's rules
+
+    /// The streams that have rules, in order, each with its rules as they are configured.
+    [[nodiscard]] std::map<std::string, std::vector<models::rules::RuleSource>> by_stream() const;
+};
+
 enum class LogFormat : std::uint8_t { text, logfmt, json, journald };
 
 struct Config {
@@ -44,6 +59,7 @@ struct Config {
     std::vector<bridge::RouteOptions> routes;
     /// Every stream that a route names, every [stream.*] table, and the agent's own streams (dead letters, events).
     std::map<std::string, StreamConfig> streams;
+    RulesConfig rules;
     storage::GroupCommitOptions commit;
     std::uint64_t quota_bytes = storage::DiskBudget::kUnlimited;  ///< what the logs may take of the disk together
     std::optional<std::uint64_t> flash_endurance_bytes;           ///< what may be written to the medium in its life
@@ -56,5 +72,6 @@ struct Config {
 inline constexpr const char* kDeadLetterStream = "sluice.dead-letter";
 inline constexpr const char* kProofsDirectory = "delivery";  ///< in the data directory
 inline constexpr const char* kEventsStream = "sluice.events";
+inline constexpr const char* kAlertsStream = "alerts";  // there is one where there are rules
 
 }  // namespace sluice::agent

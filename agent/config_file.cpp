@@ -16,18 +16,46 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kConfigBytesMax = 1U << 20U;
 
-/// The *.toml files of conf.d beside the file, by name; what begins with a dot is an editor's.
-std::vector<std::string> drop_ins(const std::string& file, Diagnostics& diagnostics) {
-    const auto directory = fs::path(file).parent_path() / "conf.d";
+/// The *.toml files of a directory, by name; what begins with a dot is an editor's.
+std::vector<std::string> toml_files(const fs::path& directory, Diagnostics& diagnostics) {
     std::vector<std::string> files;
     std::error_code error;
-    if (!fs::exists(directory, error)) return files;
     for (fs::directory_iterator entry(directory, error), end; !error && entry != end; entry.increment(error)) {
         const auto name = entry->path().filename().string();
         if (name.ends_with(".toml") && !name.starts_with('.')) files.push_back(entry->path().string());
     }
     if (error) diagnostics.error({directory.string()}, "cannot list the directory: " + error.message());
     std::sort(files.begin(), files.end());
+    return files;
+}
+
+/// Those of conf.d beside the file.
+std::vector<std::string> drop_ins(const std::string& file, Diagnostics& diagnostics) {
+    const auto directory = fs::path(file).parent_path() / "conf.d";
+    std::error_code error;
+    return fs::exists(directory, error) ? toml_files(directory, diagnostics) : std::vector<std::string>();
+}
+
+/// What rules.files names: files, and directories with all their *.toml.
+std::vector<std::string> rules_files(const ConfigTable& tree, Diagnostics& diagnostics) {
+    std::vector<std::string> files;
+    const auto* section = tree.find("rules");
+    const auto* table = section == nullptr ? nullptr : section->value.get_if<ConfigTable>();
+    const auto* entry = table == nullptr ? nullptr : table->find("files");
+    const auto* named = entry == nullptr ? nullptr : entry->value.get_if<ConfigArray>();
+    if (named == nullptr) return files;  // not there, or the reader of the section says what is wrong
+    for (const auto& value : *named) {
+        const auto* text = value.get_if<std::string>();
+        if (text == nullptr || text->empty()) continue;
+        const auto path = fs::path(value.place.source).parent_path() / *text;
+        std::error_code error;
+        if (fs::is_directory(path, error)) {
+            const auto inside = toml_files(path, diagnostics);
+            files.insert(files.end(), inside.begin(), inside.end());
+        } else {
+            files.push_back(path.string());
+        }
+    }
     return files;
 }
 
@@ -60,6 +88,9 @@ std::optional<ConfigTable> gather(const std::string& file, const ConfigOverrides
     bool complete = add_file(tree, file, diagnostics);
     for (const auto& drop_in : drop_ins(file, diagnostics)) {
         complete = add_file(tree, drop_in, diagnostics) && complete;
+    }
+    for (const auto& rules : rules_files(tree, diagnostics)) {
+        complete = add_file(tree, rules, diagnostics) && complete;
     }
     add_option(tree, overrides.data_dir, "data_dir", "--data-dir", diagnostics);
     add_option(tree, overrides.id, "id", "--id", diagnostics);
@@ -95,6 +126,7 @@ Config read(ConfigSection& top) {
     read_sources(top, config);
     read_routes(top, config);
     read_streams(top, config);
+    read_rules(top, config);
     read_storage(top, config);
     read_kafka(top, config);
     read_uplink(top, config);
@@ -144,10 +176,24 @@ LoadedDataDir load_data_dir(const std::string& file) {
     return loaded;
 }
 
+LoadedRules load_rules(const std::string& file) {
+    Diagnostics diagnostics;
+    const auto tree = gather(file, {}, diagnostics);
+    LoadedRules loaded;
+    if (tree) {
+        std::set<std::string> known;
+        ConfigSection top({diagnostics, known}, &*tree, {file}, "", "");
+        subsection(top, "agent").read_path("data_dir", loaded.data_dir);
+        read_rules_alone(top, loaded.rules);
+    }
+    loaded.errors = diagnostics.errors();
+    return loaded;
+}
+
 std::set<std::string> known_config_keys() {
     // The readers are the list: they are let loose on one table of each kind that may be repeated.
     Diagnostics diagnostics;
-    const auto tree = parse_toml("[[source.mqtt]]\n[[route]]\n[stream.NAME]\n", "", diagnostics);
+    const auto tree = parse_toml("[[source.mqtt]]\n[[route]]\n[[rule]]\n[stream.NAME]\n", "", diagnostics);
     std::set<std::string> known;
     ConfigSection top({diagnostics, known}, &*tree, {}, "", "");
     static_cast<void>(read(top));

@@ -46,6 +46,14 @@ struct LoadedDataDir {
 /// or a password can't be read by who calls.
 [[nodiscard]] LoadedDataDir load_data_dir(const std::string& file);
 
+struct LoadedRules {
+    RulesConfig rules;  ///< meaningful only without errors
+    std::string data_dir = Config().data_dir;
+    std::vector<Diagnostic> errors;
+};
+/// Only the rules, and agent.data_dir: a file may have nothing else in it.
+[[nodiscard]] LoadedRules load_rules(const std::string& file);
+
 /// The full names of all keys of this version: "agent.id", "source.mqtt.url", "stream.NAME.kafka_topic".
 [[nodiscard]] std::set<std::string> known_config_keys();
 

@@ -27,6 +27,10 @@ void read_sources(ConfigSection& top, Config& config);
 void read_routes(ConfigSection& top, Config& config);
 /// [stream.*], after the routes, which name streams too.
 void read_streams(ConfigSection& top, Config& config);
+/// [rules] and [[rule]], after the streams, which rules name.
+void read_rules(ConfigSection& top, Config& config);
+/// Likewise without a look at streams and routes: for tools that only run rules.
+void read_rules_alone(ConfigSection& top, RulesConfig& rules);
 /// [storage]
 void read_storage(ConfigSection& top, Config& config);
 /// [kafka]

@@ -123,6 +123,7 @@ bool has_dotted_name(ConfigSection& section, const std::string& name) {
 
 void read_streams(ConfigSection& top, Config& config) {
     for (const auto* own : {kDeadLetterStream, kEventsStream}) config.streams.emplace(own, default_stream());
+    if (top.has("rule")) config.streams.emplace(kAlertsStream, default_stream());
     // What is given up on a full disk is told on a full disk.
     auto& events = config.streams[kEventsStream].log;
     events.counts_to_quota = false;

@@ -88,6 +88,20 @@ void Events::gap(const storage::Gap& gap) {
     waiting_.push_back({std::move(record), gap.told});
 }
 
+void Events::rules_gap(const std::string& stream, storage::Offset first, storage::Offset next) {
+    report_(bridge::Severity::error, "rules",
+            "stream " + stream + ": offsets " + std::to_string(first.value()) + " to " +
+                std::to_string(next.value() - 1) + " were deleted before the rules had seen them");
+    auto record = record_of({{"event", "rules-gap"},
+                             {"stream", stream},
+                             {"first_offset", first.value()},
+                             {"next_offset", next.value()},
+                             {"count", next - first},
+                             {"reason", "deleted before the rules had seen it"}});
+    const std::lock_guard lock(mutex_);
+    waiting_.push_back({std::move(record), {}});
+}
+
 void Events::flush(storage::GroupCommit& commit, storage::Log& stream) {
     std::vector<Event> taken;
     {

@@ -41,6 +41,8 @@ class Events {
     void gap(const storage::Gap& gap);
     /// Keeps the beginning or the end of an outage for flush().
     void outage(const bridge::kafka::OutageChange& change);
+    /// Likewise, what the rules of a stream have not seen.
+    void rules_gap(const std::string& stream, storage::Offset first, storage::Offset next);
     /// Appends what was reported since the last call. Called on the supervisor's thread.
     void flush(storage::GroupCommit& commit, storage::Log& stream);
     [[nodiscard]] std::uint64_t gaps() const;

@@ -22,6 +22,9 @@ constexpr auto kFullInterval = std::chrono::minutes(1);
 // How long the cleaner may take to make room before a stream that gives way is said to wait.
 constexpr auto kMakingRoomFor = std::chrono::seconds(5);
 
+const std::string kAlertTopic = "sluice/alerts/";
+constexpr std::chrono::seconds kResolvedStays = std::chrono::hours(24);  // as a retained message
+
 /// What was said of a stream that finds no space.
 struct FullSaid {
     SteadyClock::time_point since{};
@@ -35,7 +38,7 @@ Supervisor::Supervisor(const Config& config, bridge::Report report)
     : config_(config), report_(std::move(report)), events_(config.id, clock_, report_) {}
 
 Supervisor::~Supervisor() {
-    if (!sources_.empty() || listener_ || forwarder_ || commit_) static_cast<void>(stop());
+    if (!sources_.empty() || listener_ || rules_ || forwarder_ || commit_) static_cast<void>(stop());
 }
 
 Result<std::unique_ptr<Supervisor>> Supervisor::start(const Config& config, bridge::Report report) {
@@ -123,6 +126,7 @@ Result<void> Supervisor::start_parts() {
     ingest_ = std::make_unique<bridge::mqtt::Ingest>(std::get<bridge::TopicMap>(std::move(routes)), *logs_, *commit_,
                                                      *qos2_, kDeadLetterStream, clock_, report_);
     ingest_->set_devices(devices_);
+    if (auto done = open_rules(); !done) return done;
     if (config_.kafka) {
         if (auto done = start_forwarder(); !done) return done;
     }
@@ -135,7 +139,41 @@ Result<void> Supervisor::start_parts() {
         if (!listener) return listener.error();
         listener_ = std::move(*listener);
     }
+    if (rules_) rules_->start();
     return {};
+}
+
+Result<void> Supervisor::open_rules() {
+    if (config_.rules.rules.empty()) return {};
+    auto rules =
+        RuleRunner::open(config_.rules, config_.data_dir,
+                         {files_, clock_, *logs_, *commit_, report_,
+                          [this](const std::string& stream, storage::Offset first, storage::Offset next) {
+                              events_.rules_gap(stream, first, next);
+                          },
+                          [this](const std::string& key, const std::string& value) { publish_alert(key, value); }});
+    if (!rules) return rules.error();
+    rules_ = std::move(*rules);
+    return {};
+}
+
+/// For a lamp or a panel on the spot: the newest of each device and rule, also for who comes later.
+void Supervisor::publish_alert(const std::string& key, const std::string& value) {
+    if (!listener_) return;
+    bridge::Message message;
+    message.topic = kAlertTopic + key;
+    std::replace_if(
+        message.topic.begin(), message.topic.end(),
+        [](char c) { return c == '+' || c == '#' || static_cast<unsigned char>(c) < ' '; }, '_');
+    message.payload = value;
+    message.qos = 1;
+    message.retain = true;
+    message.content_type = "application/json";
+    message.arrived = clock_.now();
+    if (value.find("\"state\":\"resolved\"") != std::string::npos) {
+        message.expiry_interval = static_cast<std::uint32_t>(kResolvedStays.count());
+    }
+    listener_->publish(std::move(message));
 }
 
 Result<void> Supervisor::start_forwarder() {
@@ -199,6 +237,7 @@ void Supervisor::tick() {
 
 bool Supervisor::stop(std::optional<std::chrono::milliseconds> within) {
     const auto deadline = SteadyClock::now() + within.value_or(config_.shutdown_timeout);
+    if (rules_ && !failed_) rules_->stop(deadline);  // while who is to hear of the last alerts is there
     if (listener_) listener_->stop(deadline);
     for (auto& source : sources_) source->begin_stop();
     bool clean = true;
@@ -217,6 +256,7 @@ bool Supervisor::stop(std::optional<std::chrono::milliseconds> within) {
     }
     if (cleaner_) cleaner_->stop();
     if (commit_) commit_->stop();
+    rules_.reset();
     listener_.reset();  // what was on its way into the log has completed
     if (logs_ && !failed_) {
         if (auto done = logs_->close(); !done) report_(bridge::Severity::error, "log", done.error().message());
@@ -266,6 +306,7 @@ AgentStatus Supervisor::status() const {
     }
     status.sources_connected =
         std::all_of(sources_.begin(), sources_.end(), [](const auto& source) { return source->status().connected; });
+    if (rules_) status.rules = rules_->status();
     if (forwarder_) {
         status.forwarding = forwarder_->status();
         status.cluster_connected = status.forwarding->connected;

@@ -1,7 +1,7 @@
 // supervisor.hpp: builds the parts from a checked configuration, watches them, and stops them in order.
 //
-// Start: directory and lock, logs (recovered), catalog, group commit, QoS 2 state, forwarder, sources. Each is there
-// before the one that needs it. Stop is the reverse: what comes in ends first, then what is kept is committed and
+// Start: directory and lock, logs (recovered), catalog, group commit, QoS 2 state, rules, forwarder, sources. Each is
+// there before the one that needs it. Stop is the reverse: what comes in ends first, then what is kept is committed and
 // sent, for at most shutdown_timeout.
 #pragma once
 
@@ -10,6 +10,7 @@
 #include "agent/device_book.hpp"
 #include "agent/events.hpp"
 #include "agent/flash_life.hpp"
+#include "agent/rules/rule_runner.hpp"
 #include "agent/snapshot.hpp"
 #include "agent/uplink_files.hpp"
 #include "bridge/device_registry.hpp"
@@ -49,6 +50,7 @@ struct AgentStatus {
     std::optional<bridge::kafka::ForwarderStatus> forwarding;
     bool sources_connected = false;  ///< all of them, and subscribed
     bool cluster_connected = false;
+    RuleRunner::Status rules;
     std::optional<double> flash_days_left;  ///< nullopt: not known
 };
 
@@ -102,6 +104,8 @@ class Supervisor {
     [[nodiscard]] storage::Result<void> start_parts();
     [[nodiscard]] storage::Result<void> start_forwarder();
     void renew_uplink();
+    [[nodiscard]] storage::Result<void> open_rules();
+    void publish_alert(const std::string& key, const std::string& value);
     [[nodiscard]] storage::GroupCommit::Observer commit_observer();
     [[nodiscard]] storage::Cleaner::Observer cleaner_observer();
 
@@ -130,6 +134,7 @@ class Supervisor {
     std::unique_ptr<bridge::kafka::Forwarder> forwarder_;
     std::vector<std::unique_ptr<bridge::mqtt::PahoSource>> sources_;
     std::unique_ptr<bridge::mqtt::Listener> listener_;
+    std::unique_ptr<RuleRunner> rules_;
 };
 
 }  // namespace sluice::agent

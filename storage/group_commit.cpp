@@ -57,6 +57,11 @@ bool GroupCommit::waits_for_space(Log& log) {
     return lane_of(log).no_space;
 }
 
+bool GroupCommit::is_idle(Log& log) {
+    const std::lock_guard lock(mutex_);
+    return lane_of(log).unfinished == 0;
+}
+
 bool GroupCommit::has_room(const Lane& lane, std::size_t bytes) const {
     return lane.records == 0 ||
            (lane.records < options_.queue_records_max && lane.bytes + bytes <= options_.queue_bytes_max);
@@ -104,6 +109,7 @@ void GroupCommit::take_in(Log& log, const R& record, std::size_t bytes, Completi
     gathered.completions.push_back(std::move(done));
     lane.bytes += bytes;
     ++lane.records;
+    ++lane.unfinished;
     if (lane.bytes >= options_.commit_bytes) full_ = true;
     if (idle_ || (lingering_ && full_)) {
         lock.unlock();
@@ -259,6 +265,7 @@ void GroupCommit::drop(Lane& lane) {
         for (const auto& done : gathered->completions) done(end);
     }
     const std::lock_guard lock(mutex_);
+    for (const auto& gathered : lane.taken) lane.unfinished -= gathered->completions.size();
     for (auto& gathered : lane.taken) recycle(std::move(gathered));
     lane.taken.clear();
 }
@@ -291,6 +298,7 @@ void GroupCommit::sync_and_complete(Lane& lane) {
         }
         for (std::size_t i = 0; i < written; ++i) complete(*lane.taken[i], lane.first_offsets[i]);
         const std::lock_guard lock(mutex_);
+        for (std::size_t i = 0; i < written; ++i) lane.unfinished -= lane.taken[i]->completions.size();
         for (std::size_t i = 0; i < written; ++i) recycle(std::move(lane.taken[i]));
     }
     lane.taken.erase(lane.taken.begin(), lane.taken.begin() + static_cast<std::ptrdiff_t>(written));

@@ -77,6 +77,9 @@ class GroupCommit {
     /// Whether what was appended to `log` has found no space, and is tried again and again.
     [[nodiscard]] bool waits_for_space(Log& log);
 
+    /// Whether all that was appended to `log` is completed: what comes to be read later was appended later.
+    [[nodiscard]] bool is_idle(Log& log);
+
     /// Runs `task` on the log thread between two commits.
     void post(std::function<void()> task);
     /// There may be space again: writes that found none are tried at once.
@@ -105,6 +108,7 @@ class GroupCommit {
         std::vector<std::unique_ptr<Gathered>> waiting;  // the last one still grows
         std::size_t bytes = 0;
         std::size_t records = 0;
+        std::size_t unfinished = 0;  // appended, and not completed
         // Of the log thread.
         std::vector<std::unique_ptr<Gathered>> taken;  // to be written
         std::vector<Offset> first_offsets;             // … of those that were, in this commit

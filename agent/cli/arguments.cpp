@@ -1,5 +1,6 @@
 // The command line: the one place that knows the argument library. Each command's --help ends with an example.
 #include "agent/cli/commands.hpp"
+#include "agent/config_units.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -252,6 +253,56 @@ void add_life_predict(CLI::App& life, Run& run) {
     command->callback([&run, arguments] { run = [arguments] { return life_predict_command(*arguments); }; });
 }
 
+void add_rules_list(CLI::App& rules, Run& run) {
+    auto arguments = std::make_shared<RulesListArguments>();
+    auto* command = add_command(rules, "list", "Print the rules, and the memory that each needs for a device",
+                                "sluice rules list -c /etc/sluice/sluice.toml");
+    command->add_option("-c,--config", arguments->config_file, "a configuration, or a file with nothing but rules")
+        ->type_name("FILE")
+        ->required();
+    command->add_flag("--json", arguments->json, "one JSON object a line");
+    command->callback([&run, arguments] { run = [arguments] { return rules_list_command(*arguments); }; });
+}
+
+void add_rules_test(CLI::App& rules, Run& run) {
+    auto arguments = std::make_shared<RulesTestArguments>();
+    auto* command = add_command(rules, "test", "Show what rules would have said of records that are there already",
+                                "sluice rules test -c rules.toml --in january.csv --expect january.expected");
+    command->add_option("-c,--config", arguments->config_file, "a configuration, or a file with nothing but rules")
+        ->type_name("FILE")
+        ->required();
+    command->add_option("--rule", arguments->rules, "only this rule; several times: only these")
+        ->type_name("NAME")
+        ->expected(1)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    command->add_option("--stream", arguments->stream, "the stream, where the rules have several")->type_name("STREAM");
+    command->add_option("--data-dir", arguments->data_dir, "the agent's data directory, over agent.data_dir")
+        ->type_name("DIR");
+    command->add_option("--from", arguments->from, "from this offset of the log")->type_name("OFFSET");
+    command->add_option("--to", arguments->to, "up to this offset")->type_name("OFFSET");
+    command
+        ->add_option("--in", arguments->in,
+                     "instead of the log: a .csv with a header, or JSON lines (payloads, or sluice log cat --json)")
+        ->type_name("FILE");
+    command->add_option("--time-column", arguments->time_column, "of the file [timestamp, ts or time]")
+        ->type_name("NAME");
+    command->add_option("--device-column", arguments->device_column, "of the file: the record's key [device]")
+        ->type_name("NAME");
+    command
+        ->add_option_function<std::string>(
+            "--wait",
+            [arguments](const std::string& text) {
+                const auto wait = parse_duration(text);
+                if (!wait) throw CLI::ValidationError("--wait", text + " is not a duration, such as 10m");
+                arguments->wait = *wait;
+            },
+            "let so much time go on after the last record, to see what its silence would say")
+        ->type_name("DURATION");
+    command->add_option("--expect", arguments->expect, "exit 1 where it is not what this file says")->type_name("FILE");
+    command->add_flag("--json", arguments->json, "one JSON object a line: alerts as they would be, then sums");
+    command->callback([&run, arguments] { run = [arguments] { return rules_test_command(*arguments); }; });
+}
+
 /// Prints help or what is wrong with the command line.
 int explain(const CLI::App& app, const CLI::Error& error) {
     if (error.get_exit_code() == 0) {
@@ -282,6 +333,11 @@ int run_command_line(int argc, char** argv) {
     add_log_cat(*log, run);
     add_log_verify(*log, run);
     add_log_clean(*log, run);
+    auto* rules = add_command(app, "rules", "Rules: list them, and try them on records that are there already",
+                              "sluice rules test -c rules.toml --in january.csv");
+    rules->require_subcommand(1);
+    add_rules_list(*rules, run);
+    add_rules_test(*rules, run);
     add_detect(app, run);
     auto* life = add_command(app, "life", "Remaining useful life: learn it, predict it",
                              "sluice life train --in histories.csv --model pumps.life");

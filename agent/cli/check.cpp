@@ -3,6 +3,7 @@
 #include "agent/config_secret.hpp"
 #include "agent/config_units.hpp"
 #include "agent/open_logs.hpp"
+#include "agent/text.hpp"
 
 #include <iostream>
 #include <sstream>
@@ -56,6 +57,22 @@ void print_routes(std::ostream& out, const Config& config) {
         out << (route.timestamp ? ", timestamp from " + *route.timestamp : ", timestamp of arrival") << '\n';
     }
     out << "  anything else -> " << kDeadLetterStream << '\n';
+}
+
+void print_rules(std::ostream& out, const Config& config) {
+    if (config.rules.rules.empty()) return;
+    out << "rules (alerts go to the stream " << kAlertsStream << ")\n";
+    for (const auto& [stream, sources] : config.rules.by_stream()) {
+        const auto built = models::rules::RuleSet::build(sources, 1);
+        const auto& set = std::get<models::rules::RuleSet>(built);  // the configuration was checked
+        out << "  on " << stream << ": " << set.device_bytes() << " bytes a device, at most "
+            << format_size(set.device_bytes() * config.rules.devices_max) << " for " << config.rules.devices_max
+            << " devices\n";
+        for (const auto* rule : set.rules()) {
+            out << "    " << rule->source.name << ": " << one_line(rule->source.expr) << ", " << rule->state_bytes()
+                << " bytes\n";
+        }
+    }
 }
 
 const char* name_of(storage::Durability durability) {
@@ -144,6 +161,7 @@ std::string description(const Config& config) {
     print_listener(out, config);
     print_sources(out, config);
     print_routes(out, config);
+    print_rules(out, config);
     out << "streams\n";
     for (const auto& [name, stream] : config.streams) print_stream(out, name, stream, config.kafka.has_value());
     out << "storage\n  commits "

@@ -153,6 +153,28 @@ struct LifePredictArguments {
 };
 int life_predict_command(const LifePredictArguments& arguments);
 
+/// The rules of a configuration.
+struct RulesListArguments {
+    std::string config_file;
+    bool json = false;
+};
+int rules_list_command(const RulesListArguments& arguments);
+
+/// Runs rules over records that are there already.
+struct RulesTestArguments {
+    std::string config_file;
+    std::vector<std::string> rules;        ///< empty: all of the stream
+    std::string stream;                    ///< empty: that of the rules
+    std::optional<std::string> data_dir;   ///< over agent.data_dir
+    std::optional<std::int64_t> from, to;  ///< offsets
+    std::string in;                        ///< a CSV or JSON-lines file instead of the log
+    std::string time_column, device_column;
+    std::chrono::milliseconds wait{0};  ///< how long time goes on after the last record
+    std::string expect;                 ///< a file with what shall come out
+    bool json = false;
+};
+int rules_test_command(const RulesTestArguments& arguments);
+
 /// Reads the command line and runs the command it names.
 /// @return the exit code
 int run_command_line(int argc, char** argv);

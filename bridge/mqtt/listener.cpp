@@ -152,6 +152,11 @@ class Listener::Impl {
         store_->stop();
     }
 
+    void publish(Message message) {
+        asio::post(io_,
+                   [this, message = std::move(message)]() mutable { broker_.publish(std::move(message), nullptr); });
+    }
+
     [[nodiscard]] Status status() const {
         const auto& counters = broker_.counters();
         return {counters.connections,
@@ -299,6 +304,10 @@ void Listener::stop(std::chrono::steady_clock::time_point deadline) {
 
 storage::Result<void> Listener::reload(const ListenerOptions& options) {
     return impl_->reload(options);
+}
+
+void Listener::publish(Message message) {
+    impl_->publish(std::move(message));
 }
 
 Listener::Status Listener::status() const {

@@ -4,6 +4,7 @@
 // share a sync (storage/group_commit.hpp); the broker behind it is bridge/mqtt/broker.hpp.
 #pragma once
 
+#include "bridge/message.hpp"
 #include "bridge/mqtt/acceptor.hpp"
 #include "bridge/mqtt/access.hpp"
 #include "bridge/mqtt/broker_options.hpp"
@@ -70,6 +71,9 @@ class Listener {
     /// Takes nothing new, says goodbye to all clients, and ends the thread. What is on its way into the log may still
     /// complete: the object must outlive GroupCommit::stop().
     void stop(std::chrono::steady_clock::time_point deadline);
+    /// Hands a message of the agent's own to those who have subscribed, and keeps it if it is a retained one. It goes
+    /// to no log. Thread-safe; doesn't wait.
+    void publish(Message message);
     /// Thread-safe.
     [[nodiscard]] Status status() const;
     /// The TCP port of the first address, for tests that bind to port 0.

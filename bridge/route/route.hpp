@@ -18,6 +18,9 @@ enum class TimestampFormat : std::uint8_t {
     nanoseconds,
 };
 
+/// How many milliseconds after its timestamp a record arrived; where it is missing, at its timestamp.
+inline constexpr const char* kArrivalHeader = "sluice.internal.arrived";
+
 /// A route as configured. Checked by TopicMap::create().
 struct RouteOptions {
     std::string topic;                     ///< topic filter; a level may be a capture: factory/{site}/#
@@ -28,6 +31,8 @@ struct RouteOptions {
     /// A time further ahead of the arrival is a fault of the device's clock; nullopt: is taken. Kafka 4 refuses what is
     /// an hour ahead of its own clock, from which ours may differ.
     std::optional<std::chrono::milliseconds> timestamp_ahead_max = std::chrono::minutes(50);
+    /// Where `timestamp` says another time, the time of arrival is kept beside it (kArrivalHeader): rules need it.
+    bool keep_arrival = false;
     std::map<std::string, std::string> headers;  ///< more headers; values are templates with {captures}
 };
 

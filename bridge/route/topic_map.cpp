@@ -98,7 +98,8 @@ std::variant<TopicMap, std::vector<RouteFault>> TopicMap::create(const std::vect
                 faults.push_back({i, "headers", "header " + name + ": " + fault});
         }
         map.routes_.push_back({std::move(*filter), options.stream, std::move(key), options.timestamp,
-                               options.timestamp_format, options.timestamp_ahead_max, std::move(headers)});
+                               options.timestamp_format, options.timestamp_ahead_max, options.keep_arrival,
+                               std::move(headers)});
     }
     if (!faults.empty()) return faults;
     return map;
@@ -135,6 +136,10 @@ Routed TopicMap::route(Message message) const {
             record.timestamp = *time;
         else
             more.push_back({"sluice.timestamp-error", time.error().message()});
+        const auto delay = message.arrived - record.timestamp;
+        if (found->keep_arrival && delay.count() != 0) {
+            more.push_back({kArrivalHeader, std::to_string(delay.count())});
+        }
     }
     record.headers = mqtt_headers(message);  // the captures pointed into the topic until here
     for (auto& header : more) record.headers.push_back(std::move(header));

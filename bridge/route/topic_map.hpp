@@ -64,6 +64,7 @@ class TopicMap {
         std::optional<std::string> timestamp;
         TimestampFormat timestamp_format;
         std::optional<std::chrono::milliseconds> timestamp_ahead_max;
+        bool keep_arrival;
         std::vector<std::pair<std::string, Template>> headers;
     };
     [[nodiscard]] static storage::Result<storage::Timestamp> timestamp_of(const Message& message, const Route& route);

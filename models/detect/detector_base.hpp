@@ -18,7 +18,7 @@ class DetectorBase : public Detector {
     [[nodiscard]] std::size_t heap_bytes() const { return 0; }
 
     [[nodiscard]] std::string save() const override {
-        StateWriter writer;
+        ByteWriter writer;
         writer(self());
         return header() + writer.take();
     }
@@ -27,7 +27,7 @@ class DetectorBase : public Detector {
         const std::string expected = header();
         bool good = state.starts_with(expected);
         if (good) {
-            StateReader reader(state.substr(expected.size()));
+            ByteReader reader(state.substr(expected.size()));
             reader(restored);
             good = reader.complete();
         }

@@ -1,6 +1,6 @@
 // state.hpp: the state of a detector as bytes, the same on every machine, so that a restart goes on where it was.
 //
-// A detector lists its fields once, in `template <class Archive> void archive(Archive&)`; StateWriter and StateReader
+// A detector lists its fields once, in `template <class Archive> void archive(Archive&)`; ByteWriter and ByteReader
 // are the two archives. Numbers are little-endian, doubles as IEEE 754 bits.
 #pragma once
 
@@ -14,7 +14,7 @@
 
 namespace sluice::models {
 
-class StateWriter {
+class ByteWriter {
  public:
     template <class... Fields>
     void operator()(const Fields&... fields) {
@@ -36,7 +36,7 @@ class StateWriter {
         for (const auto& item : range) put(item);
     }
     template <class Part>
-    requires requires(Part& part, StateWriter& writer) { part.archive(writer); }
+    requires requires(Part& part, ByteWriter& writer) { part.archive(writer); }
     void put(const Part& part) {
         const_cast<Part&>(part).archive(*this);  // a writer only reads
     }
@@ -44,10 +44,10 @@ class StateWriter {
     std::string bytes_;
 };
 
-/// Reads what StateWriter wrote. Bytes that are too few leave `good()` false and the rest of the fields as they were.
-class StateReader {
+/// Reads what ByteWriter wrote. Bytes that are too few leave `good()` false and the rest of the fields as they were.
+class ByteReader {
  public:
-    explicit StateReader(std::string_view bytes) : rest_(bytes) {}
+    explicit ByteReader(std::string_view bytes) : rest_(bytes) {}
 
     template <class... Fields>
     void operator()(Fields&... fields) {
@@ -93,7 +93,7 @@ class StateReader {
         for (auto& item : range) get(item);
     }
     template <class Part>
-    requires requires(Part& part, StateReader& reader) { part.archive(reader); }
+    requires requires(Part& part, ByteReader& reader) { part.archive(reader); }
     void get(Part& part) { part.archive(*this); }
 
     std::string_view rest_;

@@ -19,7 +19,7 @@ std::uint64_t checksum(std::string_view bytes) {
 }
 
 /// Reads a count and whether so many items of at least a byte can follow.
-bool read_count(StateReader& reader, std::size_t max, std::uint32_t& count) {
+bool read_count(ByteReader& reader, std::size_t max, std::uint32_t& count) {
     reader(count);
     return reader.good() && count <= max && count <= reader.bytes_left();
 }
@@ -27,7 +27,7 @@ bool read_count(StateReader& reader, std::size_t max, std::uint32_t& count) {
 }  // namespace
 
 std::string LifeModel::to_bytes() const {
-    StateWriter writer;
+    ByteWriter writer;
     writer(static_cast<std::uint32_t>(columns_.size()));
     for (const auto& name : columns_) writer(static_cast<std::uint32_t>(name.size()), name);
     writer(horizon_, mean_, deviation_, feature_mean_, feature_deviation_);
@@ -38,20 +38,20 @@ std::string LifeModel::to_bytes() const {
     }
     writer(under_, over_);
     std::string bytes = std::string(kFormat) + writer.take();
-    StateWriter end;
+    ByteWriter end;
     end(checksum(bytes));
     return bytes + end.take();
 }
 
 std::optional<LifeModel> LifeModel::from_bytes(std::string_view bytes) {
     if (!bytes.starts_with(kFormat) || bytes.size() < kFormat.size() + sizeof(std::uint64_t)) return {};
-    StateReader end(bytes.substr(bytes.size() - sizeof(std::uint64_t)));
+    ByteReader end(bytes.substr(bytes.size() - sizeof(std::uint64_t)));
     bytes.remove_suffix(sizeof(std::uint64_t));
     std::uint64_t expected = 0;
     end(expected);
     if (checksum(bytes) != expected) return {};
 
-    StateReader reader(bytes.substr(kFormat.size()));
+    ByteReader reader(bytes.substr(kFormat.size()));
     LifeModel model;
     std::uint32_t count = 0;
     if (!read_count(reader, kColumnsMax, count) || count == 0) return {};

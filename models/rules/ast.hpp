@@ -17,7 +17,9 @@ struct Node {
                         ///< operator its sign: + - * / == != < <= > >= =~ !~ and or not
     double number = 0;  ///< of a number, a duration (seconds) or a boolean
     std::vector<Node> operands;
-    Place name;  ///< of a call the function's name, of an operator its sign
+    Place name{};            ///< of a call the function's name, of an operator its sign
+    std::string argument{};  ///< of an argument that is given by name: limit=95
+    Place argument_place{};
 };
 
 }  // namespace sluice::models::rules

@@ -15,18 +15,74 @@ Compiler::Value Compiler::call(const Node& node, Type wanted) {
         return wrong(node.name, "there is no function " + in_quotes(node.text),
                      hint(node.text, names, "docs/rules.md lists them"));
     }
-    if (node.operands.size() != function->parameters.size()) {
-        return wrong(node.place,
-                     in_quotes(node.text) + " takes " + std::to_string(function->parameters.size()) +
-                         " arguments and not " + std::to_string(node.operands.size()),
-                     signature(*function));
-    }
     Call c{*function, node, {}, {}, {}, {}};
+    const auto given = arguments(c);
+    if (!c.fine) return {0, {}, true, false};
     const auto branch_type = own_type(node).value_or(wanted);
-    for (std::size_t i = 0; i < node.operands.size(); ++i)
-        argument(c, function->parameters[i], node.operands[i], branch_type);
+    for (std::size_t i = 0; i < given.size(); ++i) {
+        const auto& parameter = function->parameters[i];
+        if (given[i] != nullptr)
+            argument(c, parameter, *given[i], branch_type);
+        else
+            c.constants.push_back({*parameter.fallback, false});
+    }
     if (!c.fine) return {0, {}, true, false};
     return function->make != nullptr ? remember(c) : pure(c);
+}
+
+/// The argument of each parameter; nullptr where it has its fallback.
+std::vector<const Node*> Compiler::arguments(Call& c) {
+    const auto& parameters = c.function.parameters;
+    std::vector<const Node*> given(parameters.size());
+    const auto least = std::count_if(parameters.begin(), parameters.end(), [](const auto& p) { return !p.fallback; });
+    const auto wrong_count = [&] {
+        const auto most = std::to_string(parameters.size());
+        const auto range = least == std::ssize(parameters) ? most : std::to_string(least) + " to " + most;
+        bad(c, c.node,
+            in_quotes(c.node.text) + " takes " + range + " arguments and not " + std::to_string(c.node.operands.size()),
+            signature(c.function));
+        return given;
+    };
+    std::size_t next = 0;
+    for (const auto& node : c.node.operands) {
+        if (node.argument.empty()) {
+            if (next >= given.size() || given[next] != nullptr) return wrong_count();
+            given[next++] = &node;
+            continue;
+        }
+        const auto named = std::find_if(parameters.begin(), parameters.end(),
+                                        [&](const auto& parameter) { return parameter.name == node.argument; });
+        std::vector<std::string> names;
+        for (const auto& parameter : parameters) names.emplace_back(parameter.name);
+        if (named == parameters.end()) {
+            error(node.argument_place, in_quotes(c.node.text) + " has no argument " + in_quotes(node.argument),
+                  hint(node.argument, names, signature(c.function)));
+            c.fine = false;
+            return given;
+        }
+        auto& place = given[static_cast<std::size_t>(named - parameters.begin())];
+        if (place != nullptr) return wrong_count();
+        place = &node;
+    }
+    for (std::size_t i = 0; i < given.size(); ++i) {
+        if (given[i] == nullptr && !parameters[i].fallback) return wrong_count();
+    }
+    return given;
+}
+
+void Compiler::word_argument(Call& c, const Parameter& parameter, const Node& node) {
+    const auto known = std::find(parameter.words.begin(), parameter.words.end(), node.text);
+    if (node.kind == Node::Kind::text && known != parameter.words.end()) {
+        return c.constants.push_back({static_cast<double>(known - parameter.words.begin()), false});
+    }
+    std::vector<std::string> names;
+    std::string all;
+    for (const auto word : parameter.words) {
+        names.emplace_back(word);
+        all += (all.empty() ? "'" : ", '") + std::string(word) + "'";
+    }
+    bad(c, node, "\"" + std::string(parameter.name) + "\" of " + c.node.text + "() is none of its words",
+        node.kind == Node::Kind::text ? hint(node.text, names, all) : all);
 }
 
 void Compiler::bad(Call& c, const Node& node, std::string what, std::string to_do) {
@@ -42,7 +98,10 @@ void Compiler::argument(Call& c, const Parameter& parameter, const Node& node, T
         case Kind::share:
         case Kind::duration:
         case Kind::window:
+        case Kind::constant:
             return constant_argument(c, parameter, node);
+        case Kind::word:
+            return word_argument(c, parameter, node);
         default:
             return value_argument(c, parameter, node, branch_type);
     }
@@ -106,11 +165,15 @@ void Compiler::constant_argument(Call& c, const Parameter& parameter, const Node
     const auto number = constant(value);
     const auto name = "\"" + std::string(parameter.name) + "\" of " + c.node.text + "()";
     if (!number || value.type.type != Type::number) {
-        return bad(c, node, name + " must be a constant", parameter.kind == Kind::limit ? "such as 80" : "such as 5m");
+        return bad(c, node, name + " must be a constant",
+                   parameter.kind == Kind::limit || parameter.kind == Kind::constant ? "such as 80" : "such as 5m");
     }
     if (parameter.kind == Kind::limit && c.first && !same_power(*c.first, value)) {
         return bad(c, node, name + " is " + describe(value.type) + ", x " + describe(c.first->type),
                    power_hint(c.first->type, value.type));
+    }
+    if (parameter.kind == Kind::constant && value.type.seconds != 0) {
+        return bad(c, node, name + " must be a number without a time in it", "such as 1000");
     }
     if (parameter.kind == Kind::share && (value.type.seconds != 0 || *number < 0 || *number > 1)) {
         return bad(c, node, name + " must be from 0 to 1", "such as 0.99 or 99%");

@@ -92,6 +92,8 @@ class Compiler {
         bool fine = true;
     };
     Value call(const Node& node, Type wanted);
+    [[nodiscard]] std::vector<const Node*> arguments(Call& c);
+    void word_argument(Call& c, const Parameter& parameter, const Node& node);
     void bad(Call& c, const Node& node, std::string what, std::string to_do);
     void argument(Call& c, const Parameter& parameter, const Node& node, Type branch_type);
     void any_field(Call& c, const Node& node);

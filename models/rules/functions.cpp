@@ -1,5 +1,7 @@
 #include "models/rules/functions.hpp"
 
+#include "models/learned/learned.hpp"
+#include "models/rules/message.hpp"
 #include "models/windows/memories.hpp"
 #include "models/windows/windows.hpp"
 
@@ -28,6 +30,7 @@ Function make_window(std::span<const Constant> constants) {
 
 constexpr std::string_view kWindows = "Windows";
 constexpr std::string_view kMemory = "Memory";
+constexpr std::string_view kLearned = "Learned";
 constexpr std::string_view kSilence = "Silence";
 constexpr std::string_view kChoice = "Choice and missing values";
 constexpr std::string_view kNumbers = "Numbers";
@@ -101,6 +104,45 @@ void add_memory(std::vector<FunctionSpec>& all) {
     add(
         "lasting", {{"condition", Kind::boolean}}, Result::seconds, [](std::span<const Constant>) { return lasting(); },
         "For how long the condition has been true; 0 while it is false.", "lasting(running) > 8h");
+}
+
+void add_learned(std::vector<FunctionSpec>& all) {
+    const auto add = [&](std::string_view name, std::vector<Parameter> parameters, Result result, Make make,
+                         std::string_view doc, std::string_view example) {
+        all.push_back({name, kLearned, std::move(parameters), result, doc, example, Opcode::none, make});
+    };
+    add(
+        "anomaly", {kX, {"method", Kind::word, 0, kAnomalyMethods}}, Result::number,
+        [](std::span<const Constant> c) { return anomaly(static_cast<std::size_t>(c[0].value)); },
+        "How strange the newest value is after those before it, 0 to 1; 0.99 is what every method means by an anomaly "
+        "([which method](detectors.md)).",
+        "anomaly(vibration, method='drift') > 0.99");
+    add(
+        "life",
+        {kX, {"limit", Kind::limit}, {"bound", Kind::word, 0, kLifeBounds}, {"memory", Kind::duration, 7 * 86400.0}},
+        Result::seconds,
+        [](std::span<const Constant> c) { return life(c[0].value, static_cast<std::size_t>(c[1].value), c[2].value); },
+        "The time until the trend of x crosses the limit, endless where it won't; `low` and `high` are the ends of an "
+        "interval of 90 %. A value of the age `memory` counts for a third.",
+        "life(temperature, limit=95) < 24h");
+    add(
+        "spectrum",
+        {kArray,
+         {"feature", Kind::word, {}, kSpectrumFeatures},
+         {"rate", Kind::constant, 0},
+         {"low", Kind::constant, 0},
+         {"high", Kind::constant, 0},
+         {"hz", Kind::constant, 0}},
+        Result::number,
+        [](std::span<const Constant> c) {
+            return spectrum({static_cast<std::size_t>(c[0].value), c[1].value, c[2].value, c[3].value, c[4].value});
+        },
+        "What an array of 16 vibration samples or more tells: `rms`, `peak`, `crest_factor`, `kurtosis`; with the "
+        "sample "
+        "`rate`, in Hz, `band_rms` from `low` to `high`, `peak_frequency`, and `defect_level`: how far the bearing's "
+        "defect "
+        "frequency `hz` stands out of the envelope of that band.",
+        "spectrum(samples, 'kurtosis') > 6");
 }
 
 void add_silence(std::vector<FunctionSpec>& all) {
@@ -242,6 +284,10 @@ std::string kind_name(Kind kind) {
             return "time";
         case Kind::window:
             return "time or count";
+        case Kind::constant:
+            return "constant";
+        case Kind::word:
+            return "word";
     }
     return "";
 }
@@ -273,6 +319,7 @@ const std::vector<FunctionSpec>& functions() {
         std::vector<FunctionSpec> table;
         add_windows(table);
         add_memory(table);
+        add_learned(table);
         add_silence(table);
         add_choice(table);
         add_numbers(table);
@@ -294,6 +341,13 @@ std::string signature(const FunctionSpec& function) {
     for (const auto& parameter : function.parameters) {
         if (&parameter != &function.parameters.front()) out += ", ";
         out += std::string(parameter.name) + ": " + kind_name(parameter.kind);
+        if (!parameter.fallback) continue;
+        if (parameter.kind == Kind::word)
+            out += " = '" + std::string(parameter.words[static_cast<std::size_t>(*parameter.fallback)]) + "'";
+        else if (parameter.kind == Kind::duration)
+            out += " = " + format_duration(to_duration(*parameter.fallback));
+        else
+            out += " = " + format_number(*parameter.fallback);
     }
     return out + ") -> " + result_name(function);
 }

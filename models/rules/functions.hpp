@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -29,9 +30,13 @@ struct Parameter {
         share,      ///< a constant from 0 to 1
         duration,   ///< a constant time: a window over time, or how long to remember
         window,     ///< a constant time, or a count of values
+        constant,   ///< a constant number without a time in it
+        word,       ///< one of `words`, as a text; the constant is its place among them
     };
     std::string_view name;
     Kind kind;
+    std::optional<double> fallback{};  ///< where it is not given; only of constants, behind all that have none
+    std::span<const std::string_view> words{};
 };
 
 /// What a stateful function is made of: its constants, in the order of their parameters.

@@ -157,6 +157,10 @@ class Lexer {
             return std::nullopt;
         }
         const char c = text_[at_++];
+        if (c == '=' && names_argument()) {
+            tokens_.push_back({Token::Kind::sign, {from, 1}, "="});
+            return std::nullopt;
+        }
         if (c == '=') return fault(from, "\"=\" sets nothing here", "write == to compare");
         if (c == '&' || c == '|') return fault(from, "there are no operations on bits", "write \"and\" or \"or\"");
         if (c == '%') return fault(from, "a percent sign without a number", "write 80% without a blank");
@@ -168,6 +172,14 @@ class Lexer {
 
     std::string_view text_;
     std::size_t at_ = 0;
+    /// Whether "limit" of "(limit=" or ", limit=" was the last.
+    [[nodiscard]] bool names_argument() const {
+        const auto count = tokens_.size();
+        if (count < 2 || tokens_[count - 1].kind != Token::Kind::name) return false;
+        const auto& before = tokens_[count - 2];
+        return before.kind == Token::Kind::sign && (before.text == "(" || before.text == ",");
+    }
+
     std::vector<Token> tokens_;
 };
 

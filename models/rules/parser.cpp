@@ -201,10 +201,24 @@ class Parser {
         take();
         while (!is(")")) {
             if (!node.operands.empty()) expect(",", "arguments are separated by commas");
-            node.operands.push_back(disjunction());
+            node.operands.push_back(argument());
         }
         take();
         node.place.length = end_of_last() - node.place.offset;
+        return node;
+    }
+
+    Node argument() {
+        const auto& token = next();
+        if (token.kind != Token::Kind::name || tokens_[at_ + 1].kind != Token::Kind::sign ||
+            tokens_[at_ + 1].text != "=") {
+            return disjunction();
+        }
+        const auto named = take();
+        take();
+        Node node = disjunction();
+        node.argument = named.text;
+        node.argument_place = named.place;
         return node;
     }
 

@@ -14,7 +14,15 @@ std::string memory(const FunctionSpec& function) {
     if (function.make == nullptr) return "";
     std::vector<Constant> constants;
     for (const auto& parameter : function.parameters) {
+        if (parameter.fallback) {
+            constants.push_back({*parameter.fallback, false});
+            continue;
+        }
         switch (parameter.kind) {
+            case Parameter::Kind::word:
+            case Parameter::Kind::constant:
+                constants.push_back({0, false});
+                break;
             case Parameter::Kind::limit:
                 constants.push_back({1, false});
                 break;

@@ -24,6 +24,7 @@ struct RuleSource {
     std::string severity = "warning";
     std::string message = "{rule}: {device}: {condition}, value {value}";
     Labels labels;
+    bool operator==(const RuleSource&) const = default;
 };
 
 /// What is wrong with a rule; `key` is the one of RuleSource that the diagnostic's line and column are in.

@@ -278,6 +278,14 @@ void RuleSet::advance(Time now, std::vector<Alert>& alerts) {
     }
 }
 
+std::vector<const Rule*> RuleSet::rules() const {
+    std::vector<const Rule*> all;
+    for (const auto& group : groups_) {
+        for (const auto& rule : group.rules) all.push_back(&rule);
+    }
+    return all;
+}
+
 std::size_t RuleSet::devices() const {
     std::size_t all = 0;
     for (const auto& group : groups_) all += group.devices.size();

@@ -57,6 +57,9 @@ class RuleSet {
     /// When advance() has something to do next; kNever where it hasn't.
     [[nodiscard]] Time next_due() const { return timers_.empty() ? kNever : timers_.top().due; }
 
+    /// All rules, those of the same `by` together.
+    [[nodiscard]] std::vector<const Rule*> rules() const;
+    [[nodiscard]] std::size_t devices_max() const { return devices_max_; }
     [[nodiscard]] const RuleSetCounters& counters() const { return counters_; }
     [[nodiscard]] std::size_t devices() const;
     [[nodiscard]] std::size_t firing() const { return firing_; }

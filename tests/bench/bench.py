@@ -8,7 +8,7 @@
   mqtt          the MQTT listener beside mosquitto: rate, acknowledgements, CPU, memory of idle connections
                 --seconds N of each measurement [10]; --only mosquitto measures mosquitto alone
   uplink        bytes on the wire and CPU for each record, by codec, level and records a batch
-  models        rules: time a record, memory and snapshot of 10,000 devices
+  models        rules: time a record, memory and snapshot of 10,000 devices, alone and with JSON as in the agent
 
 --json prints one object a line: bench, figure, value, unit, baseline, ratio, goal, holds. Exits 1 where a goal, which
 is always about a ratio or a bound and never about this machine's speed, does not hold.
@@ -215,12 +215,17 @@ def log(figures):
     flash(figures)
 
 
+def models(figures):
+    for program in ("models_bench", "rules_bench"):
+        from_program(figures, program)
+
+
 BENCHES = {"first-light": lambda figures, _: first_light(figures),
            "forward": lambda figures, _: bench_forward.run(figures, tool),
            "log": lambda figures, _: log(figures),
            "sync": lambda figures, _: from_program(figures, "sync_bench"),
-           "models": lambda figures, _: from_program(figures, "models_bench"),
            "uplink": lambda figures, _: bench_uplink.run(figures),
+           "models": lambda figures, _: models(figures),
            "mqtt": lambda figures, arguments: bench_mqtt.run(figures, tool, arguments.seconds, arguments.only)}
 
 

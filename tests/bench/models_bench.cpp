@@ -128,6 +128,9 @@ void cost() {
         {"a median over time", "median(temperature, 5m) > 80"},
         {"a median of 20 values", "median(temperature, 20) > 80"},
         {"silence", "silence(10m)"},
+        {"anomaly(), the default", "anomaly(vibration) > 0.99"},
+        {"anomaly(), drift", "anomaly(vibration, method='drift') > 0.99"},
+        {"life()", "life(temperature, limit=95) < 24h"},
     };
     for (const auto& [name, expression] : others) {
         auto set = rule_set({expression});

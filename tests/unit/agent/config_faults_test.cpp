@@ -77,7 +77,6 @@ TEST_CASE("config: keys of later versions are not silently accepted") {
     const std::string unknown = " (it is not known to this version of sluice)\n";
     hold({
         {kGood + "[fleet]\nbind = \"x\"\n", "s.toml:8:2: unknown key \"fleet\"" + unknown},
-        {kGood + "[[rule]]\nname = \"x\"\n", "s.toml:8:3: unknown key \"rule\"" + unknown},
     });
 }
 

@@ -75,14 +75,14 @@ TEST_CASE("life: the interval covers what it says, of neighbours that err alike 
 TEST_CASE("life: what can't be used is left out, and the state goes on elsewhere") {
     LimitLife life(100, 1000), other(100, 1000);
     for (int i = 0; i < 30; i++) life.add(i + (i % 3), i);
-    StateWriter before, after, again;
+    ByteWriter before, after, again;
     before(life);
     life.add(NAN, 31);
     life.add(50, 3);
     after(life);
     const auto bytes = before.take();
     CHECK(after.take() == bytes);
-    StateReader reader(bytes);
+    ByteReader reader(bytes);
     reader(other);
     CHECK(reader.complete());
     CHECK(other.remaining().expected == life.remaining().expected);

@@ -117,6 +117,25 @@ TEST_CASE("topic map: the timestamp is the payload's where it has one, else that
     CHECK(header(without.record, "sluice.timestamp-error") != "(none)");
 }
 
+TEST_CASE("topic map: where rules need it, the time of arrival is kept beside the device's own") {
+    auto options = route("a", "s");
+    options.timestamp = "/ts";
+    const auto arrival = [&](bool kept, const std::string& payload) -> std::optional<std::string> {
+        options.keep_arrival = kept;
+        auto sent = message("a", payload);
+        sent.arrived = sluice::storage::Timestamp(std::chrono::milliseconds(1'700'000'000'250));
+        for (const auto& header : map_of({options}).route(sent).record.headers) {
+            if (header.key == kArrivalHeader) return header.value;
+        }
+        return std::nullopt;
+    };
+    CHECK(arrival(true, R"({"ts": 1700000000000})") == "250");
+    CHECK(arrival(true, R"({"ts": 1700000001000})") == "-750");
+    CHECK(arrival(true, R"({"ts": 1700000000250})") == std::nullopt);  // the same
+    CHECK(arrival(true, "{}") == std::nullopt);                        // its timestamp is the arrival
+    CHECK(arrival(false, R"({"ts": 1700000000000})") == std::nullopt);
+}
+
 TEST_CASE("topic map: faults name the key that is wrong") {
     CHECK(faulty_fields(route("a/#/b", "s")) == std::vector<std::string>{"topic"});
     auto options = route("a/{x}", "s");

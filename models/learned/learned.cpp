@@ -1,0 +1,149 @@
+#include "models/learned/learned.hpp"
+
+#include "models/detect/block_archive.hpp"
+#include "models/detect/change.hpp"
+#include "models/detect/deviation.hpp"
+#include "models/detect/drift.hpp"
+#include "models/detect/extremes.hpp"
+#include "models/life/limit_life.hpp"
+#include "models/vibration/vibration.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <vector>
+
+namespace sluice::models {
+
+namespace {
+
+constexpr double kNoValue = std::numeric_limits<double>::quiet_NaN();
+constexpr std::size_t kSamplesMin = 16;
+
+struct Newest {
+    std::int64_t time_ms;
+    double value;
+};
+
+double to_seconds(Time time) {
+    return static_cast<double>(to_ms(time)) / 1000;
+}
+
+/// A function whose state is the time and result of the newest record, and behind them all that a Model has learned.
+template <class Model>
+class Learned : public StatefulFunction {
+ public:
+    [[nodiscard]] std::size_t state_bytes() const final {
+        auto model = fresh();
+        BlockArchive archive(BlockArchive::Way::count, nullptr);
+        model.archive(archive);
+        return sizeof(Newest) + (archive.bytes() + 7) / 8 * 8;
+    }
+    void start(std::byte* state, Time /*now*/) const final {
+        std::fill_n(state, state_bytes(), std::byte{0});
+        newest(state) = {std::numeric_limits<std::int64_t>::min(), kNoValue};
+        auto model = fresh();
+        move(BlockArchive::Way::store, state, model);
+    }
+    void add(std::byte* state, const Input& input) const final {
+        auto& last = newest(state);
+        if (to_ms(input.time) < last.time_ms) return;
+        auto model = fresh();
+        move(BlockArchive::Way::load, state, model);
+        last = {to_ms(input.time), learn(model, input)};
+        move(BlockArchive::Way::store, state, model);
+    }
+    double value(std::byte* state, Time /*now*/) const final { return newest(state).value; }
+
+ protected:
+    [[nodiscard]] virtual Model fresh() const = 0;
+    [[nodiscard]] virtual double learn(Model& model, const Input& input) const = 0;
+
+ private:
+    static Newest& newest(std::byte* state) { return *reinterpret_cast<Newest*>(state); }
+    static void move(BlockArchive::Way way, std::byte* state, Model& model) {
+        BlockArchive archive(way, state + sizeof(Newest));
+        model.archive(archive);
+    }
+};
+
+template <class Method>
+class Anomaly final : public Learned<Method> {
+    [[nodiscard]] Method fresh() const override { return Method(1); }
+    [[nodiscard]] double learn(Method& method, const Input& input) const override {
+        return method.score(input.values.first(1), to_seconds(input.time));
+    }
+};
+
+class Life final : public Learned<LimitLife> {
+ public:
+    Life(double limit, std::size_t bound, double memory) : limit_(limit), memory_(memory), bound_(bound) {}
+
+ private:
+    [[nodiscard]] LimitLife fresh() const override { return {limit_, memory_}; }
+    [[nodiscard]] double learn(LimitLife& life, const Input& input) const override {
+        life.add(input.values[0], to_seconds(input.time));
+        const auto left = life.remaining();
+        return bound_ == 0 ? left.expected : bound_ == 1 ? left.low : left.high;
+    }
+    double limit_;
+    double memory_;
+    std::size_t bound_;
+};
+
+class SpectrumFunction final : public StatefulFunction {
+ public:
+    explicit SpectrumFunction(const SpectrumOptions& options) : options_(options) {}
+    [[nodiscard]] std::size_t state_bytes() const override { return sizeof(Newest); }
+    void start(std::byte* state, Time /*now*/) const override {
+        *reinterpret_cast<Newest*>(state) = {std::numeric_limits<std::int64_t>::min(), kNoValue};
+    }
+    void add(std::byte* state, const Input& input) const override {
+        auto& newest = *reinterpret_cast<Newest*>(state);
+        if (to_ms(input.time) < newest.time_ms || input.samples.size() < kSamplesMin) return;
+        std::vector<float> samples(input.samples.size());
+        std::transform(input.samples.begin(), input.samples.end(), samples.begin(),
+                       [](double sample) { return static_cast<float>(sample); });
+        newest = {to_ms(input.time), feature(samples)};
+    }
+    double value(std::byte* state, Time /*now*/) const override { return reinterpret_cast<Newest*>(state)->value; }
+
+ private:
+    [[nodiscard]] double feature(std::span<const float> samples) const {
+        const auto name = kSpectrumFeatures.at(options_.feature);
+        const auto levels = vibration_levels(samples);
+        if (name == "rms") return levels.rms;
+        if (name == "peak") return levels.peak;
+        if (name == "crest_factor") return levels.crest_factor;
+        if (name == "kurtosis") return levels.kurtosis;
+        if (!(options_.rate > 0)) return kNoValue;
+        const double high = options_.high > 0 ? options_.high : options_.rate / 2;
+        if (name == "band_rms") return Spectrum(samples, options_.rate).band_rms(options_.low, high);
+        if (name == "peak_frequency") return Spectrum(samples, options_.rate).peak_frequency();
+        return defect_level(envelope_spectrum(samples, options_.rate, options_.low, high), options_.hz);
+    }
+    const SpectrumOptions options_;
+};
+
+template <class Method>
+std::unique_ptr<const StatefulFunction> make() {
+    return std::make_unique<Anomaly<Method>>();
+}
+
+}  // namespace
+
+std::unique_ptr<const StatefulFunction> anomaly(std::size_t method) {
+    static constexpr std::array<std::unique_ptr<const StatefulFunction> (*)(), kAnomalyMethods.size()> kMake{
+        make<ExtremesDetector>, make<DriftDetector>, make<EwmaDetector>,       make<RobustDetector>,
+        make<SeasonalDetector>, make<CusumDetector>, make<PageHinkleyDetector>};
+    return kMake.at(method)();
+}
+
+std::unique_ptr<const StatefulFunction> life(double limit, std::size_t bound, double memory_seconds) {
+    return std::make_unique<Life>(limit, bound, memory_seconds);
+}
+
+std::unique_ptr<const StatefulFunction> spectrum(const SpectrumOptions& options) {
+    return std::make_unique<SpectrumFunction>(options);
+}
+
+}  // namespace sluice::models
