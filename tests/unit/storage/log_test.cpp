@@ -501,3 +501,18 @@ TEST_CASE("log: a clean stop after a roll that found no space for the next segme
     }
     CHECK(met);
 }
+
+TEST_CASE("log: a segment is rolled by its age whatever becomes of the wall clock") {
+    LogOptions options;
+    options.segment_age = std::chrono::hours(24);
+    TestLog log(options);
+    const auto right = log.clock.now();
+    log.clock.set(right + std::chrono::hours(24 * 365));
+    log.append("a");
+    log.clock.set(right);
+    for (int day = 0; day < 10; ++day) {
+        log.clock.advance(std::chrono::hours(25));
+        log.append("b");
+    }
+    CHECK(log->segments().all().size() == 11);
+}
