@@ -33,6 +33,7 @@ struct StreamFiles {
     /// The cleaner's results that have not taken the place of the segments that they stand for: file names
     std::map<storage::Offset, std::string> swaps;
     std::vector<std::string> set_aside;           ///< files with damaged bytes that recovery took out of a segment
+    std::vector<std::string> left_over;           ///< what a cleaner that was killed has left
     std::optional<storage::LogId> log_id;         ///< nullopt: missing or damaged
     std::optional<storage::Offset> gapless_from;  ///< holes in the offsets from here on are losses; nullopt: none are
 

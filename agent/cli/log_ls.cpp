@@ -104,6 +104,12 @@ void print_table(const std::vector<Row>& rows) {
         }
         std::cout << '\n';
     }
+    for (const auto& row : rows) {
+        for (const auto& name : row.files.set_aside)
+            std::cout << row.files.stream << ": damaged bytes were set aside: " << name << '\n';
+        for (const auto& name : row.files.left_over)
+            std::cout << row.files.stream << ": left by a cleaner that was killed: " << name << '\n';
+    }
 }
 
 void print_json(const std::vector<Row>& rows) {
@@ -115,6 +121,8 @@ void print_json(const std::vector<Row>& rows) {
         line["log_start_offset"] = row.start().value();
         line["log_end_offset"] = row.end.value();
         line["bytes"] = row.bytes;
+        line["set_aside"] = row.files.set_aside;
+        line["left_over"] = row.files.left_over;
         auto& cursors = line["cursors"] = nlohmann::ordered_json::array();
         for (const auto& cursor : row.cursors) {
             cursors.push_back(
