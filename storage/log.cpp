@@ -282,6 +282,8 @@ Result<void> Log::fill_up_to(Offset next) {
         const auto& active = *writer_->segment();
         const auto until = std::min(next, active.base_offset() + std::numeric_limits<std::int32_t>::max());
         if (active.next_base() || until <= written_end_) {
+            // After a closed one that has nothing, none can begin at the same place: the next one's name keeps the end.
+            if (written_end_ == active.base_offset()) return roll_to(next);
             if (auto done = roll_to(written_end_); !done) return done;
             continue;
         }
