@@ -362,3 +362,37 @@ TEST_CASE("compaction: a record of a transaction supersedes nothing, as it may h
     }
     CHECK(table.log.values() == Values{"aborted", "(null)", "1", "2"});
 }
+
+TEST_CASE("compaction: with Kafka's LogAppendTime the batch's time is that of each record, and stays it") {
+    constexpr std::int64_t kAppended = 1'800'000'000'000;
+    Table table;
+    table.put("a", "old");
+    table.put("b", "kept");
+    table.put("a", "new");
+    table.close_segment();
+    auto text = read_bytes(table.log.segment(0));
+    for (auto bytes = std::as_writable_bytes(std::span(text)); !bytes.empty();) {
+        const auto size = must(decode_batch_header(bytes)).size_bytes;
+        bytes[22] |= std::byte{0x08};
+        store_big_endian<std::int64_t>(bytes.data() + 35, kAppended);  // max timestamp
+        seal_batch(bytes.first(size));
+        bytes = bytes.subspan(size);
+    }
+    write_bytes(table.log.segment(0), text);
+    must(remove_indexes(table.files, table.log.directory(), Offset(0)));
+    const auto check = [&](std::size_t count) {
+        LogReader reader(*table.log, Offset(0));
+        std::size_t found = 0;
+        while (auto batch = must(reader.next())) {
+            for (const auto& each : batch->records()) {
+                CHECK(each.timestamp == Timestamp(std::chrono::milliseconds(kAppended)));
+                ++found;
+            }
+        }
+        CHECK(found == count);
+        CHECK(must(table.log->offset_for(Timestamp(std::chrono::milliseconds(kAppended)))) < Offset(3));
+    };
+    check(3);
+    table.compact();
+    check(2);
+}
