@@ -25,7 +25,7 @@ namespace {
 constexpr std::string_view kPartition = "-0";
 
 Result<StreamFiles> look_into(storage::FileSystem& files, std::string directory, std::string stream) {
-    StreamFiles found{std::move(stream), std::move(directory), {}, {}, {}, {}, {}, {}};
+    StreamFiles found{std::move(stream), std::move(directory), {}, {}, {}, {}, {}, {}, {}};
     const auto names = files.list(found.directory);
     if (!names) return names.error();
     for (const auto& name : *names) {
@@ -141,7 +141,8 @@ Result<std::vector<StreamFiles>> find_streams(storage::FileSystem& files, const 
         if (found)
             streams.push_back(std::move(*found));
         else if (found.error().kind() != Errc::not_found)
-            return found.error();
+            streams.push_back(
+                {stream, storage::stream_directory(data_dir, stream), {}, {}, {}, {}, {}, {}, found.error()});
     }
     if (!only.empty() && streams.empty()) {
         return Error(Errc::not_found, data_dir + "/log: there is no stream \"" + only + "\" (there are: " + all + ")");

@@ -142,9 +142,15 @@ int log_ls_command(const LogLsArguments& arguments) {
     if (!streams) return report_failure(streams.error());
     const auto cursors = read_cursors(files, *data_dir);
     std::vector<Row> rows;
+    bool readable = true;
     for (auto& stream : *streams) {
-        auto row = measure(files, std::move(stream));
-        if (!row) return report_failure(row.error());
+        const auto name = stream.stream;
+        auto row = stream.unreadable ? storage::Result<Row>(*stream.unreadable) : measure(files, std::move(stream));
+        if (!row) {
+            std::cerr << name << ": is left out: " << row.error().message() << '\n';
+            readable = false;
+            continue;
+        }
         std::copy_if(cursors.begin(), cursors.end(), std::back_inserter(row->cursors),
                      [&](const Cursor& cursor) { return belongs(cursor, row->files); });
         rows.push_back(std::move(*row));
@@ -154,7 +160,7 @@ int log_ls_command(const LogLsArguments& arguments) {
     else
         print_table(rows);
     std::cout.flush();
-    return std::cout ? kExitSuccess : kExitFailure;
+    return readable && std::cout ? kExitSuccess : kExitFailure;
 }
 
 }  // namespace sluice::agent
