@@ -94,7 +94,8 @@ class SimFile final : public storage::File {
         const bool whole = strike == SimFileSystem::Strike::none;
         const auto part = whole ? system_.some_of(bytes.size()) : system_.random_() % (bytes.size() + 1);
         const auto end = to.value() + part;
-        if (end > inode_->now.size() && !has_room(end - inode_->now.size())) {
+        const auto grown = end > inode_->now.size() ? end - inode_->now.size() : 0;
+        if (!has_room(system_.never_writes_in_place_ ? part : grown)) {
             return Error::from_errno(ENOSPC, "write", "(simulated)");
         }
         put(to.value(), bytes.first(part));
