@@ -87,7 +87,7 @@ void Cleaner::look_after(Log& log) {
     }
     // Appends roll too, but a stream may have gone quiet, and only what is closed can be cleaned.
     const auto active = log.segments().all().back();
-    const bool old = clock_.now() - active->modified() > log.options().segment_age;
+    const bool old = active->age(clock_) > log.options().segment_age;
     if (old && active->end_position() > FilePosition(0) && observer_.roll) observer_.roll(log);
     if (auto done = delete_expired(files_, log, clock_); !done) report(log, done.error());
     if (!log.options().compacts()) return;

@@ -10,7 +10,7 @@ namespace sluice::storage {
 class Clock {
  public:
     virtual ~Clock() = default;
-    /// Wall-clock time; may jump. Used for record timestamps and retention. Thread-safe.
+    /// Wall-clock time; may jump. Used for record timestamps, and what has to outlast the process. Thread-safe.
     [[nodiscard]] virtual Timestamp now() const = 0;
     /// Time since some moment of this process; never jumps. Thread-safe.
     [[nodiscard]] virtual std::chrono::milliseconds steady() const { return now().time_since_epoch(); }

@@ -119,8 +119,8 @@ class Pass {
         auto segments = log_.cleanable();
         const auto held = [&](const auto& segment) {
             // A lag of 0 holds nothing, not even where the clock was set back.
-            const bool young = options.min_compaction_lag.count() > 0 &&
-                               clock_.now() - segment->modified() < options.min_compaction_lag;
+            const bool young =
+                options.min_compaction_lag.count() > 0 && segment->age(clock_) < options.min_compaction_lag;
             const auto cursor = log_.finished();
             const bool awaited =
                 options.hold_until_forwarded && !options_.room_is_needed && cursor && *segment->next_base() > *cursor;

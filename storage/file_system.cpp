@@ -246,6 +246,9 @@ Result<std::string> read_file(FileSystem& files, const std::string& path) {
     if (!file) return file.error();
     auto size = (*file)->size();
     if (!size) return size.error();
+    if (*size > kSmallFileBytesMax) {
+        return Error(Errc::corrupt, path + " has " + std::to_string(*size) + " bytes: it is damaged");
+    }
     std::string contents(*size, '\0');
     auto n = (*file)->read_at(FilePosition(0), std::as_writable_bytes(std::span(contents)));
     if (!n) return n.error();

@@ -110,7 +110,8 @@ class PosixFileSystem final : public FileSystem {
     [[nodiscard]] Result<void> sync_entries(const std::string& directory) override;
 };
 
-/// Reads the whole of a small file.
+/// Reads the whole of a small file. @return Errc::corrupt: it has more than kSmallFileBytesMax, so it is none
+inline constexpr std::uint64_t kSmallFileBytesMax = 4U << 20U;
 [[nodiscard]] Result<std::string> read_file(FileSystem& files, const std::string& path);
 
 /// `wanted` where there is no such file, or else the first of wanted-2, wanted-3 …

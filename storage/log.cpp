@@ -22,6 +22,14 @@ constexpr Timestamp kClocksAreSet{std::chrono::milliseconds(1'577'836'800'000)};
 
 constexpr std::uint64_t kFlushSyncBytes = 16U << 20U;  // as often as a roll of the default size
 
+/// Of a segment that an earlier process has left.
+void note_age(Segment& segment, const Clock& clock) {
+    if (segment.modified() < kClocksAreSet)
+        segment.measure_age(clock);
+    else
+        segment.found(clock);
+}
+
 }  // namespace
 
 Log::Log(const LogContext& context, std::string directory, std::string name, LogOptions options)
@@ -122,7 +130,7 @@ Result<void> Log::load_segments(const std::vector<Offset>& bases) {
         if (!status) return status.error();
         context_.budget.take_all_the_same(status->size_bytes);
         auto segment = std::make_shared<Segment>(context_.files, directory_, bases[i], bases[i + 1], *status);
-        if (status->modified < kClocksAreSet) segment->measure_age(context_.clock);
+        note_age(*segment, context_.clock);
         segments_.add_closed(std::move(segment));
     }
     const auto durable_end = load_recovery_point(context_.files, directory(), id_);
@@ -144,7 +152,7 @@ Result<void> Log::load_segments(const std::vector<Offset>& bases) {
     if (!writer) return writer.error();
     writer_ = std::move(*writer);
     segments_.add_active(writer_->segment());
-    if (writer_->segment()->modified() < kClocksAreSet) writer_->segment()->measure_age(context_.clock);
+    note_age(*writer_->segment(), context_.clock);
     if (writer_->segment()->end_position() > FilePosition(0)) active_since_ = appended_since();
     const auto end = std::max(found_end, *durable_end);
     end_ = high_watermark_ = end.value();
@@ -157,11 +165,10 @@ Result<void> Log::load_segments(const std::vector<Offset>& bases) {
 
 /// When the active segment that was found got its first batch, as far as files tell: not before the one before it got
 /// its last.
-Timestamp Log::appended_since() const {
+std::chrono::milliseconds Log::appended_since() const {
     const auto closed = segments_.closed();
-    const auto now = context_.clock.now();
-    if (!closed.empty()) return std::min(closed.back()->modified(), now);
-    return std::min(segments_.all().back()->modified(), now);
+    const auto last = closed.empty() ? segments_.all().back() : closed.back();
+    return context_.clock.steady() - last->age(context_.clock);
 }
 
 /// Goes on after the offsets that a killed process may have used in memory only.
@@ -240,7 +247,7 @@ bool Log::should_roll(const BatchHeader& next) const {
     if (used == 0) return false;
     if (used + next.size_bytes > options_.segment_bytes) return true;
     // Receive time, not the records' time: a device with a wrong clock must not roll segments.
-    return active_since_ && context_.clock.now() - *active_since_ > options_.segment_age;
+    return active_since_ && context_.clock.steady() - *active_since_ > options_.segment_age;
 }
 
 Result<void> Log::roll() {
@@ -275,6 +282,8 @@ Result<void> Log::fill_up_to(Offset next) {
         const auto& active = *writer_->segment();
         const auto until = std::min(next, active.base_offset() + std::numeric_limits<std::int32_t>::max());
         if (active.next_base() || until <= written_end_) {
+            // After a closed one that has nothing, none can begin at the same place: the next one's name keeps the end.
+            if (written_end_ == active.base_offset()) return roll_to(next);
             if (auto done = roll_to(written_end_); !done) return done;
             continue;
         }
@@ -304,7 +313,7 @@ Result<void> Log::write(const EncodedBatch& batch) {
     }
     if (auto done = failing(writer_->append(batch.header, batch.bytes, now)); !done) return done;
     writer_->segment()->measure_age(context_.clock);
-    if (!active_since_) active_since_ = now;
+    if (!active_since_) active_since_ = context_.clock.steady();
     written_end_ = batch.header.next_offset();
     return {};
 }
@@ -320,7 +329,7 @@ Result<Offset> Log::append(BatchBuilder& builder) {
             if (auto done = failing(spill()); !done) return done.error();
         }
         if (auto done = failing(reserve_.cover(batch->header.next_offset())); !done) return done.error();
-        if (!unwritten_since_) unwritten_since_ = context_.clock.now();
+        if (!unwritten_since_) unwritten_since_ = context_.clock.steady();
     } else if (auto done = write(*batch); !done) {
         return done.error();
     }
@@ -363,9 +372,9 @@ Result<void> Log::spill_if_due() {
         if (kept == pinned.end())
             unwritten_since_.reset();
         else if (kept != pinned.begin())
-            unwritten_since_ = context_.clock.now();
+            unwritten_since_ = context_.clock.steady();
     }
-    if (!unwritten_since_ || context_.clock.now() - *unwritten_since_ <= options_.memory_age_max) return {};
+    if (!unwritten_since_ || context_.clock.steady() - *unwritten_since_ <= options_.memory_age_max) return {};
     return failing(spill());
 }
 

@@ -137,7 +137,7 @@ class Log {
     [[nodiscard]] Result<void> load_id(bool has_segments);
     [[nodiscard]] Result<void> load_segments(const std::vector<Offset>& bases);
     [[nodiscard]] Result<void> load_gapless(bool is_new);
-    [[nodiscard]] Timestamp appended_since() const;
+    [[nodiscard]] std::chrono::milliseconds appended_since() const;
     [[nodiscard]] Result<void> skip_lost_memory();
     [[nodiscard]] bool should_roll(const BatchHeader& next) const;
     [[nodiscard]] Result<void> roll_to(Offset next_base);
@@ -168,9 +168,10 @@ class Log {
     std::unique_ptr<SegmentWriter> writer_;
     Offset written_end_;  // batches in segments stand for the offsets below it
     bool failed_ = false;
-    std::optional<Timestamp> active_since_;  // when the active segment got its first batch
+    // By Clock::steady(): the wall clock may be set meanwhile.
+    std::optional<std::chrono::milliseconds> active_since_;  // when the active segment got its first batch
     OffsetReserve reserve_;
-    std::optional<Timestamp> unwritten_since_;  // durability "memory"
+    std::optional<std::chrono::milliseconds> unwritten_since_;  // durability "memory"
     std::vector<std::byte> packed_;
 
     mutable std::mutex reported_mutex_;

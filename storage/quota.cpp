@@ -12,7 +12,8 @@ namespace sluice::storage {
 namespace {
 
 constexpr const char* kDropOldest = "no space: the oldest segment was dropped (on_full = \"drop_oldest\")";
-constexpr const char* kThinLast = "no space: thinned to less than one record a day, the oldest segment was dropped";
+constexpr const char* kThinLast =
+    "no space: thinning to one record a day frees no more, the oldest segment was dropped (on_full = \"thin\")";
 
 bool may_give_way(const Log& log) {
     const auto policy = log.options().on_full;

@@ -30,6 +30,7 @@ constexpr std::size_t kRecordCountAt = 57;
 constexpr std::size_t kLengthCountsFrom = 12;
 constexpr std::int8_t kMagic = 2;
 constexpr std::uint16_t kCodecMask = 0x07;
+constexpr std::uint16_t kLogAppendTimeAttribute = 0x08;
 constexpr std::size_t kRecordBytesMin = 7;  // of a record without anything: a byte for each of its fields
 
 /// Defined for every pair: a device may claim any time.
@@ -241,6 +242,8 @@ Result<void> DecodedBatch::parse(std::span<const std::byte> body) {
             return Error(Errc::corrupt, "record " + std::to_string(i) + " of the batch is malformed");
         }
         at_least = record->offset + 1;
+        // A broker that stamps what arrives sets the batch's time only (KIP-32).
+        if ((header_.attributes & kLogAppendTimeAttribute) != 0) record->timestamp = header_.max_timestamp;
         records_.push_back(*record);
     }
     if (!body.empty()) return Error(Errc::corrupt, "batch has bytes after its last record");

@@ -3,6 +3,7 @@
 #include "storage/batch_builder.hpp"
 #include "storage/gap_note.hpp"
 #include "storage/segment.hpp"
+#include "storage/swap_check.hpp"
 
 #include <algorithm>
 #include <cstddef>
@@ -17,6 +18,7 @@ namespace {
 
 constexpr std::string_view kSwapSuffix = ".swap";
 constexpr std::string_view kAsideSuffix = ".new";
+constexpr std::string_view kDamagedInfix = ".damaged-";
 constexpr std::size_t kCopyBytes = 256U << 10U;
 
 Result<void> copy_range(const File& from, FilePosition begin, FilePosition end, File& to, FilePosition at) {
@@ -71,7 +73,7 @@ Result<void> write_aside(FileSystem& files, const std::string& directory, Offset
     for (const auto& damage : scan.damages) {
         left.push_back({begin, damage.from});
         begin = damage.to;
-        const auto kept = free_name(files, path + ".damaged-" + std::to_string(damage.from.value()));
+        const auto kept = free_name(files, path + std::string(kDamagedInfix) + std::to_string(damage.from.value()));
         if (!kept) return kept.error();
         written.push_back(*kept);
         if (auto done = write_pieces(files, *kept, segment, {{damage.from, damage.to}}, {}); !done) return done;
@@ -149,6 +151,23 @@ bool is_leftover(std::string_view name) {
     return name.ends_with(kSwapSuffix) || name.ends_with(kCleanedSuffix) || name.ends_with(kAsideSuffix);
 }
 
+bool is_set_aside(std::string_view name) {
+    return name.find(std::string(kLogSuffix).append(kDamagedInfix)) != std::string_view::npos;
+}
+
+namespace {
+
+/// A damaged one must not replace what is intact.
+Result<void> finish_swap(FileSystem& files, const std::string& directory, OffsetRange range) {
+    const auto check = check_swap(files, directory, range);
+    if (!check) return check.error();
+    if (!check->originals_stay) return swap_in(files, directory, range.base, range.next);
+    if (auto done = files.remove(directory + "/" + swap_file_name(range.base, range.next)); !done) return done;
+    return files.sync_directory(directory);
+}
+
+}  // namespace
+
 Result<void> finish_swaps(FileSystem& files, const std::string& directory) {
     auto names = files.list(directory);
     if (!names) return names.error();
@@ -156,7 +175,7 @@ Result<void> finish_swaps(FileSystem& files, const std::string& directory) {
         if (name.ends_with(kSwapSuffix)) {
             const auto range = parse_swap_file_name(name);
             if (!range) continue;  // not ours
-            if (auto done = swap_in(files, directory, range->base, range->next); !done) return done;
+            if (auto done = finish_swap(files, directory, *range); !done) return done;
         } else if (is_leftover(name)) {
             if (auto done = files.remove(directory + "/" + name); !done) return done;
         }

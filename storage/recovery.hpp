@@ -33,7 +33,10 @@ inline constexpr std::string_view kCleanedSuffix = ".log.cleaned";  ///< … and
 
 /// Whether a file of this name is left by a cleaner that was killed.
 [[nodiscard]] bool is_leftover(std::string_view name);
-/// Completes what a killed process left half done in a stream's directory, or removes it.
+/// Whether it holds damaged bytes that were set aside, for a person to look at.
+[[nodiscard]] bool is_set_aside(std::string_view name);
+/// Completes what a killed process left half done in a stream's directory, or removes it. A swap file that is damaged
+/// doesn't replace segments that hold as much as it or more (swap_check.hpp).
 [[nodiscard]] Result<void> finish_swaps(FileSystem& files, const std::string& directory);
 
 /// Keeps the bytes of the scan's damages in files of their own, and puts a copy of the segment without them in its

@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::size_t kOffsetDigits = 20;
 constexpr std::int64_t kActive = -1;
-constexpr auto kClockWasSet = std::chrono::minutes(1);  // forward by at least so much: not only adjusted
+constexpr auto kClockWasSet = std::chrono::minutes(1);  // by at least so much: not only adjusted
 
 }  // namespace
 
@@ -120,15 +120,27 @@ std::string Segment::path(std::string_view suffix) const {
     return *directory_ + "/" + segment_file_name(base_offset_, suffix);
 }
 
+void Segment::measure_age(const Clock& clock) {
+    found(clock);
+    measured_ = true;
+}
+
+void Segment::found(const Clock& clock) {
+    measured_from_ms_ = clock.steady().count();
+}
+
 std::chrono::milliseconds Segment::age(const Clock& clock) const {
     const auto by_clock = clock.now() - modified();
     const auto from = measured_from_ms_.load();
-    return from == kNotMeasured ? by_clock : std::min(by_clock, clock.steady() - std::chrono::milliseconds(from));
+    if (from == kNotMeasured) return by_clock;
+    const auto measured = clock.steady() - std::chrono::milliseconds(from);
+    return measured_ ? measured : std::max(by_clock, measured);
 }
 
 Result<void> Segment::correct_modified(const Clock& clock) {
+    if (!measured_) return {};
     const auto right = clock.now() - age(clock);
-    if (right - modified() < kClockWasSet) return {};
+    if (std::chrono::abs(right - modified()) < kClockWasSet) return {};
     auto file = files_.open(path(), OpenMode::read_write);
     if (!file) return file.error();
     if (auto done = (*file)->set_modified(right); !done) return done;
@@ -138,6 +150,7 @@ Result<void> Segment::correct_modified(const Clock& clock) {
 
 void Segment::take_age_of(const Segment& replaced) {
     measured_from_ms_ = std::max(measured_from_ms_.load(), replaced.measured_from_ms_.load());
+    if (replaced.measured_) measured_ = true;
 }
 
 Result<std::unique_ptr<File>> Segment::open() const {

@@ -77,12 +77,16 @@ class Segment {
     [[nodiscard]] std::optional<Offset> next_base() const;
     /// When it was last appended to, by the gateway's clock.
     [[nodiscard]] Timestamp modified() const { return Timestamp(std::chrono::milliseconds(modified_ms_.load())); }
-    /// Tells that it was appended to now, or that nobody knows when: from here on its age is measured.
-    void measure_age(const Clock& clock) { measured_from_ms_ = clock.steady().count(); }
-    /// How long ago it was last appended to. Where the clock was set forward meanwhile, no longer than measured.
+    /// Tells that it was appended to now, or that nobody knows when: from here on its age is measured, whatever becomes
+    /// of the wall clock.
+    void measure_age(const Clock& clock);
+    /// Tells that an earlier process has left it: it is as old as its file says, but not younger than the time since
+    /// this process found it, as that may lie in the future.
+    void found(const Clock& clock);
+    /// How long ago it was last appended to, as far as the two above tell.
     [[nodiscard]] std::chrono::milliseconds age(const Clock& clock) const;
-    /// Where the clock was set forward: writes to the file when that was by the clock as it is now, for the next
-    /// process.
+    /// Where the age is measured, and the wall clock was set: writes to the file when that was by the clock as it is
+    /// now, for the next process.
     [[nodiscard]] Result<void> correct_modified(const Clock& clock);
     /// For one that takes the place of `replaced`.
     void take_age_of(const Segment& replaced);
@@ -117,7 +121,8 @@ class Segment {
     std::atomic<std::int64_t> next_base_;
     std::atomic<std::uint64_t> end_;
     std::atomic<std::int64_t> modified_ms_;
-    std::atomic<std::int64_t> measured_from_ms_{kNotMeasured};  // Clock::steady()
+    std::atomic<std::int64_t> measured_from_ms_{kNotMeasured};  // Clock::steady(): it is no younger …
+    std::atomic<bool> measured_{false};                         // … and no older
     std::atomic<bool> indexes_checked_{false};
     mutable std::mutex index_mutex_;
     std::unique_ptr<SegmentIndex> index_;  // of the active segment

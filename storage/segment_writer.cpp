@@ -71,7 +71,8 @@ Result<std::unique_ptr<SegmentWriter>> SegmentWriter::reopen(FileSystem& files,
     }
     // What a killed process left in the page cache is about to be readable: it has to be durable first. A sync alone
     // would pass over what an earlier one has failed to write.
-    if (auto done = write_again(**file, scan.durable_to, scan.end); !done) return done.error();
+    const auto again = write_again(**file, scan.durable_to, scan.end);
+    if (!again && again.error().kind() != Errc::no_space) return again.error();
     if (auto done = (*file)->set_modified(status->modified); !done) return done.error();
     // So does its name: the process may have ended between making the file and syncing the directory.
     if (auto done = files.sync_directory(*directory); !done) return done.error();
@@ -79,12 +80,15 @@ Result<std::unique_ptr<SegmentWriter>> SegmentWriter::reopen(FileSystem& files,
                                              status->modified);
     std::unique_ptr<SegmentWriter> writer(new SegmentWriter(files, std::move(segment), std::move(*file), budget));
     writer->allocated_ = scan.end.value();
+    if (!again) writer->doubtful_from_ = scan.durable_to;
     budget.take_all_the_same(scan.end.value());
-    writer->write_new_index_entries();  // from the first: what the files held beyond recovery's start is gone
+    if (again)
+        writer->write_new_index_entries();  // from the first: what the files held beyond recovery's start is gone
     return writer;
 }
 
 Result<void> SegmentWriter::append(const BatchHeader& header, std::span<const std::byte> batch, Timestamp now) {
+    if (auto done = write_doubtful_again(); !done) return done;
     const auto position = segment_->end_position();
     const auto new_end = position.value() + batch.size();
     if (new_end > allocated_) {
@@ -108,6 +112,14 @@ Result<void> SegmentWriter::append(const BatchHeader& header, std::span<const st
     segment_->modified_ms_ = now.time_since_epoch().count();
     segment_->end_.store(new_end, std::memory_order_release);
     if (new_end == allocated_) preallocate();
+    return {};
+}
+
+Result<void> SegmentWriter::write_doubtful_again() {
+    if (!doubtful_from_) return {};
+    if (auto done = write_again(*file_, *doubtful_from_, segment_->end_position()); !done) return done;
+    doubtful_from_.reset();
+    write_new_index_entries();
     return {};
 }
 
@@ -159,6 +171,7 @@ void SegmentWriter::write_new_index_entries() {
 
 Result<void> SegmentWriter::close(Offset next_base) {
     if (segment_->next_base()) return {};  // by a roll that found no space for the next segment
+    if (auto done = write_doubtful_again(); !done) return done;
     if (auto done = trim(segment_->end_position().value()); !done) return done;
     if (auto done = file_->sync_data(); !done) return done;
     {

@@ -18,6 +18,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -31,7 +32,8 @@ class SegmentWriter {
                                                                        std::shared_ptr<const std::string> directory,
                                                                        Offset base_offset, Timestamp now,
                                                                        DiskBudget& budget, SpareSegment& spare);
-    /// Goes on with the last segment after recovery: trimmed to where `scan` ends, and synced.
+    /// Goes on with the last segment after recovery: trimmed to where `scan` ends, and synced. Where the disk has no
+    /// room to write its end again (a file system that never writes in place), that comes before the next append.
     [[nodiscard]] static Result<std::unique_ptr<SegmentWriter>> reopen(FileSystem& files,
                                                                        std::shared_ptr<const std::string> directory,
                                                                        Offset base_offset, SegmentScan scan,
@@ -56,6 +58,7 @@ class SegmentWriter {
     SegmentWriter(FileSystem& files, std::shared_ptr<Segment> segment, std::unique_ptr<File> file, DiskBudget& budget);
 
     [[nodiscard]] Result<void> trim(std::uint64_t to);
+    [[nodiscard]] Result<void> write_doubtful_again();
     void preallocate();
     void write_new_index_entries();
 
@@ -63,8 +66,9 @@ class SegmentWriter {
     std::shared_ptr<Segment> segment_;
     std::unique_ptr<File> file_;
     DiskBudget& budget_;
-    std::uint64_t allocated_ = 0;         // the length of the file, which is what it takes of the budget
-    std::uint64_t index_written_at_ = 0;  // the end of the segment when index entries were last written
+    std::uint64_t allocated_ = 0;                // the length of the file, which is what it takes of the budget
+    std::optional<FilePosition> doubtful_from_;  // from here on the page cache may have what the medium has not
+    std::uint64_t index_written_at_ = 0;         // the end of the segment when index entries were last written
     std::size_t offset_entries_written_ = 0;
     std::size_t time_entries_written_ = 0;
     bool index_broken_ = false;  // its file could not be written: it is removed, and made anew later

@@ -12,18 +12,16 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 
 namespace sluice::storage {
 
-/// How far a log is thinned; starts anew with each start of the agent, which costs a look at the segments.
-struct ThinningState {
-    std::chrono::milliseconds interval{0};  ///< 0: not begun
-    Offset done_to;                         ///< segments below it are thinned to this interval …
-    Offset thinned_to;                      ///< … and below this to some
-};
+/// To which interval each segment is thinned, by its base offset; those that aren't here are not. Starts anew with each
+/// start of the agent, which costs a look at the segments.
+using ThinningState = std::map<Offset, std::chrono::milliseconds>;
 
-/// Thins the oldest segments that are not thinned yet, or begins anew with twice the interval, until something is
-/// freed.
+/// Thins the oldest of the segments that are thinned least, to the interval of the log's options or to twice that of
+/// the segment, until something is freed. What may still be needed for its notes (Log::hold_from) stays.
 /// @return bytes freed; 0: thinning further would leave less than one record a day
 [[nodiscard]] Result<std::uint64_t> thin(FileSystem& files, Log& log, ThinningState& state, const Pace& pace);
 

@@ -11,6 +11,7 @@
 #include "storage/recovery.hpp"
 #include "storage/recovery_point.hpp"
 #include "storage/segment.hpp"
+#include "storage/swap_check.hpp"
 
 #include <algorithm>
 #include <array>
@@ -46,11 +47,18 @@ class LogCheck {
         if (!names) return names.error();
         for (const auto& name : *names) {
             if (const auto base = parse_segment_file_name(name, kLogSuffix)) bases_.push_back(*base);
-            if (const auto swap = parse_swap_file_name(name)) swaps_.push_back(*swap);
             if (is_beyond_offsets(name)) {
                 fault(directory_ + "/" + name, {}, "is no segment of a log, whose offsets end at 2^46: move it away");
             }
-            if (is_leftover(name)) note(directory_ + "/" + name, {}, "left by a cleaner that was killed");
+            if (is_set_aside(name)) {
+                note(directory_ + "/" + name, {}, "damaged bytes that were set aside: nothing needs them any more");
+            }
+            const auto swap = parse_swap_file_name(name);
+            if (swap) {
+                if (auto done = check_swap_file(directory_ + "/" + name, *swap); !done) return done.error();
+            } else if (is_leftover(name)) {
+                note(directory_ + "/" + name, {}, "left by a cleaner that was killed: a start removes it");
+            }
             if (const auto gap = parse_gap_file_name(name); gap && gap->first < gap->next) {
                 note(directory_ + "/" + name, {},
                      "a loss in " + range(gap->first, gap->next) + ", which the agent reports at its next start");
@@ -85,6 +93,25 @@ class LogCheck {
             const auto text = load_checked(files_, path);
             if (!text && text.error().kind() == Errc::corrupt) fault(path, {}, "is damaged");
         }
+        return {};
+    }
+
+    /// From a start on it is what the log holds.
+    Result<void> check_swap_file(const std::string& path, OffsetRange swap) {
+        const auto check = check_swap(files_, directory_, swap);
+        if (!check && check.error().kind() == Errc::not_found) return {};  // taken in meanwhile, by a running agent
+        if (!check) return check.error();
+        const auto stands_for = "stands for the segments of " + range(swap.base, swap.next);
+        if (check->originals_stay) {
+            fault(path, {},
+                  stands_for + ", and is damaged (" + check->fault + "): a start removes it, and keeps those");
+            return {};
+        }
+        swaps_.push_back(swap);
+        if (check->fault.empty())
+            note(path, {}, "left by a cleaner that was killed, and whole: " + stands_for + "; a start puts it there");
+        else
+            fault(path, {}, stands_for + ", of which less is left, and is damaged: " + check->fault);
         return {};
     }
 

@@ -159,9 +159,10 @@ void add_log_verify(CLI::App& log, Run& run) {
 
 void add_log_clean(CLI::App& log, Run& run) {
     auto arguments = std::make_shared<LogCleanArguments>();
-    auto* command =
-        add_command(log, "clean", "Delete and compact now what the configuration lets go (stop the agent first)",
-                    "sluice log clean -c /etc/sluice/sluice.toml");
+    auto* command = add_command(
+        log, "clean",
+        "Delete and compact now what the configuration lets go, in a log at rest: an agent that runs cleans by itself",
+        "sluice log clean -c /etc/sluice/sluice.toml");
     command->add_option("stream", arguments->stream, "only this stream")->type_name("STREAM");
     add_config_options(command, arguments->config);
     command->callback([&run, arguments] { run = [arguments] { return log_clean_command(*arguments); }; });

@@ -150,6 +150,7 @@ int log_cat_command(const LogCatArguments& arguments) {
     const auto streams = find_streams(files, *data_dir, arguments.stream);
     if (!streams) return report_failure(streams.error());
     const auto& stream = streams->front();
+    if (stream.unreadable) return report_failure(*stream.unreadable);
     const auto start = from->time ? first_offset_since(files, stream, *from->time)
                                   : storage::Result<Offset>(from->offset.value_or(Offset(0)));
     if (!start) return report_failure(start.error());

@@ -81,7 +81,17 @@ int log_clean_command(const LogCleanArguments& arguments) {
         std::cerr << "there is no stream \"" << arguments.stream << "\" in the configuration\n";
         return kExitFailure;
     }
-    if (auto done = Cleaning(*loaded.config, arguments.stream).run(); !done) return report_failure(done.error());
+    // Opening the logs would make them.
+    const auto there = storage::PosixFileSystem().list(loaded.config->data_dir + "/log");
+    if (!there) {
+        std::cerr << there.error().message() << " (there is no log to clean: is data_dir right?)\n";
+        return kExitFailure;
+    }
+    if (auto done = Cleaning(*loaded.config, arguments.stream).run(); !done) {
+        if (done.error().kind() == storage::Errc::locked)
+            std::cerr << "the agent cleans by itself while it runs; `sluice log clean` is for a log at rest\n";
+        return report_failure(done.error());
+    }
     return kExitSuccess;
 }
 

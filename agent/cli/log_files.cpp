@@ -7,6 +7,7 @@
 #include "storage/offset_index.hpp"
 #include "storage/recovery.hpp"
 #include "storage/segment.hpp"
+#include "storage/swap_check.hpp"
 
 #include <algorithm>
 #include <iostream>
@@ -22,22 +23,25 @@ using storage::Result;
 namespace {
 
 constexpr std::string_view kPartition = "-0";
-constexpr std::string_view kSetAside = ".log.damaged-";
 
 Result<StreamFiles> look_into(storage::FileSystem& files, std::string directory, std::string stream) {
-    StreamFiles found{std::move(stream), std::move(directory), {}, {}, {}, {}, {}};
+    StreamFiles found{std::move(stream), std::move(directory), {}, {}, {}, {}, {}, {}, {}};
     const auto names = files.list(found.directory);
     if (!names) return names.error();
     for (const auto& name : *names) {
         if (const auto base = storage::parse_segment_file_name(name, storage::kLogSuffix)) {
             found.segments.push_back(*base);
-        } else if (name.find(kSetAside) != std::string::npos) {
+        } else if (storage::is_set_aside(name)) {
             found.set_aside.push_back(name);
+        } else if (storage::is_leftover(name)) {
+            found.left_over.push_back(name);
         }
     }
     for (const auto& name : *names) {
         const auto swap = storage::parse_swap_file_name(name);
         if (!swap) continue;
+        const auto check = storage::check_swap(files, found.directory, *swap);
+        if (!check || check->originals_stay) continue;
         std::erase_if(found.segments, [&](Offset base) { return base >= swap->base && base < swap->next; });
         found.segments.push_back(swap->base);
         found.swaps[swap->base] = name;
@@ -137,7 +141,8 @@ Result<std::vector<StreamFiles>> find_streams(storage::FileSystem& files, const 
         if (found)
             streams.push_back(std::move(*found));
         else if (found.error().kind() != Errc::not_found)
-            return found.error();
+            streams.push_back(
+                {stream, storage::stream_directory(data_dir, stream), {}, {}, {}, {}, {}, {}, found.error()});
     }
     if (!only.empty() && streams.empty()) {
         return Error(Errc::not_found, data_dir + "/log: there is no stream \"" + only + "\" (there are: " + all + ")");

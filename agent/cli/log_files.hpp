@@ -33,13 +33,17 @@ struct StreamFiles {
     /// The cleaner's results that have not taken the place of the segments that they stand for: file names
     std::map<storage::Offset, std::string> swaps;
     std::vector<std::string> set_aside;           ///< files with damaged bytes that recovery took out of a segment
+    std::vector<std::string> left_over;           ///< what a cleaner that was killed has left
     std::optional<storage::LogId> log_id;         ///< nullopt: missing or damaged
     std::optional<storage::Offset> gapless_from;  ///< holes in the offsets from here on are losses; nullopt: none are
+
+    std::optional<storage::Error> unreadable;  ///< why nothing is known of it
 
     [[nodiscard]] std::string segment_path(storage::Offset base_offset) const;
 };
 
 /// All streams, by name, or the one that is named.
+/// One whose directory can't be read says so in `unreadable`.
 /// @return Errc::not_found where there is no log, or not this stream
 [[nodiscard]] storage::Result<std::vector<StreamFiles>> find_streams(storage::FileSystem& files,
                                                                      const std::string& data_dir,

@@ -31,6 +31,12 @@ void print_table(const std::vector<LogRow>& rows) {
         }
         std::cout << '\n';
     }
+    for (const auto& row : rows) {
+        for (const auto& name : row.files.set_aside)
+            std::cout << row.files.stream << ": damaged bytes were set aside: " << name << '\n';
+        for (const auto& name : row.files.left_over)
+            std::cout << row.files.stream << ": left by a cleaner that was killed: " << name << '\n';
+    }
 }
 
 void print_json(const std::vector<LogRow>& rows) {
@@ -42,6 +48,8 @@ void print_json(const std::vector<LogRow>& rows) {
         line["log_start_offset"] = row.start().value();
         line["log_end_offset"] = row.end.value();
         line["bytes"] = row.bytes;
+        line["set_aside"] = row.files.set_aside;
+        line["left_over"] = row.files.left_over;
         auto& cursors = line["cursors"] = nlohmann::ordered_json::array();
         for (const auto& cursor : row.cursors) {
             cursors.push_back(
@@ -59,13 +67,13 @@ int log_ls_command(const LogLsArguments& arguments) {
     storage::PosixFileSystem files;
     const auto found = read_log_rows(files, *data_dir);
     if (!found) return report_failure(found.error());
-    const auto& rows = *found;
+    const auto& rows = found->rows;
     if (arguments.json)
         print_json(rows);
     else
         print_table(rows);
     std::cout.flush();
-    return std::cout ? kExitSuccess : kExitFailure;
+    return found->whole && std::cout ? kExitSuccess : kExitFailure;
 }
 
 }  // namespace sluice::agent

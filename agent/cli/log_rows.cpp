@@ -3,6 +3,7 @@
 #include "agent/cli/log_cursors.hpp"
 
 #include <algorithm>
+#include <iostream>
 #include <iterator>
 #include <utility>
 
@@ -41,19 +42,24 @@ bool belongs(const Cursor& cursor, const StreamFiles& stream) {
 
 }  // namespace
 
-storage::Result<std::vector<LogRow>> read_log_rows(storage::FileSystem& files, const std::string& data_dir) {
+storage::Result<LogRows> read_log_rows(storage::FileSystem& files, const std::string& data_dir) {
     auto streams = find_streams(files, data_dir);
     if (!streams) return streams.error();
     const auto cursors = read_cursors(files, data_dir);
-    std::vector<LogRow> rows;
+    LogRows found;
     for (auto& stream : *streams) {
-        auto row = measure(files, std::move(stream));
-        if (!row) return row.error();
+        const auto name = stream.stream;
+        auto row = stream.unreadable ? storage::Result<LogRow>(*stream.unreadable) : measure(files, std::move(stream));
+        if (!row) {
+            std::cerr << name << ": is left out: " << row.error().message() << '\n';
+            found.whole = false;
+            continue;
+        }
         std::copy_if(cursors.begin(), cursors.end(), std::back_inserter(row->cursors),
                      [&](const Cursor& cursor) { return belongs(cursor, row->files); });
-        rows.push_back(std::move(*row));
+        found.rows.push_back(std::move(*row));
     }
-    return rows;
+    return found;
 }
 
 }  // namespace sluice::agent

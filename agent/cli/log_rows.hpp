@@ -25,8 +25,12 @@ struct LogRow {
     }
 };
 
-/// All streams, by name. Where the cursors can't be read it is said on stderr, and there are none.
-[[nodiscard]] storage::Result<std::vector<LogRow>> read_log_rows(storage::FileSystem& files,
-                                                                 const std::string& data_dir);
+struct LogRows {
+    std::vector<LogRow> rows;
+    bool whole = true;  ///< false: streams that can't be read are left out
+};
+
+/// All streams, by name. What can't be read, a stream or the cursors, is said on stderr and left out.
+[[nodiscard]] storage::Result<LogRows> read_log_rows(storage::FileSystem& files, const std::string& data_dir);
 
 }  // namespace sluice::agent

@@ -23,15 +23,21 @@ void print(const std::string& stream, const storage::Verified& verified) {
     std::cout << verified.faults << (verified.faults == 1 ? " fault\n" : " faults\n");
 }
 
-storage::Result<void> repair(storage::FileSystem& files, const std::vector<StreamFiles>& streams) {
+/// Of one stream: the others are looked at all the same.
+void complain(const std::string& stream, const storage::Error& error, std::uint64_t& faults) {
+    std::cout << stream << ": " << error.message() << '\n';
+    ++faults;
+}
+
+void repair(storage::FileSystem& files, const std::vector<StreamFiles>& streams, std::uint64_t& faults) {
     for (const auto& stream : streams) {
+        if (stream.unreadable) continue;
         auto done = storage::repair_log(files, stream.directory, stream.stream, [](const storage::Gap& gap) {
             std::cout << gap.stream << ": offsets " << gap.first.value() << " to " << gap.next.value() - 1
                       << " are lost: " << gap.reason << '\n';
         });
-        if (!done) return done;
+        if (!done) complain(stream.stream, done.error(), faults);
     }
-    return {};
 }
 
 }  // namespace
@@ -56,12 +62,17 @@ int log_verify_command(const LogVerifyArguments& arguments) {
         auto taken = files.lock(*data_dir + "/lock");
         if (!taken) return report_failure(taken.error());
         lock = std::move(*taken);
-        if (auto done = repair(files, *streams); !done) return report_failure(done.error());
+        repair(files, *streams, faults);
     }
     for (const auto& stream : *streams) {
         const auto verified =
-            storage::verify_log(files, stream.directory, [](const storage::Finding& finding) { print(finding); });
-        if (!verified) return report_failure(verified.error());
+            stream.unreadable
+                ? storage::Result<storage::Verified>(*stream.unreadable)
+                : storage::verify_log(files, stream.directory, [](const storage::Finding& finding) { print(finding); });
+        if (!verified) {
+            complain(stream.stream, verified.error(), faults);
+            continue;
+        }
         print(stream.stream, *verified);
         faults += verified->faults;
     }

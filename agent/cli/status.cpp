@@ -31,7 +31,7 @@ int show_directory(const std::string& data_dir, bool json) {
     if (!rows) return report_failure(rows.error());
     Json all = {{"schema", 1}, {"agent", nullptr}, {"data_dir", data_dir}};
     auto& streams = all["streams"] = Json::array();
-    for (const auto& row : *rows) {
+    for (const auto& row : rows->rows) {
         Json one = {{"name", row.files.stream},
                     {"log_start_offset", row.start().value()},
                     {"log_end_offset", row.end.value()},

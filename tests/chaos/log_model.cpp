@@ -73,7 +73,7 @@ bool LogModel::may_be_missing(const storage::Log& log, std::int64_t offset, cons
     if (allowance.power_may_lose) return true;
     if (allowance.compacted) {
         if (superseded(offset)) return true;
-        const bool old = now - record.appended >= log.options().delete_retention;
+        const bool old = now >= record.appended + log.options().delete_retention;
         if (record.key && !record.value && old && (!allowance.finished || finished)) return true;
     }
     return false;

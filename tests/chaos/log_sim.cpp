@@ -39,10 +39,17 @@ const std::string kDirectory = "/data/log/s-0";
 class SimClock final : public Clock {
  public:
     [[nodiscard]] Timestamp now() const override { return now_; }
-    void advance(std::chrono::milliseconds by) { now_ += by; }
+    [[nodiscard]] std::chrono::milliseconds steady() const override { return steady_; }
+    void advance(std::chrono::milliseconds by) {
+        now_ += by;
+        steady_ += by;
+    }
+    /// As somebody sets a clock: no time passes.
+    void set_by(std::chrono::milliseconds by) { now_ += by; }
 
  private:
     Timestamp now_{1'700'000'000'000ms};
+    std::chrono::milliseconds steady_{0};
 };
 
 class Simulation {
@@ -99,6 +106,7 @@ class Simulation {
         forwards_ = toss(60);
         quota_ = toss(30) ? 10'000 + pick(30'000) : DiskBudget::kUnlimited;
         flips_bits_ = toss(20);
+        sets_clock_ = toss(30);
         return options;
     }
 
@@ -113,8 +121,7 @@ class Simulation {
             case 2:
                 return forward();
             case 3:
-                say("clock");
-                return clock_.advance(std::chrono::milliseconds(pick(7'200'000)));
+                return move_clock();
             case 4:
                 return toss(40) ? kill_process() : void();
             case 5:
@@ -124,9 +131,7 @@ class Simulation {
             case 7:
                 return flip();
             case 8:
-                say("tend");
-                for (const auto& segment : log_->segments().closed()) static_cast<void>(segment->repair_indexes());
-                return note(log_->spill_if_due());
+                return tend();
             case 9:
                 say("roll");
                 note(log_->commit());
@@ -136,6 +141,31 @@ class Simulation {
                 return read_slowly();
             default:
                 return append_and_commit();
+        }
+    }
+
+    void move_clock() {
+        if (!sets_clock_ || toss(50)) {
+            say("clock");
+            return clock_.advance(std::chrono::milliseconds(pick(7'200'000)));
+        }
+        const auto by = std::chrono::milliseconds(pick(7'200'000));
+        clock_.set_by(toss(50) ? by : -by);
+        say("clock set to " + std::to_string(clock_.now().time_since_epoch().count()));
+    }
+
+    /// Written by the time that has passed, whatever the wall clock says.
+    void tend() {
+        say("tend");
+        for (const auto& segment : log_->segments().closed()) static_cast<void>(segment->repair_indexes());
+        if (toss(30)) clock_.advance(options_.memory_age_max + 1ms);
+        const auto waited = clock_.steady() - first_unwritten_;
+        auto done = log_->spill_if_due();
+        const bool fine = done.has_value();
+        note(done);
+        const bool due = options_.durability == Durability::memory && waited > options_.memory_age_max && !forwards_;
+        if (fine && due && log_ && !log_->tail().pinned().empty()) {
+            throw std::runtime_error("what waited too long in memory was not written");
         }
     }
 
@@ -188,11 +218,17 @@ class Simulation {
                 model_.append(offset++, {record.key, record.value, record.timestamp, clock_.now(), false});
             }
             const auto first = log_->append(batch);
-            if (first) return;
+            if (first) return note_unwritten(*first);
             if (first.error().kind() != Errc::no_space) return lose(first.error());
             model_.forget_from(log_->log_end_offset().value());
             if (!make_room()) return;
         }
+    }
+
+    /// Durability "memory": whether this is now the oldest that is not written.
+    void note_unwritten(Offset first) {
+        const auto pinned = log_->tail().pinned();
+        if (!pinned.empty() && pinned.front().base_offset == first) first_unwritten_ = clock_.steady();
     }
 
     void commit() {
@@ -465,7 +501,8 @@ class Simulation {
         allowance.power_may_lose = power && options_.durability != Durability::fsync;
         if (power && options_.durability != Durability::fsync) weak_ = true;
         allowance.power_may_lose |= weak_;
-        model_.check(*log_, allowance, reopened, clock_.now());
+        // A horizon that was written by another time says nothing about when a tombstone goes.
+        model_.check(*log_, allowance, reopened, sets_clock_ ? Timestamp::max() : clock_.now());
         if (hole_) throw std::runtime_error("a hole was reported where nothing was lost");
         verify();
         if (forwards_ && finished_ > log_->high_watermark().value()) finished_ = log_->high_watermark().value();
@@ -475,6 +512,7 @@ class Simulation {
     const bool verbose_;
     bool forwards_ = false;
     bool flips_bits_ = false;
+    bool sets_clock_ = false;
     std::uint64_t quota_ = 0;
     SimFileSystem files_;
     SimClock clock_;
@@ -485,6 +523,7 @@ class Simulation {
     std::optional<LogReader> slow_reader_;
     std::optional<LogId> id_;
     std::int64_t finished_ = 0;
+    std::chrono::milliseconds first_unwritten_{0};  // by the clock's steady time
     std::uint64_t serial_ = 0;
     bool compacted_ = false;
     bool flipped_ = false;

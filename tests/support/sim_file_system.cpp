@@ -15,6 +15,8 @@ using storage::Result;
 
 namespace {
 
+constexpr std::uint64_t kInodeBytes = 64;  // a new file needs some room, though it counts nothing
+
 std::string directory_of(const std::string& path) {
     return path.substr(0, path.rfind('/'));
 }
@@ -92,7 +94,8 @@ class SimFile final : public storage::File {
         const bool whole = strike == SimFileSystem::Strike::none;
         const auto part = whole ? system_.some_of(bytes.size()) : system_.random_() % (bytes.size() + 1);
         const auto end = to.value() + part;
-        if (end > inode_->now.size() && !has_room(end - inode_->now.size())) {
+        const auto grown = end > inode_->now.size() ? end - inode_->now.size() : 0;
+        if (!has_room(system_.never_writes_in_place_ ? part : grown)) {
             return Error::from_errno(ENOSPC, "write", "(simulated)");
         }
         put(to.value(), bytes.first(part));
@@ -263,6 +266,7 @@ Result<std::unique_ptr<storage::File>> SimFileSystem::open(const std::string& pa
     if (found == files_.end()) {
         if (mode != OpenMode::create) return Error(Errc::not_found, path + ": no such file");
         if (const auto how = strike(); how != Strike::none) return failure(how, "create");
+        if (used() + kInodeBytes > capacity_) return Error::from_errno(ENOSPC, "create", "(simulated)");
         auto inode = std::make_shared<Inode>();
         inode->modified = now_;
         change_entry({directory_of(path), {{path, inode}}});

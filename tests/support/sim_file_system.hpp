@@ -40,6 +40,8 @@ class SimFileSystem final : public storage::FileSystem {
         reads_ = 0;
         read_fails_at_ = n;
     }
+    /// As btrfs, f2fs or UBIFS: each write needs room, in the middle of a file too.
+    void never_write_in_place() { never_writes_in_place_ = true; }
     void calm_reads() { read_fails_at_.reset(); }
     /// The machine loses its power now, and comes up again with what a disk may have kept.
     void crash_and_reboot();
@@ -104,6 +106,7 @@ class SimFileSystem final : public storage::FileSystem {
     std::uint64_t reads_ = 0;  // since fail_read_at()
     std::optional<std::uint64_t> read_fails_at_;
     bool down_ = false;
+    bool never_writes_in_place_ = false;
     std::uint64_t capacity_ = std::uint64_t{1} << 40U;
     storage::Timestamp now_{std::chrono::milliseconds(1'700'000'000'000)};
 };

@@ -137,6 +137,25 @@ def test_log_clean_compacts_a_log_at_rest_and_refuses_beside_an_agent(damaged, n
     assert log("verify", agent).returncode == 0
 
 
+def test_log_clean_makes_no_data_directory_where_there_is_none(filled, tmp_path):
+    filled.stop()
+    wrong = tmp_path / "typo"
+    result = sluice("log", "clean", "-c", filled.config, "--data-dir", wrong)
+    assert result.returncode == 1 and "no log to clean" in result.stderr and not wrong.exists()
+
+
+def test_a_stream_that_cant_be_read_hides_no_other_from_ls_and_verify(filled):
+    filled.stop()
+    segment = next(path for path in filled.segments() if path.parent.name == "sluice.events-0")
+    segment.unlink()
+    segment.mkdir()
+    listed = log("ls", filled)
+    assert listed.returncode == 1 and "sluice.events" in listed.stderr, listed.stderr
+    assert any(line.startswith("telemetry") for line in listed.stdout.splitlines())
+    verified = log("verify", filled)
+    assert verified.returncode == 1 and "\ntelemetry: " in verified.stdout, verified.stdout
+
+
 def test_a_quota_is_kept_by_giving_up_the_oldest_and_told_as_an_event(new_agent, mosquitto):
     agent = new_agent(configuration(
         mosquitto.port, None, "-", more='[storage]\nquota = "1MiB"',

@@ -136,3 +136,15 @@ TEST_CASE("cleaner offset: damaged, or beyond the log's end, it keeps nothing fr
         must(compact(files, *log, log.clock, {.whatever_the_ratio = true}, [](std::size_t) { return true; }));
     CHECK(pass.records_left_out > 30);
 }
+
+TEST_CASE("checked file: a small file that has become huge is damaged, and not read into memory") {
+    TestLog log;
+    log.append("x");
+    log.kill();
+    const auto path = log.directory() + "/log-id";
+    std::filesystem::resize_file(path, std::uint64_t{1} << 42U);  // sparse
+    PosixFileSystem files;
+    CHECK(load_checked(files, path).error().kind() == Errc::corrupt);
+    log.open();
+    CHECK(log.values() == Values{"x"});
+}

@@ -261,6 +261,63 @@ TEST_CASE("recovery: a swap that was cut short is completed, wherever it was cut
     }
 }
 
+TEST_CASE("recovery: a damaged swap file doesn't replace intact segments, and verify says so") {
+    Table table;
+    for (int i = 0; i < 30; ++i) {
+        if (i == 15)
+            table.put_keyless(std::string(5000, 'x'));
+        else
+            table.put("key-" + std::to_string(i % 3), "value-" + std::to_string(i));
+    }
+    table.close_segment();
+    table.with_large_segments();
+    const auto all = table.log.values();
+    table.log.kill();
+    const TempDir saved;
+    std::filesystem::copy(table.log.directory(), saved / "before", std::filesystem::copy_options::recursive);
+    table.log.open();
+    table.compact();
+    auto merged = read_bytes(table.log.segment(0));
+    table.log.kill();
+    const auto swap = table.log.directory() + "/" + swap_file_name(Offset(0), Offset(30));
+    const auto middle = static_cast<std::ptrdiff_t>(merged.size() / 2);
+    const auto faults = [&] {
+        return must(verify_log(table.files, table.log.directory(), [](const Finding&) {})).faults;
+    };
+    bool complete = true;
+    SUBCASE("with a wrong byte") {
+        merged[static_cast<std::size_t>(middle)] ^= 1;
+    }
+    SUBCASE("cut off") {
+        merged.resize(static_cast<std::size_t>(middle));
+    }
+    SUBCASE("empty") {
+        merged.clear();
+    }
+    SUBCASE("without its first batch") {
+        merged.erase(0, must(decode_batch_header(std::as_bytes(std::span(merged)))).size_bytes);
+    }
+    SUBCASE("unless less of those is left") {
+        merged[static_cast<std::size_t>(middle)] ^= 1;
+        complete = false;
+    }
+    for (const bool repairs : {false, true}) {
+        std::filesystem::remove_all(table.log.directory());
+        std::filesystem::copy(saved / "before", table.log.directory(), std::filesystem::copy_options::recursive);
+        if (!complete) std::filesystem::remove(table.log.segment(3));
+        write_bytes(swap, merged);
+        CHECK(faults() == 1);
+        if (repairs) {
+            must(repair_log(table.files, table.log.directory(), "s", [](const Gap&) {}));
+            CHECK(faults() == 0);
+        }
+        table.log.open();
+        CHECK_FALSE(std::filesystem::exists(swap));
+        CHECK(table.log.values() == (complete ? all : Values{"value-27", "value-28", "value-29"}));
+        table.log.kill();
+    }
+}
+
 TEST_CASE("compaction: a reader inside of a segment that is merged with others misses nothing") {
     auto options = compacted();
     options.segment_bytes = 1U << 20U;
@@ -304,4 +361,38 @@ TEST_CASE("compaction: a record of a transaction supersedes nothing, as it may h
         table.close_segment();
     }
     CHECK(table.log.values() == Values{"aborted", "(null)", "1", "2"});
+}
+
+TEST_CASE("compaction: with Kafka's LogAppendTime the batch's time is that of each record, and stays it") {
+    constexpr std::int64_t kAppended = 1'800'000'000'000;
+    Table table;
+    table.put("a", "old");
+    table.put("b", "kept");
+    table.put("a", "new");
+    table.close_segment();
+    auto text = read_bytes(table.log.segment(0));
+    for (auto bytes = std::as_writable_bytes(std::span(text)); !bytes.empty();) {
+        const auto size = must(decode_batch_header(bytes)).size_bytes;
+        bytes[22] |= std::byte{0x08};
+        store_big_endian<std::int64_t>(bytes.data() + 35, kAppended);  // max timestamp
+        seal_batch(bytes.first(size));
+        bytes = bytes.subspan(size);
+    }
+    write_bytes(table.log.segment(0), text);
+    must(remove_indexes(table.files, table.log.directory(), Offset(0)));
+    const auto check = [&](std::size_t count) {
+        LogReader reader(*table.log, Offset(0));
+        std::size_t found = 0;
+        while (auto batch = must(reader.next())) {
+            for (const auto& each : batch->records()) {
+                CHECK(each.timestamp == Timestamp(std::chrono::milliseconds(kAppended)));
+                ++found;
+            }
+        }
+        CHECK(found == count);
+        CHECK(must(table.log->offset_for(Timestamp(std::chrono::milliseconds(kAppended)))) < Offset(3));
+    };
+    check(3);
+    table.compact();
+    check(2);
 }

@@ -3,6 +3,7 @@
 #include "storage/quarantine.hpp"
 #include "storage/verify.hpp"
 #include "tests/support/log_builder.hpp"
+#include "tests/support/sim_file_system.hpp"
 
 #include <doctest/doctest.h>
 
@@ -248,4 +249,23 @@ TEST_CASE("hole: those that an older version left mean nothing, and later ones d
     log.open();
     CHECK_FALSE(log.values().empty());
     check_gap(log.gaps, lost);
+}
+
+TEST_CASE("hole: an emptied last segment on a disk without room for a block or a file makes appends wait") {
+    SimFileSystem files(1);
+    TestLog log({}, &files);
+    for (int i = 0; i < 5; ++i) log.append("x");
+    must(log->close());
+    log.kill();
+    must(must(files.open(log.segment(0), OpenMode::read_write))->truncate(0));
+    files.set_capacity(0);
+    must(log.try_open());
+    CHECK(log->log_end_offset() == Offset(5));
+    const auto refused = log.append_only({record("y")});
+    REQUIRE_FALSE(refused.has_value());
+    CHECK(refused.error().kind() == Errc::no_space);
+    files.set_capacity(1U << 20U);
+    CHECK(must(log.append_only({record("y")})) == Offset(5));
+    must(log->commit());
+    CHECK(log.values() == std::vector<std::string>{"y"});
 }

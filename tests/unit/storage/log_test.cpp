@@ -4,6 +4,7 @@
 #include "storage/verify.hpp"
 #include "tests/support/fault_file_system.hpp"
 #include "tests/support/log_builder.hpp"
+#include "tests/support/sim_file_system.hpp"
 
 #include <doctest/doctest.h>
 
@@ -500,4 +501,40 @@ TEST_CASE("log: a clean stop after a roll that found no space for the next segme
         CHECK(log.values() == numbered(0, 2));
     }
     CHECK(met);
+}
+
+TEST_CASE("log: a segment is rolled by its age whatever becomes of the wall clock") {
+    LogOptions options;
+    options.segment_age = std::chrono::hours(24);
+    TestLog log(options);
+    const auto right = log.clock.now();
+    log.clock.set(right + std::chrono::hours(24 * 365));
+    log.append("a");
+    log.clock.set(right);
+    for (int day = 0; day < 10; ++day) {
+        log.clock.advance(std::chrono::hours(25));
+        log.append("b");
+    }
+    CHECK(log->segments().all().size() == 11);
+}
+
+TEST_CASE("log: after a kill it opens on a full disk that never writes in place, and appends wait") {
+    SimFileSystem files(1);
+    files.never_write_in_place();
+    TestLog log({}, &files);
+    for (int i = 0; i < 3; ++i) log.append("x");
+    log.kill();
+    files.set_capacity(0);
+    must(log.try_open());
+    CHECK(log.values() == Values{"x", "x", "x"});
+    const auto refused = log.append_only({record("y")});
+    REQUIRE_FALSE(refused.has_value());
+    CHECK(refused.error().kind() == Errc::no_space);
+    CHECK_FALSE(log->close().has_value());  // what is not known to be on the medium gets no recovery point
+    log.kill();
+    must(log.try_open());
+    files.set_capacity(1U << 20U);
+    log.append("y");
+    CHECK(log.values() == Values{"x", "x", "x", "y"});
+    must(log->close());
 }

@@ -106,3 +106,17 @@ TEST_CASE("memory: a search by time knows what is only in memory, and what was w
     }
     CHECK(must(log->offset_for(at(10))) == log->high_watermark());
 }
+
+TEST_CASE("memory: what is too old is written whatever becomes of the wall clock") {
+    TestLog log(in_memory());
+    const auto right = log.clock.now();
+    log.clock.set(right + 365 * 24h);
+    log.append("a");
+    log.clock.set(right);
+    log.clock.advance(29s);
+    must(log->spill_if_due());
+    CHECK(log->size_bytes() == 0);
+    log.clock.advance(2s);
+    must(log->spill_if_due());
+    CHECK(log->size_bytes() > 0);
+}

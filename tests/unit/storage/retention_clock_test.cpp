@@ -94,3 +94,47 @@ TEST_CASE("retention: what a process without a clock has left is kept from when 
     gateway.clean();
     CHECK(gateway.log.values().size() < 10);
 }
+
+TEST_CASE("retention: a clock that is set back keeps nothing longer") {
+    Gateway gateway;
+    gateway.log.clock.set(kIn2023 + 4 * 365 * 24h);  // a wrong date
+    gateway.append_some();
+    gateway.log.clock.set(kIn2023);
+    SUBCASE("in this process") {
+        gateway.clean();
+        CHECK(gateway.log.values().size() == 50);
+        gateway.log.clock.advance(7 * 24h + 1min);
+    }
+    SUBCASE("nor in the next one, which finds the right time") {
+        gateway.clean();
+        gateway.log.clock.advance(3 * 24h);
+        gateway.stop();
+        gateway.log.open();
+        gateway.log.clock.advance(4 * 24h + 1min);
+    }
+    SUBCASE("and a time in the future counts from when it was found") {
+        gateway.stop();
+        gateway.log.open();
+        gateway.log.clock.advance(6 * 24h);
+        gateway.clean();
+        CHECK(gateway.log.values().size() == 50);
+        gateway.log.clock.advance(24h + 1min);
+    }
+    gateway.clean();
+    CHECK(gateway.log.values().size() < 10);
+}
+
+TEST_CASE("retention: a process that starts before its clock is set takes no time from what it finds") {
+    Gateway gateway;
+    gateway.log.clock.set(kIn2023);
+    gateway.append_some();
+    gateway.log.clock.advance(6 * 24h);
+    gateway.stop();
+    gateway.log.clock.set(kIn1970);
+    gateway.log.open();
+    gateway.clean();
+    CHECK(gateway.log.values().size() == 50);
+    gateway.log.clock.set(kIn2023 + 7 * 24h + 2min);
+    gateway.clean();
+    CHECK(gateway.log.values().size() < 10);
+}
