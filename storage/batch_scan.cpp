@@ -68,7 +68,7 @@ Result<void> scan_on(const File& file, SegmentScan& scan, const OnBatch& on_batc
     for (auto at = scan.end; at < end;) {
         const auto header = read_intact_batch(file, at, end, scan.next_offset, bytes);
         if (!header) return header.error();
-        if (*header) {
+        if (*header && may_follow(scan.next_offset, (*header)->base_offset)) {
             // The same test as the reader's, so that what it can't read is found and set aside.
             auto batch = DecodedBatch::decode(bytes, std::move(decoded));
             if (!batch && batch.error().kind() != Errc::corrupt) return batch.error();

@@ -42,11 +42,11 @@ Result<std::optional<FilePosition>> BatchSearch::find(FilePosition from, Offset 
         at = begin_ + found->at;
         const auto header = read_intact_batch(file_, at, end_, Offset(0), bytes);
         if (!header) return header.error();
-        if (*header && (*header)->base_offset >= at_least) {
+        if (*header && (*header)->base_offset >= at_least && may_follow(at_least, (*header)->base_offset)) {
             // Whoever wrote this had written what comes before it, which may not have been there when we looked.
             const auto first = read_intact_batch(file_, from, end_, at_least, bytes);
             if (!first) return first.error();
-            return std::optional(*first ? from : at);
+            return std::optional(*first && may_follow(at_least, (*first)->base_offset) ? from : at);
         }
         at = at + (*header ? (*header)->size_bytes : 1);  // of a deleted segment, or overwritten since
     }

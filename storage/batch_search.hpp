@@ -17,11 +17,18 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <span>
 #include <vector>
 
 namespace sluice::storage {
+
+/// Whether a batch of this base offset may come behind offset `next` in a segment: its index counts in 31 bits from the
+/// base offset. What jumps further is no batch of ours: a payload may look like one and say what it likes.
+[[nodiscard]] inline bool may_follow(Offset next, Offset base_offset) {
+    return base_offset - next <= std::numeric_limits<std::int32_t>::max();
+}
 
 class BatchSearch {
  public:

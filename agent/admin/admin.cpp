@@ -68,6 +68,13 @@ Router make_router(const AdminOptions& options, const Subject& subject, const Ra
         return Response{200, "application/json", dump(devices_json(subject.devices(), now))};
     });
     router.post("/api/v1/reload", [&subject](const Request&, bool) { return reloaded(subject.reload()); });
+    for (const bool open : {false, true}) {
+        router.post(open ? "/api/v1/uplink/resume" : "/api/v1/uplink/pause", [&subject, open](const Request&, bool) {
+            const auto done = subject.set_uplink(open);
+            const Json answer = done ? Json::object() : Json{{"error", done.error().message()}};
+            return Response{done ? 200U : kConflict, "application/json", dump(answer)};
+        });
+    }
     return router;
 }
 

@@ -24,6 +24,7 @@ struct Subject {
     std::function<Snapshot()> snapshot;
     std::function<std::vector<bridge::Device>()> devices;
     std::function<ReloadAnswer()> reload;
+    std::function<storage::Result<void>(bool open)> set_uplink;  ///< false: paused
 };
 
 /// All paths, for a subject that outlives the router.

@@ -48,10 +48,24 @@ Json listener_json(const bridge::mqtt::Listener::Status& listener) {
             {"faults", listener.faults}};
 }
 
+Json uplink_json(const bridge::kafka::UplinkStatus& uplink) {
+    using State = bridge::kafka::UplinkState;
+    const auto time = [](const auto& at) {
+        return at ? Json(format_time(std::chrono::time_point_cast<storage::Timestamp::duration>(*at))) : Json(nullptr);
+    };
+    const char* state = uplink.state == State::open ? "open" : uplink.state == State::paused ? "paused" : "closed";
+    return {{"state", state},
+            {"why", uplink.why.empty() ? Json(nullptr) : Json(uplink.why)},
+            {"since", time(uplink.since)},
+            {"opens_at", time(uplink.opens_at)},
+            {"rate", or_null(uplink.rate)}};
+}
+
 Json kafka_json(const Snapshot& snapshot) {
     const auto& forwarder = *snapshot.forwarder;
     Json json = {{"brokers", snapshot.brokers}, {"delivery", snapshot.exactly_once ? "exactly-once" : "at-least-once"}};
     add_link(json, forwarder.connected, forwarder.link);
+    json["uplink"] = uplink_json(forwarder.uplink);
     json["in_flight_bytes"] = forwarder.in_flight_bytes;
     json["producers_rebuilt"] = forwarder.producers_rebuilt;
     json["transactions_committed"] = forwarder.transactions_committed;

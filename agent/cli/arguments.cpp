@@ -119,6 +119,21 @@ void add_reload(CLI::App& app, Run& run) {
     command->callback([&run, arguments] { run = [arguments] { return reload_command(*arguments); }; });
 }
 
+void add_uplink(CLI::App& app, Run& run) {
+    auto* uplink =
+        add_command(app, "uplink", "Pause what a running agent sends to Kafka, and go on", "sluice uplink pause");
+    uplink->require_subcommand(1);
+    const auto add = [&](const char* name, const char* what, const char* example, bool open) {
+        auto arguments = std::make_shared<LogArguments>();
+        auto* command = add_command(*uplink, name, what, example);
+        add_log_options(command, *arguments);
+        command->callback(
+            [&run, arguments, open] { run = [arguments, open] { return uplink_command(*arguments, open); }; });
+    };
+    add("pause", "Send nothing until resume, over restarts too; everything is kept", "sluice uplink pause", false);
+    add("resume", "End the pause", "sluice uplink resume", true);
+}
+
 void add_log_ls(CLI::App& log, Run& run) {
     auto arguments = std::make_shared<LogLsArguments>();
     auto* command =
@@ -326,6 +341,7 @@ int run_command_line(int argc, char** argv) {
     add_status(app, run);
     add_devices(app, run);
     add_reload(app, run);
+    add_uplink(app, run);
     add_demo(app, run);
     auto* log = add_command(app, "log", "Look into the local log, whether an agent runs or not",
                             "sluice log ls --data-dir /var/lib/sluice");

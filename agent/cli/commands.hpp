@@ -78,6 +78,9 @@ int devices_command(const DevicesArguments& arguments);
 /// Has a running agent read its configuration again.
 int reload_command(const LogArguments& arguments);
 
+/// Pauses the way to Kafka of a running agent, or ends the pause.
+int uplink_command(const LogArguments& arguments, bool open);
+
 struct LogLsArguments {
     LogArguments log;
     bool json = false;

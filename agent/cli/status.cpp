@@ -123,4 +123,22 @@ int reload_command(const LogArguments& arguments) {
     return kExitSuccess;
 }
 
+int uplink_command(const LogArguments& arguments, bool open) {
+    const auto data_dir = data_dir_of(arguments);
+    if (!data_dir) return kExitBadConfig;
+    const auto reply = admin::ask(*data_dir, "POST", open ? "/api/v1/uplink/resume" : "/api/v1/uplink/pause");
+    if (!reply) return report_failure(reply.error());
+    if (reply->status != kGood) {
+        const auto answer = Json::parse(reply->body, nullptr, false);
+        const bool told = answer.is_object() && answer.contains("error");
+        return report_failure(
+            storage::Error(Errc::io, told ? answer["error"].get<std::string>()
+                                          : "the agent's answer can't be read; is it of another version?"));
+    }
+    std::cout << (open ? "records are sent again\n"
+                       : "nothing is sent until sluice uplink resume; everything is kept\n");
+    std::cout.flush();
+    return kExitSuccess;
+}
+
 }  // namespace sluice::agent

@@ -134,12 +134,23 @@ std::string messages(const Json& status) {
     return text + paragraph("out", status.at("kafka").is_null() ? "nothing is forwarded: there is no [kafka]" : out);
 }
 
+std::string uplink(const Json& uplink, const Json& now) {
+    const auto state = text_of(uplink.at("state"));
+    if (state == "open") return "";
+    auto text = state == "paused" ? std::string("PAUSED") : std::string("outside of its windows");
+    if (const auto since = seconds_since(uplink.at("since"), now)) text += " for " + short_time(*since);
+    if (const auto why = text_of(uplink.at("why")); !why.empty()) text += ", " + why;
+    if (const auto opens = text_of(uplink.at("opens_at")); !opens.empty()) text += "; opens at " + opens;
+    return paragraph("uplink", text + (state == "paused" ? " (sluice uplink resume ends it)" : ""));
+}
+
 std::string links(const Json& status) {
     std::string text;
     const auto& now = status.at("time");
     if (const auto& kafka = status.at("kafka"); !kafka.is_null()) {
         text += paragraph("kafka", text_of(kafka.at("brokers")) + ", " + text_of(kafka.at("delivery")) + ": " +
                                        link_text(kafka, now));
+        text += uplink(kafka.at("uplink"), now);
     }
     for (const auto& source : status.at("sources")) {
         text += paragraph("source", text_of(source.at("name")) + ": " + link_text(source, now));

@@ -95,9 +95,9 @@ class RuleRunner {
     [[nodiscard]] storage::Result<void> open_stream(const std::string& name,
                                                     const std::vector<models::rules::RuleSource>& sources);
     [[nodiscard]] storage::Result<void> end_removed_streams();
-    [[nodiscard]] storage::Result<std::unique_ptr<Snapshot>> usable_snapshot(const std::string& name,
-                                                                             const storage::Log& log);
-    [[nodiscard]] storage::Result<std::unique_ptr<StreamRules>> replayed_by_old_rules(Snapshot& snapshot,
+    [[nodiscard]] storage::Result<std::unique_ptr<RuleSnapshot>> usable_snapshot(const std::string& name,
+                                                                                 const storage::Log& log);
+    [[nodiscard]] storage::Result<std::unique_ptr<StreamRules>> replayed_by_old_rules(RuleSnapshot& snapshot,
                                                                                       const std::string& name,
                                                                                       const storage::Log& log,
                                                                                       const AlertsSeen& seen);

@@ -36,12 +36,12 @@ Result<std::unique_ptr<RuleRunner>> RuleRunner::open(const RulesConfig& config, 
     return runner;
 }
 
-Result<std::unique_ptr<Snapshot>> RuleRunner::usable_snapshot(const std::string& name, const storage::Log& log) {
-    auto snapshot = Snapshot::load(data_dir_, name);
+Result<std::unique_ptr<RuleSnapshot>> RuleRunner::usable_snapshot(const std::string& name, const storage::Log& log) {
+    auto snapshot = RuleSnapshot::load(data_dir_, name);
     if (!snapshot || !*snapshot) return snapshot;
     const auto& header = (*snapshot)->header();
     if (header.log_id != log.id().to_string() || header.alerts_log_id != alerts_.id().to_string()) {
-        return std::unique_ptr<Snapshot>();  // of a log that was deleted
+        return std::unique_ptr<RuleSnapshot>();  // of a log that was deleted
     }
     return snapshot;
 }
@@ -54,7 +54,7 @@ Result<void> RuleRunner::open_stream(const std::string& name, const std::vector<
     auto snapshot = usable_snapshot(name, log);
     if (!snapshot) {
         parts_.report(bridge::Severity::warning, "rules", snapshot.error().message() + " (windows start empty)");
-        snapshot = std::unique_ptr<Snapshot>();
+        snapshot = std::unique_ptr<RuleSnapshot>();
     }
     const auto from = *snapshot ? Offset((*snapshot)->header().alerts_from) : Offset(0);
     auto seen = read_alerts(alerts_, from, name, log.id());
@@ -102,7 +102,7 @@ Result<void> RuleRunner::open_stream(const std::string& name, const std::vector<
 }
 
 /// The rules as they were, up to the last alert in the log. All that they say on the way is there already.
-Result<std::unique_ptr<StreamRules>> RuleRunner::replayed_by_old_rules(Snapshot& snapshot, const std::string& name,
+Result<std::unique_ptr<StreamRules>> RuleRunner::replayed_by_old_rules(RuleSnapshot& snapshot, const std::string& name,
                                                                        const storage::Log& log,
                                                                        const AlertsSeen& seen) {
     const auto& header = snapshot.header();

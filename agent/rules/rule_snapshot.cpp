@@ -124,10 +124,10 @@ Result<std::uint64_t> store_snapshot(storage::FileSystem& files, const std::stri
     return out.size();
 }
 
-Result<std::unique_ptr<Snapshot>> Snapshot::load(const std::string& data_dir, const std::string& stream) {
+Result<std::unique_ptr<RuleSnapshot>> RuleSnapshot::load(const std::string& data_dir, const std::string& stream) {
     const auto path = path_of(data_dir, stream);
     const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (fd < 0 && errno == ENOENT) return std::unique_ptr<Snapshot>();
+    if (fd < 0 && errno == ENOENT) return std::unique_ptr<RuleSnapshot>();
     if (fd < 0) return Error::from_errno(errno, "open", path);
     struct stat status {};
     const bool known = ::fstat(fd, &status) == 0 && status.st_size > 0;
@@ -135,7 +135,7 @@ Result<std::unique_ptr<Snapshot>> Snapshot::load(const std::string& data_dir, co
     void* mapped = known ? ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0) : MAP_FAILED;
     ::close(fd);
     if (mapped == MAP_FAILED) return Error(Errc::corrupt, path + " is empty or can't be read");
-    std::unique_ptr<Snapshot> snapshot(new Snapshot());
+    std::unique_ptr<RuleSnapshot> snapshot(new RuleSnapshot());
     snapshot->bytes_ = {static_cast<const std::byte*>(mapped), size};
     auto& reader = snapshot->reader_.emplace(snapshot->bytes_);
     auto header = reader.ok() ? header_of(reader.text()) : std::nullopt;
@@ -144,7 +144,7 @@ Result<std::unique_ptr<Snapshot>> Snapshot::load(const std::string& data_dir, co
     return snapshot;
 }
 
-Snapshot::~Snapshot() {
+RuleSnapshot::~RuleSnapshot() {
     if (!bytes_.empty()) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
 }
 

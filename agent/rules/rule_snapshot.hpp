@@ -40,14 +40,14 @@ struct SnapshotHeader {
                                                             const std::string& stream, const SnapshotHeader& header,
                                                             const std::function<void(models::StateWriter&)>& save);
 
-class Snapshot {
+class RuleSnapshot {
  public:
     /// @return nullptr where there is none; Errc::corrupt where it can't be used
-    [[nodiscard]] static storage::Result<std::unique_ptr<Snapshot>> load(const std::string& data_dir,
-                                                                         const std::string& stream);
-    ~Snapshot();
-    Snapshot(const Snapshot&) = delete;
-    Snapshot& operator=(const Snapshot&) = delete;
+    [[nodiscard]] static storage::Result<std::unique_ptr<RuleSnapshot>> load(const std::string& data_dir,
+                                                                             const std::string& stream);
+    ~RuleSnapshot();
+    RuleSnapshot(const RuleSnapshot&) = delete;
+    RuleSnapshot& operator=(const RuleSnapshot&) = delete;
 
     [[nodiscard]] const SnapshotHeader& header() const { return header_; }
     /// Behind the header. Once.
@@ -55,7 +55,7 @@ class Snapshot {
     [[nodiscard]] std::uint64_t size_bytes() const { return bytes_.size(); }
 
  private:
-    Snapshot() = default;
+    RuleSnapshot() = default;
     std::span<const std::byte> bytes_;  // of the file, mapped: it needs no memory of its own
     std::optional<models::StateReader> reader_;
     SnapshotHeader header_{};

@@ -128,7 +128,7 @@ void state(const std::string& directory) {
     malloc_trim(0);
     const auto start = SteadyClock::now();
     auto rules = made(sources);
-    const auto snapshot = Snapshot::load(directory, "bench");
+    const auto snapshot = RuleSnapshot::load(directory, "bench");
     std::vector<models::Alert> ended;
     if (!snapshot || rules->restore((*snapshot)->state(), ended)) std::exit(1);
     const std::chrono::duration<double> took = SteadyClock::now() - start;

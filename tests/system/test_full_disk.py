@@ -131,11 +131,9 @@ def acknowledged(port, topics, payload_bytes, count, within=120):
     client.connect("127.0.0.1", port)
     client.loop_start()
     sent = [client.publish(topics[i % len(topics)], os.urandom(payload_bytes), 1) for i in range(count)]
-    try:
-        wait_until(lambda: all(message.is_published() for message in sent), within,
-                   lambda: f"{sum(m.is_published() for m in sent)} of {count} are acknowledged")
-    finally:
-        client.loop_stop()
+    wait_until(lambda: all(message.is_published() for message in sent), within,
+               lambda: f"{sum(m.is_published() for m in sent)} of {count} are acknowledged")
+    client.loop_stop()  # not before: it would wait for what is to be sent
 
 
 def test_a_table_goes_on_by_compaction_where_it_has_filled_the_disk(mount, new_agent):

@@ -1,10 +1,9 @@
 """The uplink to a real Kafka: its rate as a proxy counts it, a pause over kill -9, and the newest before the backlog."""
-import sqlite3
 import time
 
 import pytest
 
-from support.agent import configuration
+from support.agent import configuration, sluice
 from support.audit import read_topic, wait_for_ledger
 from support.kafka import Kafka
 from support.processes import free_port, wait_until
@@ -58,11 +57,9 @@ def test_no_more_than_the_rate_goes_over_the_wire(new_agent, mosquitto, behind_p
     assert arrived.duplicates == 0
 
 
-def set_pause(agent, text):
-    """As pause and resume write it."""
-    with sqlite3.connect(agent.data / "catalog.db") as catalog:
-        catalog.execute("INSERT OR REPLACE INTO note (name, text) VALUES ('uplink-pause', ?)", (text,))
-    catalog.close()
+def uplink(agent, what):
+    done = sluice("uplink", what, "--data-dir", agent.data)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_pause_outlasts_kills(new_agent, mosquitto, kafka, topic, new_fleet):
@@ -71,20 +68,19 @@ def test_a_pause_outlasts_kills(new_agent, mosquitto, kafka, topic, new_fleet):
     agent.start("connected")
     new_fleet(mosquitto.port, messages=100, rate=500, qos=2).ledger()
     wait_until(lambda: len(read_topic(kafka.brokers, topic)) == 100, 30, "all that was sent before")
+    uplink(agent, "pause")
     agent.kill()
-    set_pause(agent, "1700000000000 roaming")
     for _ in range(2):
-        agent.start("the uplink is paused: roaming")
+        agent.start("the uplink is paused: by command")
         time.sleep(2)
         agent.kill()
-    agent.start("the uplink is paused: roaming")
+    agent.start("the uplink is paused: by command")
     agent.wait_for_output("connected")
     fleet = new_fleet(mosquitto.port, messages=200, rate=500, qos=2, devices=1)
     time.sleep(3)
     assert len(read_topic(kafka.brokers, topic)) == 100
-    agent.kill()
-    set_pause(agent, "")
-    agent.start("connected")
+    assert "PAUSED" in sluice("status", "--data-dir", agent.data).stdout
+    uplink(agent, "resume")
     fleet.ledger()
     wait_until(lambda: len(read_topic(kafka.brokers, topic)) == 300, 30, "what had waited")
 

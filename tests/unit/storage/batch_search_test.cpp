@@ -153,6 +153,18 @@ TEST_CASE("batch search: finds what checking every place would find") {
     }
 }
 
+TEST_CASE("batch search: a batch that jumps further than a segment reaches is none, and the next one is found") {
+    constexpr std::int64_t kFar = std::int64_t{1} << 40;
+    const auto forged = batch_at(kFar);
+    for (const auto& between : {Bytes(), garbage(100)}) {
+        const auto bytes = joined({batch_at(0), between, forged, batch_at(5)});
+        const MemoryFile file(bytes);
+        const auto scan = must(scan_segment(file, Offset(0)));
+        CHECK(scan.next_offset == Offset(6));
+        CHECK(scan.batches == 2);
+    }
+}
+
 TEST_CASE("batch search: reading is bounded by the length of the file, whatever it holds") {
     const auto read_by_a_scan_of = [](const Bytes& bytes) {
         const MemoryFile file(bytes);

@@ -132,7 +132,7 @@ TEST_CASE("stream rules: after a kill at any alert, the others follow and none c
         const auto durable = before + random() % (expected.size() - before + 1);
         said.assign(expected.begin(), expected.begin() + static_cast<std::ptrdiff_t>(durable));
 
-        auto snapshot = Snapshot::load(dir.path(), "s");
+        auto snapshot = RuleSnapshot::load(dir.path(), "s");
         REQUIRE(snapshot.has_value());
         CHECK((*snapshot)->header() == header);
         auto again = made();
@@ -196,9 +196,9 @@ TEST_CASE("stream rules: a payload that is no JSON has no fields, and its device
 
 TEST_CASE("stream rules: a damaged snapshot is told, and none is not") {
     const TempDir dir;
-    CHECK(Snapshot::load(dir.path(), "s").value() == nullptr);
+    CHECK(RuleSnapshot::load(dir.path(), "s").value() == nullptr);
     dir.write("rules/s.state", "");
-    CHECK(Snapshot::load(dir.path(), "s").has_error());
+    CHECK(RuleSnapshot::load(dir.path(), "s").has_error());
     storage::PosixFileSystem files;
     auto rules = made();
     REQUIRE(store_snapshot(files, dir.path(), "s", {"a", "b", 7, 1, sources()}, [&](auto& w) {
@@ -209,9 +209,9 @@ TEST_CASE("stream rules: a damaged snapshot is told, and none is not") {
         std::ifstream in(dir.path("rules/s.state"), std::ios::binary);
         text.assign(std::istreambuf_iterator<char>(in), {});
     }
-    CHECK(Snapshot::load(dir.path(), "s").value()->header().alerts_from == 7);
+    CHECK(RuleSnapshot::load(dir.path(), "s").value()->header().alerts_from == 7);
     text[text.size() / 2] = static_cast<char>(text[text.size() / 2] ^ 1);
     dir.write("rules/s.state", text);
-    CHECK(Snapshot::load(dir.path(), "s").has_error());
+    CHECK(RuleSnapshot::load(dir.path(), "s").has_error());
     CHECK(streams_with_snapshot(files, dir.path()) == std::vector<std::string>{"s"});
 }
