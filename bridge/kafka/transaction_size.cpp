@@ -59,7 +59,7 @@ void TransactionSize::committed(TimePoint now) {
         const auto ratio = static_cast<double>(target.count()) / static_cast<double>(took.count());
         bytes_max_ = static_cast<std::size_t>(static_cast<double>(bytes_) * ratio);
     } else if (took * 2 <= target && bytes_ >= bytes_max_ / 2) {
-        const auto ease = target / std::max(took * 2, Duration(1));
+        const auto ease = target / std::max(took * kGrowthMax, Duration(1));
         const auto growth = static_cast<std::size_t>(std::clamp<Duration::rep>(ease, 2, kGrowthMax));
         bytes_max_ = std::min(bytes_max_, options_.bytes / growth) * growth;
     }
