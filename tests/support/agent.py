@@ -86,7 +86,9 @@ class Agent:
     def start(self, wait_for="ready:", environment=None, before=None):
         """Returns once the agent's output has the text; "subscribed" is when a broker delivers to it."""
         self.runs += 1
-        self.process = Process([SLUICE, "run", "-c", self.config], self.directory / f"agent-{self.runs}.log",
+        # Several agents run at a time, and only one can have the port.
+        admin = [] if "[admin]" in self.config.read_text() else ["--set", "admin.bind=off"]
+        self.process = Process([SLUICE, "run", "-c", self.config, *admin], self.directory / f"agent-{self.runs}.log",
                                environment=environment, before=before)
         if wait_for:
             self.wait_for_output(wait_for, 20)
