@@ -427,7 +427,7 @@ transaction_interval = "100ms"
     publish(box.mqtt_port, 30)
     status = box.admin.wait_for(lambda s: s["streams"][2]["forwarding"]["forwarded"] == 30, 60)
     assert status["kafka"]["connected"] and status["kafka"]["why"] is None and status["backlog"]["records"] == 0
-    assert status["kafka"]["transactions_committed"] > 0 and status["messages"]["forwarded"] == 30
+    assert status["kafka"]["transactions_committed"] > 0 and status["messages"]["forwarded"] >= 30  # and events
     assert box.admin.metric('sluice_stream_forwarded_records_total{stream="telemetry"}') == 30
     assert box.admin.metric('sluice_delivery_delay_seconds_count{stream="telemetry"}') == 30
     assert 0 < box.admin.metric('sluice_delivery_delay_seconds_sum{stream="telemetry"}') < 30 * 60
