@@ -66,6 +66,7 @@ storage::GroupCommit::Observer Supervisor::commit_observer() {
     auto said = std::make_shared<std::map<const storage::Log*, FullSaid>>();  // of the log thread
     observer.on_no_space = [this, said](const storage::Log& log, const storage::Error& error, bool again) {
         if (cleaner_) cleaner_->make_room(log);
+        if (log.options().on_full == storage::OnFull::drop_newest) return;  // acknowledged, and told as a gap
         auto& full = (*said)[&log];
         const auto now = SteadyClock::now();
         if (!again) full.since = now;
