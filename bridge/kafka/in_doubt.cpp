@@ -1,5 +1,6 @@
 #include "bridge/kafka/in_doubt.hpp"
 
+#include "bridge/kafka/assigned_consumer.hpp"
 #include "bridge/kafka/handles.hpp"
 #include "bridge/kafka/oauth_token.hpp"
 #include "storage/crc32c.hpp"
@@ -18,8 +19,6 @@ using SteadyClock = std::chrono::steady_clock;
 
 constexpr int kQuestionMs = 5'000;
 constexpr int kSliceMs = 100;
-
-void ignore_log(const rd_kafka_t* /*handle*/, int /*level*/, const char* /*facility*/, const char* /*text*/) {}
 
 storage::Error unreadable(const Doubt& doubt, const std::string& why) {
     return {storage::Errc::rejected, "topic " + doubt.topic + " can't be read: " + why};
@@ -48,31 +47,9 @@ Fingerprint fingerprint_of(const rd_kafka_message_t& message) {
 }
 
 storage::Result<Handle> open_consumer(const ClusterOptions& options, const Doubt& doubt) {
-    std::array<char, 512> reason{};
-    Conf conf(rd_kafka_conf_new());
-    std::map<std::string, std::string> properties = {
-        {"bootstrap.servers", options.brokers}, {"client.id", "sluice-" + options.agent_id},
-        {"group.id", "sluice-origin"},  // never joined: partitions are assigned by hand
-        {"enable.auto.commit", "false"},        {"auto.offset.reset", "earliest"},
-        {"enable.partition.eof", "true"},       {"reconnect.backoff.max.ms", "1000"},
-        {"fetch.wait.max.ms", "100"},           {"queued.max.messages.kbytes", "4096"},
-    };
-    for (const auto& [name, value] : options.properties) properties[name] = value;
-    properties["isolation.level"] = "read_committed";
-    for (const auto& [name, value] : properties) {
-        if (rd_kafka_conf_set(conf.get(), name.c_str(), value.c_str(), reason.data(), reason.size()) !=
-            RD_KAFKA_CONF_OK) {
-            return unreadable(doubt, reason.data());
-        }
-    }
-    rd_kafka_conf_set_log_cb(conf.get(), &ignore_log);
-    take_tokens_from_file(conf.get(), properties);
-    Handle handle(rd_kafka_new(RD_KAFKA_CONSUMER, conf.get(), reason.data(), reason.size()));
-    if (!handle) return unreadable(doubt, reason.data());
-    static_cast<void>(conf.release());  // owned by the handle now
-    renew_tokens_in_background(handle.get());
-    rd_kafka_poll_set_consumer(handle.get());
-    return handle;
+    auto consumer = open_assigned_consumer(options, "sluice-origin", "read_committed");
+    if (!consumer) return unreadable(doubt, consumer.error().message());
+    return consumer;
 }
 
 /// By partition: where reading has to end; -1 where there is nothing to read. `list` gets where it begins.

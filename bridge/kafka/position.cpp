@@ -1,5 +1,6 @@
 #include "bridge/kafka/position.hpp"
 
+#include "bridge/kafka/assigned_consumer.hpp"
 #include "bridge/kafka/handles.hpp"
 #include "bridge/kafka/kafka_config.hpp"
 #include "bridge/kafka/oauth_token.hpp"
@@ -19,38 +20,14 @@ using SteadyClock = std::chrono::steady_clock;
 constexpr int kQuestionMs = 5'000;
 constexpr int kSliceMs = 100;
 
-void ignore_log(const rd_kafka_t* /*handle*/, int /*level*/, const char* /*facility*/, const char* /*text*/) {}
-
 storage::Error unreadable(const ClusterOptions& options, const std::string& why) {
     return {storage::Errc::rejected, "the positions in topic " + options.position_topic + " can't be read: " + why};
 }
 
 storage::Result<Handle> open_consumer(const ClusterOptions& options, const char* isolation_level) {
-    std::array<char, 512> reason{};
-    Conf conf(rd_kafka_conf_new());
-    std::map<std::string, std::string> properties = {
-        {"bootstrap.servers", options.brokers}, {"client.id", "sluice-" + options.agent_id},
-        {"group.id", "sluice-positions"},  // never joined: partitions are assigned by hand
-        {"enable.auto.commit", "false"},        {"auto.offset.reset", "earliest"},
-        {"enable.partition.eof", "true"},       {"reconnect.backoff.max.ms", "1000"},
-        {"fetch.wait.max.ms", "100"},
-    };
-    for (const auto& [name, value] : options.properties) properties[name] = value;
-    properties["isolation.level"] = isolation_level;
-    for (const auto& [name, value] : properties) {
-        if (rd_kafka_conf_set(conf.get(), name.c_str(), value.c_str(), reason.data(), reason.size()) !=
-            RD_KAFKA_CONF_OK) {
-            return unreadable(options, reason.data());
-        }
-    }
-    rd_kafka_conf_set_log_cb(conf.get(), &ignore_log);
-    take_tokens_from_file(conf.get(), properties);
-    Handle handle(rd_kafka_new(RD_KAFKA_CONSUMER, conf.get(), reason.data(), reason.size()));
-    if (!handle) return unreadable(options, reason.data());
-    static_cast<void>(conf.release());  // owned by the handle now
-    renew_tokens_in_background(handle.get());
-    rd_kafka_poll_set_consumer(handle.get());
-    return handle;
+    auto consumer = open_assigned_consumer(options, "sluice-positions", isolation_level);
+    if (!consumer) return unreadable(options, consumer.error().message());
+    return consumer;
 }
 
 /// The end of each partition, open transactions included. A reader of committed records would be told the end of those
