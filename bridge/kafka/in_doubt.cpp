@@ -2,7 +2,6 @@
 
 #include "bridge/kafka/assigned_consumer.hpp"
 #include "bridge/kafka/handles.hpp"
-#include "bridge/kafka/oauth_token.hpp"
 #include "storage/crc32c.hpp"
 
 #include <algorithm>

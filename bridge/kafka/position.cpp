@@ -3,11 +3,9 @@
 #include "bridge/kafka/assigned_consumer.hpp"
 #include "bridge/kafka/handles.hpp"
 #include "bridge/kafka/kafka_config.hpp"
-#include "bridge/kafka/oauth_token.hpp"
 
 #include <simdjson.h>
 
-#include <array>
 #include <chrono>
 #include <vector>
 
