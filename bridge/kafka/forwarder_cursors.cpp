@@ -51,6 +51,7 @@ storage::Result<void> Forwarder::Impl::add(StreamTarget target) {
     } else {
         lanes_.push_back(std::make_unique<StreamLanes>(first, index, progress));
     }
+    prove_lanes(index);
     if (progress != stored_.back()) {
         // At once: the offsets up to the old cursor are about to be given to other records.
         if (auto done = store_progress({lanes_.size() - 1}, {progress}); !done) return done;
@@ -73,15 +74,21 @@ ForwardStream& Forwarder::Impl::add_lane(const StreamTarget& target, const stora
     streams_.push_back(
         std::make_unique<ForwardStream>(target, log, from, index, options_, parts_.report, std::move(set_aside)));
     share_.add(target.weight);
-    auto& lane = *streams_.back();
-    if (parts_.proofs != nullptr) {
-        const bool second = index > 0 && &streams_[index - 1]->log() == &log;
-        const auto reader = std::string(kForwardReader) + (second ? "/2" : "");
-        const auto number =
-            parts_.proofs->add_stream({target.stream, log.id(), target.topic, reader}, log.log_end_offset());
+    return *streams_.back();
+}
+
+/// Only now that the lanes stand where the catalog says: what they say of it takes nothing back, as an exactly-once
+/// position in Kafka may be further.
+void Forwarder::Impl::prove_lanes(std::size_t first) {
+    if (parts_.proofs == nullptr) return;
+    for (auto index = first; index < streams_.size(); ++index) {
+        auto& lane = *streams_[index];
+        const auto& log = lane.log();
+        const auto reader = std::string(kForwardReader) + (index > first ? "/2" : "");
+        const auto number = parts_.proofs->add_stream({lane.target().stream, log.id(), lane.target().topic, reader},
+                                                      log.log_end_offset());
         lane.prove_in(*parts_.proofs, number);
     }
-    return lane;
 }
 
 /// What the death of the process must not take: before the cursors say that all of this is done.

@@ -91,6 +91,21 @@ def test_each_record_is_where_why_says(delivery, make, mosquitto, kafka, topic, 
     assert not why(agent, 0)["agent_running"] and why(agent, 0)["places"] == answers[0]["places"]
 
 
+def test_a_kill_before_the_cursor_is_stored_takes_no_proof(make, mosquitto, kafka, topic, new_fleet):
+    kafka.create_topic(topic, partitions=2)
+    agent = make(EXACTLY_ONCE.replace('cursor_interval = "200ms"', 'cursor_interval = "60s"')).start("connected")
+    new_fleet(mosquitto.port, devices=4, messages=40, qos=2).ledger()
+    wait_until(lambda: len(read_topic(kafka.brokers, topic)) == 40, 20, "forty records in Kafka")
+    found = where_consumers_find(kafka, topic)
+    agent.kill()
+    agent.start("connected")
+    new_fleet(mosquitto.port, devices=1, messages=1, qos=2).ledger()  # its transaction says how far the last one came
+    wait_until(lambda: len(read_topic(kafka.brokers, topic)) == 41, 20, "one more record in Kafka")
+    for record in agent.records("telemetry")[:40]:
+        answer = why(agent, record["offset"])
+        assert answer["fate"] == "delivered" and places(answer, topic) == found[record["value"]], answer
+
+
 def test_what_waits_says_why(make, mosquitto, kafka, topic, new_fleet):
     agent = make(AT_LEAST_ONCE + 'topics = "check"\n').start("connected")
     new_fleet(mosquitto.port, devices=1, messages=10, qos=2).ledger()
