@@ -64,7 +64,7 @@ constexpr std::array kFamilies = {
     Family{"sluice_stream_forwarded_records", kCounter, "", "stream",
            "Records that Kafka has acknowledged, or that were committed with exactly-once delivery."},
     Family{"sluice_stream_forwarded_bytes", kCounter, "bytes", "stream",
-           "Bytes of these records, with what a record costs in memory."},
+           "Bytes of these records: keys, values and headers, before compression."},
     Family{"sluice_stream_dead_lettered_records", kCounter, "", "stream",
            "Records that Kafka refused, kept as dead letters."},
     Family{"sluice_stream_held", kGauge, "", "stream",

@@ -17,13 +17,15 @@ constexpr std::size_t kHeaderOverheadBytes = 50;
 constexpr int kBatchesAtATime = 64;
 constexpr std::chrono::seconds kDoubtPatience{10};
 
-std::uint32_t in_flight_bytes_of(const storage::RecordView& record) {
-    std::size_t bytes =
-        kRecordOverheadBytes + (record.key ? record.key->size() : 0) + (record.value ? record.value->size() : 0);
-    for (const auto& header : record.headers) {
-        bytes += kHeaderOverheadBytes + header.key.size() + (header.value ? header.value->size() : 0);
-    }
+std::uint32_t payload_bytes_of(const storage::RecordView& record) {
+    std::size_t bytes = (record.key ? record.key->size() : 0) + (record.value ? record.value->size() : 0);
+    for (const auto& header : record.headers) bytes += header.key.size() + (header.value ? header.value->size() : 0);
     return static_cast<std::uint32_t>(bytes);
+}
+
+std::uint32_t in_flight_bytes_of(const storage::RecordView& record) {
+    return payload_bytes_of(record) +
+           static_cast<std::uint32_t>(kRecordOverheadBytes + (kHeaderOverheadBytes * record.headers.size()));
 }
 
 /// How old a record is. It may claim any time.
@@ -256,6 +258,7 @@ ForwardStream::Step ForwardStream::send_one(Producer& producer, const storage::R
     if (window_.in_flight() == 0) last_answer_ = now;
     auto& entry = window_.begin(record.offset, in_flight_bytes_of(record));
     entry.timestamp = record.timestamp;
+    entry.payload_bytes = payload_bytes_of(record);
     switch (hand_over(producer, labelled(record), entry)) {
         case Sent::queued:
             return Step::sent;
@@ -286,7 +289,7 @@ void ForwardStream::delivered(StreamWindow::Entry& entry, int error_code, storag
     const auto result = classify(error_code);
     if (result == ErrorClass::none) entry.place = place;
     const auto offset = entry.offset;
-    const auto bytes = entry.bytes;
+    const auto bytes = entry.payload_bytes;
     const auto timestamp = entry.timestamp;
     last_answer_ = now;
     const bool refused_alone = window_.delivered(entry, result);

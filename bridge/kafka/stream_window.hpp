@@ -31,10 +31,11 @@ class StreamWindow {
     struct Entry {
         Offset offset;
         std::uint32_t stream;  ///< an entry's address is its tag at the producer: it has to lead back to its stream
-        std::uint32_t bytes;
+        std::uint32_t bytes;   ///< what it takes in flight
         State state;
-        storage::Timestamp timestamp{};  ///< the record's
-        storage::KafkaPlace place = {};  ///< once finished, where Kafka said so
+        std::uint32_t payload_bytes = 0;  ///< its key, value and headers
+        storage::Timestamp timestamp{};   ///< the record's
+        storage::KafkaPlace place = {};   ///< once finished, where Kafka said so
     };
     /// Told of each record that is finished, in the order of their offsets; of what has no place too.
     using OnFinished = std::function<void(const Entry&)>;
