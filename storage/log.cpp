@@ -34,13 +34,13 @@ void note_age(Segment& segment, const Clock& clock) {
 
 Log::Log(const LogContext& context, std::string directory, std::string name, LogOptions options)
     : context_(context),
-      directory_(std::make_shared<const std::string>(std::move(directory))),
+      directory_(std::make_shared<StreamDirectory>(StreamDirectory{std::move(directory)})),
       name_(std::move(name)),
       options_(options),
       finished_(kNobody),
-      spare_(context_.files, context_.budget, *directory_),
+      spare_(context_.files, context_.budget, directory_->path),
       tail_(options.tail_cache_bytes),
-      reserve_(context_.files, *directory_) {}
+      reserve_(context_.files, directory_->path) {}
 
 Log::~Log() = default;
 
@@ -64,7 +64,7 @@ Result<void> Log::load(const CursorOf& cursor_of) {
     std::sort(bases.begin(), bases.end());
     if (auto done = load_id(!bases.empty()); !done) return done;
     if (cursor_of) {
-        if (const auto cursor = cursor_of(id_)) set_finished(*cursor);
+        if (const auto cursor = cursor_of(id())) set_finished(*cursor);
     }
     for (const auto& name : *names) tell_noted(name);
     if (!bases.empty()) {
@@ -80,6 +80,7 @@ Result<void> Log::load(const CursorOf& cursor_of) {
     // Durability "flush", and the power went: offsets that were forwarded will be given again, to other records.
     if (finished() && *finished() > log_end_offset()) set_finished(log_end_offset());
     if (options_.durability == Durability::memory) tail_.pin_from(log_end_offset());
+    if (auto done = mark_from_here(); !done) return done;
     return load_gapless(bases.empty());
 }
 
@@ -95,12 +96,12 @@ Result<void> Log::load_gapless(bool is_new) {
 /// Without its id, without its segments, or where nobody knows which offsets were used, this is another log: no cursor
 /// of the old one may be applied to it.
 Result<void> Log::load_id(bool has_segments) {
-    const auto id = restore_log_id(context_.files, directory());
-    if (!id) return id.error();
+    const auto marks = restore_log_id(context_.files, directory());
+    if (!marks) return marks.error();
     const auto reserved = reserve_.left_behind();
     if (!reserved && reserved.error().kind() != Errc::corrupt) return reserved.error();
-    if (*id && has_segments && reserved) {
-        id_ = **id;
+    if (*marks && has_segments && reserved) {
+        directory_->marks = **marks;
         return {};
     }
     if (has_segments) {
@@ -111,17 +112,25 @@ Result<void> Log::load_id(bool has_segments) {
                     reserved ? std::optional<std::int64_t>(0) : std::nullopt,
                     why + ": it is another log from now on, and what it holds is forwarded again" +
                         (reserved ? "" : "; what was only in memory (durability = \"memory\") is lost")});
-    } else if (*id) {
-        const auto end = load_recovery_point(context_.files, directory(), **id);
+    } else if (*marks) {
+        const auto end = load_recovery_point(context_.files, directory(), (*marks)->id());
         if (!end) return end.error();
         if (*end > Offset(0)) {
             if (auto done = give_up({name_, {}, *end, std::nullopt, "all segments are missing"}); !done) return done;
         }
     }
-    const auto made = make_log_id(context_.files, directory());
+    const auto made = make_log_id(context_.files, directory(), has_segments);
     if (!made) return made.error();
-    id_ = *made;
+    directory_->marks = *made;
     return {};
+}
+
+/// Where batches of an older version, of another program, or with the marks of an id that is lost may be: they end
+/// here.
+Result<void> Log::mark_from_here() {
+    if (marks().from() <= log_end_offset()) return {};
+    directory_->marks.set_from(log_end_offset());
+    return store_log_id(context_.files, directory(), marks());
 }
 
 Result<void> Log::load_segments(const std::vector<Offset>& bases) {
@@ -133,13 +142,14 @@ Result<void> Log::load_segments(const std::vector<Offset>& bases) {
         note_age(*segment, context_.clock);
         segments_.add_closed(std::move(segment));
     }
-    const auto durable_end = load_recovery_point(context_.files, directory(), id_);
+    const auto durable_end = load_recovery_point(context_.files, directory(), id());
     if (!durable_end) return durable_end.error();
     Offset reported_end;
-    auto scan = recover_segment(context_.files, directory(), bases.back(), *durable_end, [&](const Damage& damage) {
-        report_lost(damage.first, damage.next, "damaged batch set aside at recovery");
-        reported_end = damage.next;
-    });
+    auto scan =
+        recover_segment(context_.files, directory(), bases.back(), *durable_end, marks(), [&](const Damage& damage) {
+            report_lost(damage.first, damage.next, "damaged batch set aside at recovery");
+            reported_end = damage.next;
+        });
     if (!scan) return scan.error();
     const auto found_end = std::max(scan->next_offset, reported_end);
     if (found_end < *durable_end) {
@@ -287,7 +297,7 @@ Result<void> Log::fill_up_to(Offset next) {
             if (auto done = roll_to(written_end_); !done) return done;
             continue;
         }
-        const auto gone = empty_batch(written_end_, until);
+        const auto gone = empty_batch(written_end_, until, marks());
         if (auto done = writer_->append(gone.header, gone.bytes, context_.clock.now()); !done) return done;
         written_end_ = until;
     }
@@ -322,7 +332,7 @@ Result<Offset> Log::append(BatchBuilder& builder) {
     if (failed_) return Error(Errc::sync_failed, "log " + name_ + " is closed for writing");
     const bool in_memory = options_.durability == Durability::memory;
     const auto first = log_end_offset();
-    const auto batch = builder.finish(first, in_memory ? Compression::none : options_.compression);
+    const auto batch = builder.finish(first, in_memory ? Compression::none : options_.compression, marks());
     if (!batch) return batch.error();
     if (in_memory) {
         if (tail_.pinned_bytes() + builder.size_bytes() > options_.memory_bytes_max) {
@@ -386,7 +396,7 @@ Result<void> Log::spill() {
             auto bytes = *entry.batch;
             const auto header = decode_batch_header(bytes);
             SLUICE_ASSERT(header.has_value());
-            const auto batch = pack_batch(bytes, *header, options_.compression, packed_);
+            const auto batch = pack_batch(bytes, *header, options_.compression, marks(), packed_);
             if (!batch) return batch.error();
             if (auto done = write(*batch); !done) return done;
         }
@@ -405,7 +415,7 @@ Result<void> Log::close() {
         if (auto done = reserve_.clear(); !done) return done;
     }
     if (auto done = writer_->close(log_end_offset()); !done) return done;
-    return store_recovery_point(context_.files, directory(), id_, log_end_offset());
+    return store_recovery_point(context_.files, directory(), marks(), log_end_offset());
 }
 
 SegmentSet::Segments Log::cleanable() const {

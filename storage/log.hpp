@@ -60,8 +60,9 @@ class Log {
     Log& operator=(const Log&) = delete;
 
     [[nodiscard]] const std::string& name() const { return name_; }
-    [[nodiscard]] const std::string& directory() const { return *directory_; }
-    [[nodiscard]] const LogId& id() const { return id_; }
+    [[nodiscard]] const std::string& directory() const { return directory_->path; }
+    [[nodiscard]] const LogId& id() const { return marks().id(); }
+    [[nodiscard]] const BatchMarks& marks() const { return directory_->marks; }
     [[nodiscard]] const LogOptions& options() const { return options_; }
 
     [[nodiscard]] Offset log_start_offset() const { return segments_.start_offset(); }
@@ -137,6 +138,7 @@ class Log {
     [[nodiscard]] Result<void> load_id(bool has_segments);
     [[nodiscard]] Result<void> load_segments(const std::vector<Offset>& bases);
     [[nodiscard]] Result<void> load_gapless(bool is_new);
+    [[nodiscard]] Result<void> mark_from_here();
     [[nodiscard]] std::chrono::milliseconds appended_since() const;
     [[nodiscard]] Result<void> skip_lost_memory();
     [[nodiscard]] bool should_roll(const BatchHeader& next) const;
@@ -149,10 +151,9 @@ class Log {
     [[nodiscard]] Result<void> failing(Result<void> result);
 
     const LogContext context_;
-    const std::shared_ptr<const std::string> directory_;
+    const std::shared_ptr<StreamDirectory> directory_;  // changed only while the log is opened
     const std::string name_;
     const LogOptions options_;
-    LogId id_;
     Offset gapless_from_;  // as gapless_from.hpp says
 
     std::atomic<std::int64_t> end_{0};

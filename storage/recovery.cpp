@@ -67,7 +67,7 @@ Result<void> write_pieces(FileSystem& files, const std::string& path, const File
 /// Writes what set_damage_aside() needs besides the segment, and puts its paths into `written`.
 Result<void> write_aside(FileSystem& files, const std::string& directory, Offset base_offset, const std::string& path,
                          const std::string& cleaned, const File& segment, const SegmentScan& scan,
-                         std::vector<std::string>& written) {
+                         const BatchMarks& marks, std::vector<std::string>& written) {
     std::vector<Piece> left;
     FilePosition begin(0);
     for (const auto& damage : scan.damages) {
@@ -82,7 +82,7 @@ Result<void> write_aside(FileSystem& files, const std::string& directory, Offset
             !noted)
             return noted.error();
         const auto next = std::min(damage.next, base_offset + std::numeric_limits<std::int32_t>::max());
-        if (damage.first < next) left.push_back({{}, {}, empty_batch(damage.first, next)});
+        if (damage.first < next) left.push_back({{}, {}, empty_batch(damage.first, next, marks)});
     }
     if (begin < scan.end) left.push_back({begin, scan.end});
     const auto status = files.status(path);
@@ -91,7 +91,8 @@ Result<void> write_aside(FileSystem& files, const std::string& directory, Offset
 }
 
 /// Where scanning can start: after the batch of the last index entry that holds.
-SegmentScan recovery_point(FileSystem& files, const std::string& directory, Offset base_offset, const File& file) {
+SegmentScan recovery_point(FileSystem& files, const std::string& directory, Offset base_offset, const File& file,
+                           const BatchMarks& marks) {
     constexpr std::size_t kEntriesTried = 8;
     SegmentScan scan(base_offset);
     const auto size = file.size();
@@ -103,7 +104,7 @@ SegmentScan recovery_point(FileSystem& files, const std::string& directory, Offs
     for (std::size_t i = 0; i < std::min(entries.size(), kEntriesTried); ++i) {
         const auto entry = entries[entries.size() - 1 - i];
         const FilePosition at(static_cast<std::uint64_t>(entry.position));
-        const auto header = read_intact_batch(file, at, FilePosition(*size), base_offset, bytes);
+        const auto header = read_intact_batch(file, at, FilePosition(*size), base_offset, marks, bytes);
         if (!header || !*header || (*header)->last_offset() - base_offset != entry.relative_last_offset) continue;
         auto times = index->times;
         times.truncate_after((*header)->last_offset());
@@ -184,11 +185,11 @@ Result<void> finish_swaps(FileSystem& files, const std::string& directory) {
 }
 
 Result<void> set_damage_aside(FileSystem& files, const std::string& directory, Offset base_offset, const File& segment,
-                              const SegmentScan& scan) {
+                              const SegmentScan& scan, const BatchMarks& marks) {
     const auto path = directory + "/" + segment_file_name(base_offset, kLogSuffix);
     const auto cleaned = directory + "/" + segment_file_name(base_offset, kCleanedSuffix);
     std::vector<std::string> written;
-    if (auto done = write_aside(files, directory, base_offset, path, cleaned, segment, scan, written); !done) {
+    if (auto done = write_aside(files, directory, base_offset, path, cleaned, segment, scan, marks, written); !done) {
         // On a full disk nothing else may find room for as long as these are there.
         for (const auto& each : written) static_cast<void>(files.remove(each));
         return done;
@@ -206,12 +207,13 @@ Result<void> write_again(File& file, FilePosition from, FilePosition to) {
 }
 
 Result<SegmentScan> recover_segment(FileSystem& files, const std::string& directory, Offset base_offset,
-                                    Offset durable_end, const std::function<void(const Damage&)>& on_damage) {
+                                    Offset durable_end, const BatchMarks& marks,
+                                    const std::function<void(const Damage&)>& on_damage) {
     const auto path = directory + "/" + segment_file_name(base_offset, kLogSuffix);
     auto file = files.open(path, OpenMode::read);
     if (!file) return file.error();
-    auto scan = recovery_point(files, directory, base_offset, **file);
-    if (auto done = scan_on(**file, scan); !done) return done.error();
+    auto scan = recovery_point(files, directory, base_offset, **file, marks);
+    if (auto done = scan_on(**file, scan, marks); !done) return done.error();
     if (scan.tail == Tail::torn && scan.next_offset < durable_end) {
         const auto size = (*file)->size();
         if (!size) return size.error();
@@ -219,7 +221,7 @@ Result<SegmentScan> recover_segment(FileSystem& files, const std::string& direct
     }
     if (scan.next_offset <= durable_end) scan.durable_to = scan.end;
     if (scan.damages.empty()) return scan;
-    const auto aside = set_damage_aside(files, directory, base_offset, **file, scan);
+    const auto aside = set_damage_aside(files, directory, base_offset, **file, scan, marks);
     if (!aside && aside.error().kind() != Errc::no_space) return aside.error();
     for (const auto& damage : scan.damages) on_damage(damage);
     if (!aside) {
@@ -229,7 +231,7 @@ Result<SegmentScan> recover_segment(FileSystem& files, const std::string& direct
     }
     auto rewritten = files.open(path, OpenMode::read);
     if (!rewritten) return rewritten.error();
-    auto cleaned = scan_segment(**rewritten, base_offset);
+    auto cleaned = scan_segment(**rewritten, base_offset, marks);
     if (cleaned) cleaned->durable_to = cleaned->end;
     return cleaned;
 }

@@ -45,7 +45,7 @@ inline constexpr std::string_view kCleanedSuffix = ".log.cleaned";  ///< … and
 /// untold.
 /// @return Errc::no_space: the segment is as it was
 [[nodiscard]] Result<void> set_damage_aside(FileSystem& files, const std::string& directory, Offset base_offset,
-                                            const File& segment, const SegmentScan& scan);
+                                            const File& segment, const SegmentScan& scan, const BatchMarks& marks);
 
 /// Puts a part of the file on the medium, whatever the page cache believes: by writing it again.
 [[nodiscard]] Result<void> write_again(File& file, FilePosition from, FilePosition to);
@@ -58,7 +58,7 @@ inline constexpr std::string_view kCleanedSuffix = ".log.cleaned";  ///< … and
 /// segment,
 ///                     and in scan.damages
 [[nodiscard]] Result<SegmentScan> recover_segment(FileSystem& files, const std::string& directory, Offset base_offset,
-                                                  Offset durable_end,
+                                                  Offset durable_end, const BatchMarks& marks,
                                                   const std::function<void(const Damage&)>& on_damage);
 
 }  // namespace sluice::storage

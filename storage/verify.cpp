@@ -82,6 +82,9 @@ class LogCheck {
     Result<void> check_notes() {
         const auto id = load_log_id(files_, directory_);
         if (!id) fault(directory_ + "/log-id", {}, "is missing, damaged, or holds no UUID");
+        const auto marks = load_batch_marks(files_, directory_);
+        if (!marks) return marks.error();
+        marks_ = *marks;
         const auto durable = id ? load_recovery_point(files_, directory_, *id) : Result<Offset>(Offset(0));
         if (!durable) return durable.error();
         durable_end_ = *durable;
@@ -132,8 +135,9 @@ class LogCheck {
         next_ = base;
         ends_.clear();
         times_.clear();
-        const auto scan = scan_segment(
-            **file, base, [&](FilePosition at, const BatchHeader& header, const auto&) { check_batch(at, header); });
+        const auto scan =
+            scan_segment(**file, base, marks_,
+                         [&](FilePosition at, const BatchHeader& header, const auto&) { check_batch(at, header); });
         if (!scan) return scan.error();
         for (const auto& damage : scan->damages) {
             fault(path, damage.from,
@@ -193,8 +197,8 @@ class LogCheck {
 
     /// A search by key does without one that is damaged or of another segment.
     void check_keys(Offset base, const SegmentScan& scan) {
-        const Segment segment(files_, std::make_shared<const std::string>(directory_), base, scan.next_offset,
-                              {scan.known_end().value(), {}});
+        const Segment segment(files_, std::make_shared<const StreamDirectory>(StreamDirectory{directory_, marks_}),
+                              base, scan.next_offset, {scan.known_end().value(), {}});
         const auto keys = KeyIndex::load(files_, segment);
         if (!keys && keys.error().kind() == Errc::corrupt)
             note(segment.path(kKeyIndexSuffix), {}, keys.error().message());
@@ -267,6 +271,7 @@ class LogCheck {
     FileSystem& files_;
     const std::string& directory_;
     const std::function<void(const Finding&)>& on_finding_;
+    BatchMarks marks_ = BatchMarks::unknown();
     std::vector<Offset> bases_;
     std::vector<OffsetRange> swaps_;
     std::vector<OffsetRange> holes_;                     // not told yet
@@ -278,67 +283,99 @@ class LogCheck {
     Verified verified_;
 };
 
-/// Where the end of a segment, or what came after it, is missing: says so, and puts an empty batch there.
-Result<void> fill_hole(FileSystem& files, const std::string& directory, File& file, const std::string& stream,
-                       Offset base, SegmentScan& scan, Offset gapless_from, Offset durable_end,
-                       const std::function<void(const Gap&)>& on_gap) {
-    const auto first = std::max(scan.next_offset, gapless_from);
-    if (first >= durable_end) return {};
-    const Gap gap{stream, first, durable_end, durable_end - first, "the end of a segment, or a whole one, is missing"};
-    if (const auto noted = note_gap(files, directory, gap); !noted) return noted.error();
-    on_gap(gap);
-    const auto next = std::min(durable_end, base + std::numeric_limits<std::int32_t>::max());
-    const auto gone = empty_batch(scan.next_offset, next);
-    if (auto done = file.write_at(scan.end, gone.bytes); !done) return done;
-    scan.index.note(gone.header, scan.end);
-    return {};
-}
+class Repair {
+ public:
+    Repair(FileSystem& files, const std::string& directory, const std::string& stream,
+           const std::function<void(const Gap&)>& on_gap)
+        : files_(files), directory_(directory), stream_(stream), on_gap_(on_gap) {}
 
-/// @param durable_end  the base offset of the next segment, or the recovery point
-Result<void> repair_segment(FileSystem& files, const std::string& directory, const std::string& stream, Offset base,
-                            Offset gapless_from, Offset durable_end, const std::function<void(const Gap&)>& on_gap) {
-    // Without its indexes a segment is looked at from its beginning.
-    if (auto done = remove_indexes(files, directory, base); !done) return done;
-    auto scan = recover_segment(files, directory, base, durable_end, [&](const Damage& damage) {
-        if (damage.next <= damage.first) return;
-        on_gap({stream, damage.first, damage.next, damage.next - damage.first, "damaged batch set aside"});
-    });
-    if (!scan) return scan.error();
-    const auto path = directory + "/" + segment_file_name(base, kLogSuffix);
-    const auto status = files.status(path);
-    if (!status) return status.error();
-    auto file = files.open(path, OpenMode::read_write);
-    if (!file) return file.error();
-    if (auto done = (*file)->truncate(scan->end.value()); !done) return done;
-    if (auto done = fill_hole(files, directory, **file, stream, base, *scan, gapless_from, durable_end, on_gap); !done)
-        return done;
-    if (auto done = write_again(**file, scan->durable_to, scan->end); !done) return done;
-    if (auto done = (*file)->set_modified(status->modified); !done) return done;
-    return write_indexes(files, directory, base, scan->index);
-}
+    Result<void> run() {
+        if (auto done = finish_swaps(files_, directory_); !done) return done;
+        auto names = files_.list(directory_);
+        if (!names) return names.error();
+        std::vector<Offset> bases;
+        for (const auto& name : *names) {
+            if (const auto base = parse_segment_file_name(name, kLogSuffix)) bases.push_back(*base);
+        }
+        std::sort(bases.begin(), bases.end());
+        const auto last_durable = repair_notes(!bases.empty());
+        if (!last_durable) return last_durable.error();
+        const auto gapless_from = load_gapless_from(files_, directory_);
+        if (!gapless_from) return gapless_from.error();
+        for (std::size_t i = 0; i < bases.size(); ++i) {
+            const auto durable_end = i + 1 < bases.size() ? bases[i + 1] : *last_durable;
+            const auto gapless = gapless_from->value_or(durable_end);
+            if (auto done = repair_segment(bases[i], gapless, durable_end); !done) return done;
+        }
+        return files_.sync_directory(directory_);
+    }
 
-/// Restores the log id or makes a new one, as opening the log does, and removes what is damaged.
-/// @return the recovery point
-Result<Offset> repair_notes(FileSystem& files, const std::string& directory, const std::string& stream,
-                            const std::function<void(const Gap&)>& on_gap) {
-    auto id = restore_log_id(files, directory);
-    if (!id) return id.error();
-    const auto reserved = OffsetReserve(files, directory).left_behind();
-    if (!reserved && reserved.error().kind() != Errc::corrupt) return reserved.error();
-    if (!*id || !reserved) {
-        on_gap({stream, {}, {}, std::nullopt, "its log-id is lost: the agent will forward the stream again"});
-        const auto made = make_log_id(files, directory);
-        if (!made) return made.error();
-        *id = *made;
+ private:
+    /// Restores the log id or makes a new one, as opening the log does, and removes what is damaged.
+    /// @return the recovery point
+    Result<Offset> repair_notes(bool has_segments) {
+        auto marks = restore_log_id(files_, directory_);
+        if (!marks) return marks.error();
+        const auto reserved = OffsetReserve(files_, directory_).left_behind();
+        if (!reserved && reserved.error().kind() != Errc::corrupt) return reserved.error();
+        if (!*marks || !reserved) {
+            on_gap_({stream_, {}, {}, std::nullopt, "its log-id is lost: the agent will forward the stream again"});
+            const auto made = make_log_id(files_, directory_, has_segments);
+            if (!made) return made.error();
+            *marks = *made;
+        }
+        marks_ = **marks;
+        for (const auto* name : kSmallFiles) {
+            const auto path = directory_ + ("/" + std::string(name));
+            const auto text = load_checked(files_, path);
+            if (text || text.error().kind() != Errc::corrupt) continue;
+            if (auto done = files_.remove(path); !done) return done.error();
+        }
+        return load_recovery_point(files_, directory_, marks_.id());
     }
-    for (const auto* name : kSmallFiles) {
-        const auto path = directory + ("/" + std::string(name));
-        const auto text = load_checked(files, path);
-        if (text || text.error().kind() != Errc::corrupt) continue;
-        if (auto done = files.remove(path); !done) return done.error();
+
+    /// @param durable_end  the base offset of the next segment, or the recovery point
+    Result<void> repair_segment(Offset base, Offset gapless_from, Offset durable_end) {
+        // Without its indexes a segment is looked at from its beginning.
+        if (auto done = remove_indexes(files_, directory_, base); !done) return done;
+        auto scan = recover_segment(files_, directory_, base, durable_end, marks_, [&](const Damage& damage) {
+            if (damage.next <= damage.first) return;
+            on_gap_({stream_, damage.first, damage.next, damage.next - damage.first, "damaged batch set aside"});
+        });
+        if (!scan) return scan.error();
+        const auto path = directory_ + "/" + segment_file_name(base, kLogSuffix);
+        const auto status = files_.status(path);
+        if (!status) return status.error();
+        auto file = files_.open(path, OpenMode::read_write);
+        if (!file) return file.error();
+        if (auto done = (*file)->truncate(scan->end.value()); !done) return done;
+        if (auto done = fill_hole(**file, base, *scan, gapless_from, durable_end); !done) return done;
+        if (auto done = write_again(**file, scan->durable_to, scan->end); !done) return done;
+        if (auto done = (*file)->set_modified(status->modified); !done) return done;
+        return write_indexes(files_, directory_, base, scan->index);
     }
-    return load_recovery_point(files, directory, **id);
-}
+
+    /// Where the end of a segment, or what came after it, is missing: says so, and puts an empty batch there.
+    Result<void> fill_hole(File& file, Offset base, SegmentScan& scan, Offset gapless_from, Offset durable_end) {
+        const auto first = std::max(scan.next_offset, gapless_from);
+        if (first >= durable_end) return {};
+        const Gap gap{stream_, first, durable_end, durable_end - first,
+                      "the end of a segment, or a whole one, is missing"};
+        if (const auto noted = note_gap(files_, directory_, gap); !noted) return noted.error();
+        on_gap_(gap);
+        const auto next = std::min(durable_end, base + std::numeric_limits<std::int32_t>::max());
+        const auto gone = empty_batch(scan.next_offset, next, marks_);
+        if (auto done = file.write_at(scan.end, gone.bytes); !done) return done;
+        scan.index.note(gone.header, scan.end);
+        return {};
+    }
+
+    FileSystem& files_;
+    const std::string& directory_;
+    const std::string& stream_;
+    const std::function<void(const Gap&)>& on_gap_;
+    BatchMarks marks_;
+};
 
 }  // namespace
 
@@ -349,25 +386,7 @@ Result<Verified> verify_log(FileSystem& files, const std::string& directory,
 
 Result<void> repair_log(FileSystem& files, const std::string& directory, const std::string& stream,
                         const std::function<void(const Gap&)>& on_gap) {
-    if (auto done = finish_swaps(files, directory); !done) return done;
-    auto names = files.list(directory);
-    if (!names) return names.error();
-    std::vector<Offset> bases;
-    for (const auto& name : *names) {
-        if (const auto base = parse_segment_file_name(name, kLogSuffix)) bases.push_back(*base);
-    }
-    std::sort(bases.begin(), bases.end());
-    const auto last_durable = repair_notes(files, directory, stream, on_gap);
-    if (!last_durable) return last_durable.error();
-    const auto gapless_from = load_gapless_from(files, directory);
-    if (!gapless_from) return gapless_from.error();
-    for (std::size_t i = 0; i < bases.size(); ++i) {
-        const auto durable_end = i + 1 < bases.size() ? bases[i + 1] : *last_durable;
-        const auto gapless = gapless_from->value_or(durable_end);
-        auto done = repair_segment(files, directory, stream, bases[i], gapless, durable_end, on_gap);
-        if (!done) return done;
-    }
-    return files.sync_directory(directory);
+    return Repair(files, directory, stream, on_gap).run();
 }
 
 }  // namespace sluice::storage

@@ -89,7 +89,7 @@ TEST_CASE("recovery point: one of another log, or one that makes no sense, is no
     PosixFileSystem files;
     const auto id = log->id();
     CHECK(must(load_recovery_point(files, log.directory(), id)) == Offset(0));
-    must(store_recovery_point(files, log.directory(), id, Offset(42)));
+    must(store_recovery_point(files, log.directory(), log->marks(), Offset(42)));
     CHECK(must(load_recovery_point(files, log.directory(), id)) == Offset(42));
     CHECK(must(load_recovery_point(files, log.directory(), LogId::random())) == Offset(0));
     for (const auto* text : {"", " 42", " -1\n", " 4x\n", " 99999999999999999999\n"}) {
