@@ -52,6 +52,7 @@ struct SegmentScan {
     FilePosition durable_to;  ///< where the scan began: what is before is on the medium
     FilePosition end;         ///< the end of the last intact batch
     Offset next_offset;       ///< the offset after it; the base offset in an empty segment
+    Offset durable_end;       ///< of recovery: offsets below were durable once, found or not
     Tail tail = Tail::clean;
     std::vector<Damage> damages;
     SegmentIndex index;

@@ -2,6 +2,7 @@
 
 #include "storage/batch_builder.hpp"
 #include "storage/gap_note.hpp"
+#include "storage/offset_index.hpp"
 #include "storage/segment.hpp"
 #include "storage/swap_check.hpp"
 
@@ -90,10 +91,11 @@ Result<void> write_aside(FileSystem& files, const std::string& directory, Offset
     return write_pieces(files, cleaned, segment, left, status ? std::optional(status->modified) : std::nullopt);
 }
 
+constexpr std::size_t kEntriesTried = 8;
+
 /// Where scanning can start: after the batch of the last index entry that holds.
 SegmentScan recovery_point(FileSystem& files, const std::string& directory, Offset base_offset, const File& file,
                            const BatchMarks& marks) {
-    constexpr std::size_t kEntriesTried = 8;
     SegmentScan scan(base_offset);
     const auto size = file.size();
     if (!size) return scan;
@@ -206,13 +208,45 @@ Result<void> write_again(File& file, FilePosition from, FilePosition to) {
     return file.sync_data();
 }
 
+Result<Offset> proven_end(FileSystem& files, const std::string& directory, Offset base_offset,
+                          const BatchMarks& marks) {
+    const auto index_file = files.open(directory + "/" + segment_file_name(base_offset, kIndexSuffix), OpenMode::read);
+    // Whatever the segment's size is: it may have been cut.
+    const auto index = index_file
+                           ? OffsetIndex::load(**index_file, base_offset, std::numeric_limits<std::int32_t>::max())
+                           : Result<OffsetIndex>(index_file.error());
+    if (!index) return index.error().kind() == Errc::io ? Result<Offset>(index.error()) : base_offset;
+    const auto file = files.open(directory + "/" + segment_file_name(base_offset, kLogSuffix), OpenMode::read);
+    if (!file) return file.error();
+    const auto size = (*file)->size();
+    if (!size) return size.error();
+    std::vector<std::byte> bytes;
+    const auto& entries = index->entries();
+    for (std::size_t i = 0; i < std::min(entries.size(), kEntriesTried); ++i) {
+        const auto entry = entries[entries.size() - 1 - i];
+        const auto last = base_offset + entry.relative_last_offset;
+        const FilePosition at(static_cast<std::uint64_t>(entry.position));
+        if (at.value() >= *size) return last + 1;
+        const auto header = read_intact_batch(**file, at, FilePosition(*size), base_offset, marks, bytes);
+        if (!header) return header.error();
+        if (!*header) return last + 1;
+        if ((*header)->last_offset() == last) return base_offset;
+        // Another batch is there: it is the entry that is wrong.
+    }
+    return base_offset;
+}
+
 Result<SegmentScan> recover_segment(FileSystem& files, const std::string& directory, Offset base_offset,
                                     Offset durable_end, const BatchMarks& marks,
                                     const std::function<void(const Damage&)>& on_damage) {
     const auto path = directory + "/" + segment_file_name(base_offset, kLogSuffix);
     auto file = files.open(path, OpenMode::read);
     if (!file) return file.error();
+    const auto proven = proven_end(files, directory, base_offset, marks);
+    if (!proven) return proven.error();
+    durable_end = std::max(durable_end, *proven);
     auto scan = recovery_point(files, directory, base_offset, **file, marks);
+    scan.durable_end = durable_end;
     if (auto done = scan_on(**file, scan, marks); !done) return done.error();
     if (scan.tail == Tail::torn && scan.next_offset < durable_end) {
         const auto size = (*file)->size();
@@ -225,14 +259,18 @@ Result<SegmentScan> recover_segment(FileSystem& files, const std::string& direct
     if (!aside && aside.error().kind() != Errc::no_space) return aside.error();
     for (const auto& damage : scan.damages) on_damage(damage);
     if (!aside) {
-        // Readers pass over the bytes, and the cleaner sets them aside when there is room.
+        // Readers pass over the bytes, and tell what was there for as long as nothing else stands for its offsets; the
+        // cleaner sets them aside when there is room.
         scan.end = std::max(scan.end, scan.damages.back().to);
+        scan.next_offset = std::max(scan.next_offset, scan.damages.back().next);
         return scan;
     }
     auto rewritten = files.open(path, OpenMode::read);
     if (!rewritten) return rewritten.error();
     auto cleaned = scan_segment(**rewritten, base_offset, marks);
-    if (cleaned) cleaned->durable_to = cleaned->end;
+    if (!cleaned) return cleaned;
+    cleaned->durable_to = cleaned->end;
+    cleaned->durable_end = durable_end;
     return cleaned;
 }
 

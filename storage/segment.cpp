@@ -153,6 +153,14 @@ void Segment::take_age_of(const Segment& replaced) {
     if (replaced.measured_) measured_ = true;
 }
 
+std::uint64_t Segment::count_indexes() const {
+    std::uint64_t bytes = 0;
+    for (const auto suffix : {kIndexSuffix, kTimeIndexSuffix, kKeyIndexSuffix}) {
+        if (const auto status = files_.status(path(suffix))) bytes += status->size_bytes;
+    }
+    return index_bytes_.exchange(bytes);
+}
+
 Result<std::unique_ptr<File>> Segment::open() const {
     return files_.open(path(), OpenMode::read);
 }

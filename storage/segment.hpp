@@ -94,6 +94,12 @@ class Segment {
     /// Where the age is measured, and the wall clock was set: writes to the file when that was by the clock as it is
     /// now, for the next process.
     [[nodiscard]] Result<void> correct_modified(const Clock& clock);
+    /// Bytes of its index files, as far as count_indexes() knows.
+    [[nodiscard]] std::uint64_t index_bytes() const { return index_bytes_; }
+    /// Looks how large its index files are. @return how large they were
+    std::uint64_t count_indexes() const;
+    /// They are gone. @return how large they were
+    std::uint64_t forget_indexes() const { return index_bytes_.exchange(0); }
     /// For one that takes the place of `replaced`.
     void take_age_of(const Segment& replaced);
     [[nodiscard]] const std::string& directory() const { return directory_->path; }
@@ -131,6 +137,7 @@ class Segment {
     std::atomic<std::int64_t> measured_from_ms_{kNotMeasured};  // Clock::steady(): it is no younger …
     std::atomic<bool> measured_{false};                         // … and no older
     std::atomic<bool> indexes_checked_{false};
+    mutable std::atomic<std::uint64_t> index_bytes_{0};
     mutable std::mutex index_mutex_;
     std::unique_ptr<SegmentIndex> index_;  // of the active segment
 };
