@@ -13,6 +13,7 @@ using std::chrono_literals::operator""s;
 constexpr auto kDay = 24h;
 constexpr double kLeastShare = 0.01;  // of the uplink, for either lane of a stream
 constexpr std::uint64_t kEventsBytes = 16U << 20U;
+constexpr std::uint64_t kEventsSegmentBytes = 1U << 20U;  // by so much it may be larger: the last one is not deleted
 constexpr const char* kForEver = "forever";
 
 StreamConfig default_stream() {
@@ -27,7 +28,7 @@ void read_cleanup(ConfigSection& section, storage::LogOptions& log) {
         "cleanup", log.cleanup,
         {{"delete", Cleanup::remove}, {"compact", Cleanup::compact}, {"compact,delete", Cleanup::compact_and_remove}});
     // A compacted stream is a table: that Kafka gets only the latest record of a key is what it is for.
-    log.hold_until_forwarded = log.removes();
+    if (!log.removes()) log.hold_until_forwarded = false;
     section.read_ratio("min_dirty_ratio", log.min_dirty_ratio);
     section.read("min_compaction_lag", log.min_compaction_lag, 0s, 3650 * kDay);
     section.read("delete_retention", log.delete_retention, 0s, 3650 * kDay);
@@ -128,6 +129,8 @@ void read_streams(ConfigSection& top, Config& config) {
     auto& events = config.streams[kEventsStream].log;
     events.counts_to_quota = false;
     events.retention_bytes = kEventsBytes;
+    events.segment_bytes = kEventsSegmentBytes;
+    events.hold_until_forwarded = false;  // no quota bounds it: in a long outage the oldest go
     for (const auto& route : config.routes) {
         if (!route.stream.empty()) config.streams.emplace(route.stream, default_stream());
     }

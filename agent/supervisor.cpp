@@ -55,6 +55,12 @@ Result<void> Supervisor::open_logs() {
     if (!unused) return unused.error();
     for (const auto& each : *unused) report_(bridge::Severity::warning, "log", to_string(each));
     logs_ = std::move(open->logs);
+    for (const auto* log : logs_->streams()) {
+        if (log->waits_to_begin())
+            report_(
+                bridge::Severity::error, "stream " + log->name(),
+                "the disk is full, and has no room for the new stream's directory: what arrives waits until there is");
+    }
     catalog_ = std::move(open->catalog);
     device_book_.emplace(devices_, *catalog_, report_);
     flash_.emplace(config_.data_dir, config_.flash_endurance_bytes, *catalog_, clock_, report_);

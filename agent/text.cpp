@@ -1,5 +1,6 @@
 #include "agent/text.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstdio>
@@ -31,6 +32,29 @@ std::size_t utf8_sequence(std::string_view bytes, std::size_t at) {
     return overlong || surrogate || too_large ? 0 : length;
 }
 
+std::uint32_t code_point(std::string_view sequence) {
+    if (sequence.size() == 1) return byte_at(sequence, 0);
+    std::uint32_t code = byte_at(sequence, 0) & (0xffU >> (sequence.size() + 1));
+    for (std::size_t i = 1; i < sequence.size(); ++i) code = (code << 6U) | (byte_at(sequence, i) & 0x3fU);
+    return code;
+}
+
+/// Beyond ASCII: the other control characters, line separators, and what turns the direction of text.
+bool steers(std::uint32_t code) {
+    return (code >= 0x80 && code <= 0x9f) || code == 0x61c || code == 0x200e || code == 0x200f ||
+           (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
+}
+
+void put_escaped(std::string& to, std::uint32_t code) {
+    to += "\\u";
+    for (const auto shift : {12U, 8U, 4U, 0U}) to += kHexDigits[(code >> shift) & 0xfU];
+}
+
+void put_escaped_byte(std::string& to, char byte) {
+    const auto value = static_cast<unsigned char>(byte);
+    to.append({'\\', 'x', kHexDigits[value >> 4U], kHexDigits[value & 0xfU]});
+}
+
 }  // namespace
 
 std::string format_time(storage::Timestamp time) {
@@ -52,16 +76,35 @@ std::string format_time(storage::Timestamp time) {
 std::string one_line(std::string_view text) {
     std::string result;
     result.reserve(text.size());
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (c == '\n')
+    for (std::size_t at = 0; at < text.size();) {
+        const auto length = utf8_sequence(text, at);
+        const auto code = length > 0 ? code_point(text.substr(at, length)) : 0U;
+        if (text[at] == '\n')
             result += "\\n";
-        else if (c == '\t')
+        else if (text[at] == '\t')
             result += "\\t";
-        else if (byte < 0x20 || byte == 0x7f)
-            result.append({'\\', 'x', kHexDigits[byte >> 4U], kHexDigits[byte & 0xfU]});
+        else if (length == 0 || code < 0x20 || code == 0x7f)
+            put_escaped_byte(result, text[at]);
+        else if (steers(code))
+            put_escaped(result, code);
         else
-            result += c;
+            result += text.substr(at, length);
+        at += std::max<std::size_t>(length, 1);
+    }
+    return result;
+}
+
+std::string json_for_terminal(std::string_view json) {
+    std::string result;
+    result.reserve(json.size());
+    for (std::size_t at = 0; at < json.size();) {
+        const auto sequence = json.substr(at, std::max<std::size_t>(utf8_sequence(json, at), 1));
+        const auto code = code_point(sequence);
+        if (code == 0x7f || steers(code))
+            put_escaped(result, code);
+        else
+            result += sequence;
+        at += sequence.size();
     }
     return result;
 }

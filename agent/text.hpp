@@ -11,8 +11,11 @@ namespace sluice::agent {
 /// "2026-01-31T12:00:00.123Z". A record may claim any time: outside of the years 0 to 9999 it is "-1ms" since 1970.
 [[nodiscard]] std::string format_time(storage::Timestamp time);
 
-/// `text` with control characters as \n, \t or \xNN, so that it stays on one line and can't steer a terminal.
+/// `text` with control characters as \n, \t, \xNN or \uNNNN, so that it stays on one line and can't steer a terminal,
+/// nor turn the order of what is shown (Unicode's bidirectional controls). So are bytes that are no UTF-8: \xNN.
 [[nodiscard]] std::string one_line(std::string_view text);
+/// The same for a line of JSON, which has the ASCII ones escaped: still the same JSON.
+[[nodiscard]] std::string json_for_terminal(std::string_view json);
 
 /// Whether the bytes are UTF-8, as RFC 3629 has it: no surrogates, nothing longer than needed.
 [[nodiscard]] bool is_utf8(std::string_view bytes);

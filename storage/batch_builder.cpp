@@ -91,7 +91,7 @@ void BatchBuilder::set_delete_horizon(Timestamp horizon) {
     attributes_ |= kDeleteHorizonAttribute;
 }
 
-Result<EncodedBatch> BatchBuilder::finish(Offset base_offset, Compression compression,
+Result<EncodedBatch> BatchBuilder::finish(Offset base_offset, Compression compression, const BatchMarks& marks,
                                           std::optional<std::int32_t> last_delta) {
     SLUICE_ASSERT(!empty());
     if (used_ > kBatchBytesMax) return Error(Errc::invalid, "batch of more than 64 MiB");
@@ -110,11 +110,11 @@ Result<EncodedBatch> BatchBuilder::finish(Offset base_offset, Compression compre
     header.attributes = attributes_;
     header.size_bytes = static_cast<std::uint32_t>(used_);
     const auto whole = std::span(buffer_).first(used_);
-    store_batch_header(whole, header);
-    return pack_batch(whole, header, compression, packed_);
+    store_batch_header(whole, header, marks);
+    return pack_batch(whole, header, compression, marks, packed_);
 }
 
-EmptyBatch empty_batch(Offset first, Offset next) {
+EmptyBatch empty_batch(Offset first, Offset next, const BatchMarks& marks) {
     SLUICE_ASSERT(next > first && next - first <= std::numeric_limits<std::int32_t>::max());
     EmptyBatch batch{};
     batch.header.base_offset = first;
@@ -122,13 +122,13 @@ EmptyBatch empty_batch(Offset first, Offset next) {
     batch.header.size_bytes = kBatchHeaderBytes;
     // No timestamp, in Kafka's words.
     batch.header.base_timestamp = batch.header.max_timestamp = Timestamp(std::chrono::milliseconds(-1));
-    store_batch_header(batch.bytes, batch.header);
+    store_batch_header(batch.bytes, batch.header, marks);
     batch.header.crc = seal_batch(batch.bytes);
     return batch;
 }
 
 Result<EncodedBatch> pack_batch(std::span<std::byte> batch, BatchHeader header, Compression compression,
-                                std::vector<std::byte>& packed) {
+                                const BatchMarks& marks, std::vector<std::byte>& packed) {
     if (compression != Compression::none) {
         const auto end = compress(batch.subspan(kBatchHeaderBytes), compression, packed, kBatchHeaderBytes);
         if (!end) return end.error();
@@ -136,7 +136,7 @@ Result<EncodedBatch> pack_batch(std::span<std::byte> batch, BatchHeader header, 
             batch = std::span(packed).first(*end);
             header.attributes |= static_cast<std::uint16_t>(compression);
             header.size_bytes = static_cast<std::uint32_t>(*end);
-            store_batch_header(batch, header);
+            store_batch_header(batch, header, marks);
         }
     }
     header.crc = seal_batch(batch);

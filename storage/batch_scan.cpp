@@ -31,12 +31,13 @@ Result<bool> all_zero(const File& file, FilePosition from, FilePosition end) {
 }  // namespace
 
 Result<std::optional<BatchHeader>> read_intact_batch(const File& file, FilePosition at, FilePosition end,
-                                                     Offset at_least, std::vector<std::byte>& bytes) {
+                                                     Offset at_least, const BatchMarks& marks,
+                                                     std::vector<std::byte>& bytes) {
     std::array<std::byte, kBatchHeaderBytes> head{};
     if (end - at < head.size()) return std::optional<BatchHeader>();
     const auto got = file.read_at(at, head);
     if (!got) return got.error();
-    const auto header = decode_batch_header(std::span(head).first(*got));
+    const auto header = decode_batch_header(std::span(head).first(*got), marks);
     if (!header || header->base_offset < at_least || header->size_bytes > end - at) {
         return std::optional<BatchHeader>();
     }
@@ -48,25 +49,26 @@ Result<std::optional<BatchHeader>> read_intact_batch(const File& file, FilePosit
 }
 
 Result<std::optional<FilePosition>> find_intact_batch(const File& file, FilePosition from, FilePosition end,
-                                                      Offset at_least) {
-    return BatchSearch(file, end).find(from, at_least);
+                                                      Offset at_least, const BatchMarks& marks) {
+    return BatchSearch(file, end, marks).find(from, at_least);
 }
 
-Result<SegmentScan> scan_segment(const File& file, Offset base_offset, const OnBatch& on_batch) {
+Result<SegmentScan> scan_segment(const File& file, Offset base_offset, const BatchMarks& marks,
+                                 const OnBatch& on_batch) {
     SegmentScan scan(base_offset);
-    if (auto done = scan_on(file, scan, on_batch); !done) return done.error();
+    if (auto done = scan_on(file, scan, marks, on_batch); !done) return done.error();
     return scan;
 }
 
-Result<void> scan_on(const File& file, SegmentScan& scan, const OnBatch& on_batch) {
+Result<void> scan_on(const File& file, SegmentScan& scan, const BatchMarks& marks, const OnBatch& on_batch) {
     const auto size = file.size();
     if (!size) return size.error();
     const FilePosition end(*size);
     std::vector<std::byte> bytes;
-    BatchSearch search(file, end);
+    BatchSearch search(file, end, marks);
     DecodedBatch decoded;
     for (auto at = scan.end; at < end;) {
-        const auto header = read_intact_batch(file, at, end, scan.next_offset, bytes);
+        const auto header = read_intact_batch(file, at, end, scan.next_offset, marks, bytes);
         if (!header) return header.error();
         if (*header && may_follow(scan.next_offset, (*header)->base_offset)) {
             // The same test as the reader's, so that what it can't read is found and set aside.
@@ -99,7 +101,7 @@ Result<void> scan_on(const File& file, SegmentScan& scan, const OnBatch& on_batc
             return {};
         }
         if (**next == at) continue;  // completed meanwhile
-        const auto after = read_intact_batch(file, **next, end, scan.next_offset, bytes);
+        const auto after = read_intact_batch(file, **next, end, scan.next_offset, marks, bytes);
         if (!after) return after.error();
         scan.damages.push_back({at, **next, scan.next_offset, *after ? (*after)->base_offset : scan.next_offset});
         at = **next;

@@ -18,15 +18,18 @@
 
 namespace sluice::storage {
 
-/// Reads the batch at `at` into `bytes` and checks it: complete before `end`, CRC, base offset not below `at_least`.
+/// Reads the batch at `at` into `bytes` and checks it: complete before `end`, CRC, mark, base offset not below
+/// `at_least`.
 /// @return nullopt where there is no such batch; an error only where the file can't be read.
 [[nodiscard]] Result<std::optional<BatchHeader>> read_intact_batch(const File& file, FilePosition at, FilePosition end,
-                                                                   Offset at_least, std::vector<std::byte>& bytes);
+                                                                   Offset at_least, const BatchMarks& marks,
+                                                                   std::vector<std::byte>& bytes);
 
 /// The first position at or after `from` where an intact batch with a base offset of at least `at_least` starts. Ones
 /// with lower offsets are passed over: a deleted segment may have left them in the file.
 [[nodiscard]] Result<std::optional<FilePosition>> find_intact_batch(const File& file, FilePosition from,
-                                                                    FilePosition end, Offset at_least);
+                                                                    FilePosition end, Offset at_least,
+                                                                    const BatchMarks& marks);
 
 /// Bytes that are no batch, with intact batches after them; or a batch whose records can't be read, though its checksum
 /// is right.
@@ -49,6 +52,7 @@ struct SegmentScan {
     FilePosition durable_to;  ///< where the scan began: what is before is on the medium
     FilePosition end;         ///< the end of the last intact batch
     Offset next_offset;       ///< the offset after it; the base offset in an empty segment
+    Offset durable_end;       ///< of recovery: offsets below were durable once, found or not
     Tail tail = Tail::clean;
     std::vector<Damage> damages;
     SegmentIndex index;
@@ -62,9 +66,11 @@ using OnBatch = std::function<void(FilePosition, const BatchHeader&, const std::
 
 /// Walks a segment file from where `scan` ends so far, up to its end. `on_batch` is called for each intact batch whose
 /// records can be read.
-[[nodiscard]] Result<void> scan_on(const File& file, SegmentScan& scan, const OnBatch& on_batch = {});
+[[nodiscard]] Result<void> scan_on(const File& file, SegmentScan& scan, const BatchMarks& marks,
+                                   const OnBatch& on_batch = {});
 
 /// Walks a whole segment file.
-[[nodiscard]] Result<SegmentScan> scan_segment(const File& file, Offset base_offset, const OnBatch& on_batch = {});
+[[nodiscard]] Result<SegmentScan> scan_segment(const File& file, Offset base_offset, const BatchMarks& marks,
+                                               const OnBatch& on_batch = {});
 
 }  // namespace sluice::storage

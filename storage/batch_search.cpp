@@ -40,11 +40,11 @@ Result<std::optional<FilePosition>> BatchSearch::find(FilePosition from, Offset 
             continue;
         }
         at = begin_ + found->at;
-        const auto header = read_intact_batch(file_, at, end_, Offset(0), bytes);
+        const auto header = read_intact_batch(file_, at, end_, Offset(0), marks_, bytes);
         if (!header) return header.error();
         if (*header && (*header)->base_offset >= at_least && may_follow(at_least, (*header)->base_offset)) {
             // Whoever wrote this had written what comes before it, which may not have been there when we looked.
-            const auto first = read_intact_batch(file_, from, end_, at_least, bytes);
+            const auto first = read_intact_batch(file_, from, end_, at_least, marks_, bytes);
             if (!first) return first.error();
             return std::optional(*first && may_follow(at_least, (*first)->base_offset) ? from : at);
         }
@@ -70,7 +70,7 @@ void BatchSearch::note_candidates(std::span<const std::byte> window) {
     std::size_t summed = 0;
     for (std::size_t i = 0; i + kBatchHeaderBytes <= window.size(); ++i) {
         if (!may_be_header(window.data() + i, end_ - (begin_ + i))) continue;
-        const auto header = decode_batch_header(window.subspan(i, kBatchHeaderBytes));
+        const auto header = decode_batch_header(window.subspan(i, kBatchHeaderBytes), marks_);
         if (!header) continue;
         const auto begins = i + kBatchChecksumFrom;
         checksum = crc32c(window.subspan(summed, begins - summed), checksum);

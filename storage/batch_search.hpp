@@ -11,6 +11,7 @@
 //     than a batch is long.
 #pragma once
 
+#include "storage/batch_marks.hpp"
 #include "storage/file_system.hpp"
 #include "storage/result.hpp"
 #include "storage/types.hpp"
@@ -33,7 +34,7 @@ namespace sluice::storage {
 class BatchSearch {
  public:
     /// @param end  how much of the file is looked at
-    BatchSearch(const File& file, FilePosition end) : file_(file), end_(end) {}
+    BatchSearch(const File& file, FilePosition end, const BatchMarks& marks) : file_(file), end_(end), marks_(marks) {}
 
     /// The first position at or after `from` where an intact batch with a base offset of at least `at_least` starts.
     /// Ones with lower offsets are passed over as a whole: a deleted segment may have left them in the file. `from`
@@ -57,6 +58,7 @@ class BatchSearch {
     static constexpr std::size_t kFirstWindowBytes = 4U << 10U;  // the next batch is most often near
     const File& file_;
     const FilePosition end_;
+    const BatchMarks marks_;
     std::size_t window_bytes_ = kFirstWindowBytes;
     FilePosition begin_;  // of the window
     FilePosition done_;   // before it begins what the window knows

@@ -80,6 +80,7 @@ void Cleaner::look_after(Log& log) {
     const Pace paced = [this](std::size_t bytes) { return pace(bytes); };
     for (const auto& segment : log.segments().closed()) {
         const auto done = segment->repair_indexes(paced);
+        log.count_indexes(*segment);
         // On a full disk they wait: readers do without, and whoever writes has said it.
         if (!done && (done.error().kind() == Errc::no_space || done.error().kind() == Errc::closed)) break;
         if (!done && done.error().kind() != Errc::not_found) report(log, done.error());
@@ -106,8 +107,9 @@ void Cleaner::look_after(Log& log) {
 }
 
 void Cleaner::make_room_for(const Log& wanting) {
-    const Pace unpaced = [this](std::size_t) { return !stopping(); };
-    const auto room = quota_.make_room(logs_.streams(), wanting, unpaced);
+    // The commits of all other streams go on meanwhile, on the same disk.
+    const Pace paced = [this](std::size_t bytes) { return pace(bytes, While::making_room); };
+    const auto room = quota_.make_room(logs_.streams(), wanting, paced);
     if (!room) return report(wanting, room.error());
     if (*room == Quota::Room::made && observer_.on_room) observer_.on_room();
 }
@@ -120,13 +122,14 @@ bool Cleaner::quarantine(Log& log, const Pace& pace) {
 }
 
 /// Spends the bytes: sleeps as long as they take at the rate.
-bool Cleaner::pace(std::size_t bytes) {
+bool Cleaner::pace(std::size_t bytes, While what) {
+    const auto interrupted = [&] { return stopping_ || (what == While::cleaning && !wanting_.empty()); };
     const std::chrono::duration<double> time(static_cast<double>(bytes) /
                                              static_cast<double>(options_.bytes_per_second));
     std::unique_lock lock(mutex_);
     counters_.bytes_paced += bytes;
-    wake_.wait_for(lock, time, [this] { return stopping_ || !wanting_.empty(); });
-    return !stopping_ && wanting_.empty();
+    wake_.wait_for(lock, time, interrupted);
+    return !interrupted();
 }
 
 void Cleaner::report(const Log& log, const Error& error) {

@@ -25,8 +25,8 @@ namespace sluice::storage {
 
 struct CleanerOptions {
     std::chrono::milliseconds interval = std::chrono::seconds(10);  ///< how often it looks for work
-    std::uint64_t bytes_per_second = 32U << 20U;  ///< read and written, at most; room on a full disk is made unpaced
-    std::size_t table_bytes = 10U << 20U;         ///< memory of a compaction
+    std::uint64_t bytes_per_second = 32U << 20U;                    ///< read and written, at most
+    std::size_t table_bytes = 10U << 20U;                           ///< memory of a compaction
 };
 
 class Cleaner {
@@ -66,7 +66,8 @@ class Cleaner {
     void look_after(Log& log);
     void make_room_for(const Log& wanting);
     bool quarantine(Log& log, const Pace& pace);
-    [[nodiscard]] bool pace(std::size_t bytes);
+    enum class While : std::uint8_t { cleaning, making_room };  ///< who waits for room interrupts only the first
+    [[nodiscard]] bool pace(std::size_t bytes, While what = While::cleaning);
     void report(const Log& log, const Error& error);
     [[nodiscard]] bool stopping() const;
 

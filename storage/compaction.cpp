@@ -152,7 +152,7 @@ class Pass {
             ahead.forget();
             const auto end = segment->end_position();
             for (FilePosition at; at < end;) {
-                const auto bytes = next_batch(**file, ahead, at, end);
+                const auto bytes = next_batch(**file, ahead, at, end, log_.marks());
                 if (!bytes) return bytes.error();
                 at = at + bytes->size();
                 const auto batch = DecodedBatch::decode(*bytes);
@@ -167,10 +167,10 @@ class Pass {
     }
 
     static Result<std::span<const std::byte>> next_batch(const File& file, ReadAhead& ahead, FilePosition at,
-                                                         FilePosition end) {
+                                                         FilePosition end, const BatchMarks& marks) {
         const auto head = ahead.at(file, at, kBatchHeaderBytes, end);
         if (!head) return head.error();
-        const auto header = decode_batch_header(*head);
+        const auto header = decode_batch_header(*head, marks);
         if (!header) return header.error();
         return ahead.at(file, at, header->size_bytes, end);
     }

@@ -1,6 +1,7 @@
 // disk_budget.hpp: how much of the disk the logs may take, all together.
 //
-// Counted in bytes of segment files as they are preallocated. Indexes and the catalog are small and not counted.
+// Counted in bytes of segment files as they are preallocated, and of the index files of closed segments. The active
+// segment's indexes (some thousandths of it), the small files and the catalog are not counted.
 // Thread-safe.
 #pragma once
 

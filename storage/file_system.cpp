@@ -112,10 +112,23 @@ class PosixFile final : public File {
 
 class PosixFileLock final : public FileLock {
  public:
-    explicit PosixFileLock(Descriptor fd) : fd_(std::move(fd)) {}
+    PosixFileLock(Descriptor fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
+
+    Result<void> check() const override {
+        struct stat held {};
+        struct stat named {};
+        if (::fstat(fd_.get(), &held) != 0) return Error::from_errno(errno, "stat", path_);
+        const bool there = ::stat(path_.c_str(), &named) == 0;
+        if (!there && errno != ENOENT) return Error::from_errno(errno, "stat", path_);
+        if (there && held.st_ino == named.st_ino && held.st_dev == named.st_dev) return {};
+        return Error(Errc::locked, path_ + " was " + (there ? "replaced" : "removed") +
+                                       " while this process held it, so another sluice may use the directory; nothing "
+                                       "more is written: start it again, and leave that file alone");
+    }
 
  private:
     Descriptor fd_;
+    std::string path_;
 };
 
 int open_flags(OpenMode mode) {
@@ -222,12 +235,14 @@ Result<void> PosixFileSystem::sync_entries(const std::string& directory) {
     return {};
 }
 
-Result<std::unique_ptr<FileLock>> PosixFileSystem::lock(const std::string& path) {
+namespace {
+
+Result<std::unique_ptr<FileLock>> lock_once(FileSystem& files, const std::string& path) {
     Descriptor fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640));
     if (fd.get() < 0) return Error::from_errno(errno, "create", path);
     if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
         if (errno != EWOULDBLOCK) return Error::from_errno(errno, "lock", path);
-        auto holder = read_file(*this, path);
+        auto holder = read_file(files, path);
         while (holder && !holder->empty() && holder->back() == '\n') holder->pop_back();
         return Error(Errc::locked, path + " is held by another sluice (process " +
                                        (holder && !holder->empty() ? *holder : "unknown") +
@@ -238,7 +253,18 @@ Result<std::unique_ptr<FileLock>> PosixFileSystem::lock(const std::string& path)
     const bool written = ::pwrite(fd.get(), pid.data(), pid.size(), 0) >= 0 &&
                          ::ftruncate(fd.get(), static_cast<off_t>(pid.size())) == 0;
     if (!written && errno != ENOSPC) return Error::from_errno(errno, "write", path);
-    return std::unique_ptr<FileLock>(std::make_unique<PosixFileLock>(std::move(fd)));
+    return std::unique_ptr<FileLock>(std::make_unique<PosixFileLock>(std::move(fd), path));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<FileLock>> PosixFileSystem::lock(const std::string& path) {
+    // Whoever held it may have ended, and somebody removed its file, between the opening and the locking.
+    for (;;) {
+        auto lock = lock_once(*this, path);
+        if (!lock) return lock.error();
+        if (const auto done = (*lock)->check(); done || done.error().kind() != Errc::locked) return lock;
+    }
 }
 
 Result<std::string> read_file(FileSystem& files, const std::string& path) {

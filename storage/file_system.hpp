@@ -64,6 +64,8 @@ struct FileStatus {
 class FileLock {
  public:
     virtual ~FileLock() = default;
+    /// @return Errc::locked where the file was removed or replaced meanwhile: another process may hold one of that name
+    [[nodiscard]] virtual Result<void> check() const { return {}; }
 };
 
 class FileSystem {

@@ -39,7 +39,7 @@ Result<std::optional<KeyIndex>> KeyIndex::build(const Segment& segment, const On
     if (!file) return file.error();
     std::unordered_map<std::uint64_t, std::int32_t> last;
     const auto scan = scan_segment(
-        **file, segment.base_offset(),
+        **file, segment.base_offset(), segment.marks(),
         [&](FilePosition at, const BatchHeader& header, const std::vector<std::byte>& bytes) {
             if (on_batch) on_batch(at, header, bytes);
             const auto batch = DecodedBatch::decode(bytes);

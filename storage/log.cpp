@@ -34,27 +34,64 @@ void note_age(Segment& segment, const Clock& clock) {
 
 Log::Log(const LogContext& context, std::string directory, std::string name, LogOptions options)
     : context_(context),
-      directory_(std::make_shared<const std::string>(std::move(directory))),
+      directory_(std::make_shared<StreamDirectory>(StreamDirectory{std::move(directory)})),
       name_(std::move(name)),
       options_(options),
       finished_(kNobody),
-      spare_(context_.files, context_.budget, *directory_),
+      spare_(context_.files, context_.budget, directory_->path),
       tail_(options.tail_cache_bytes),
-      reserve_(context_.files, *directory_) {}
+      reserve_(context_.files, directory_->path) {}
 
 Log::~Log() = default;
 
 Result<std::unique_ptr<Log>> Log::open(const LogContext& context, std::string directory, std::string name,
                                        LogOptions options, const CursorOf& cursor_of) {
     std::unique_ptr<Log> log(new Log(context, std::move(directory), std::move(name), options));
-    if (auto done = context.files.make_directories(log->directory()); !done) return done.error();
-    if (auto done = finish_swaps(context.files, log->directory()); !done) return done.error();
-    if (auto done = log->spare_.remove_left_behind(); !done) return done.error();
-    if (auto done = log->load(cursor_of); !done) return done.error();
+    if (auto done = log->load(cursor_of); !done) {
+        if (done.error().kind() != Errc::no_space || log->has_segments()) return done.error();
+        log->wait_to_begin();
+    }
     return log;
 }
 
+bool Log::has_segments() const {
+    const auto names = context_.files.list(directory());
+    return names && std::any_of(names->begin(), names->end(),
+                                [](const auto& name) { return parse_segment_file_name(name, kLogSuffix).has_value(); });
+}
+
+/// There is no room for a single file of it: the other streams are served all the same.
+void Log::wait_to_begin() {
+    if (id() == LogId()) directory_->marks = BatchMarks(LogId::random());
+    segments_.add_active(std::make_shared<Segment>(context_.files, directory_, SegmentIndex(Offset(0)), Offset(0),
+                                                   FilePosition(0), context_.clock.now()));
+    if (options_.durability == Durability::memory) tail_.pin_from(Offset(0));
+}
+
+Result<void> Log::begin() {
+    if (!waits_to_begin()) return {};
+    if (auto done = context_.files.make_directories(directory()); !done) return done;
+    if (auto done = context_.files.sync_directory(directory().substr(0, directory().rfind('/'))); !done) return done;
+    if (auto done = store_recovery_point(context_.files, directory(), marks(), Offset(0)); !done) return done;
+    if (auto done = store_log_id(context_.files, directory(), marks()); !done) return done;
+    if (auto done = load_gapless(true); !done) return done;
+    auto writer =
+        SegmentWriter::create(context_.files, directory_, Offset(0), context_.clock.now(), context_.budget, spare_);
+    if (!writer) return writer.error();
+    writer_ = std::move(*writer);
+    segments_.replace_unmade(writer_->segment());
+    return {};
+}
+
+Result<void> Log::check_lock() {
+    if (context_.lock == nullptr) return {};
+    return failing(context_.lock->check());
+}
+
 Result<void> Log::load(const CursorOf& cursor_of) {
+    if (auto done = context_.files.make_directories(directory()); !done) return done;
+    if (auto done = finish_swaps(context_.files, directory()); !done) return done;
+    if (auto done = spare_.remove_left_behind(); !done) return done;
     auto names = context_.files.list(directory());
     if (!names) return names.error();
     std::vector<Offset> bases;
@@ -64,7 +101,7 @@ Result<void> Log::load(const CursorOf& cursor_of) {
     std::sort(bases.begin(), bases.end());
     if (auto done = load_id(!bases.empty()); !done) return done;
     if (cursor_of) {
-        if (const auto cursor = cursor_of(id_)) set_finished(*cursor);
+        if (const auto cursor = cursor_of(id())) set_finished(*cursor);
     }
     for (const auto& name : *names) tell_noted(name);
     if (!bases.empty()) {
@@ -80,6 +117,7 @@ Result<void> Log::load(const CursorOf& cursor_of) {
     // Durability "flush", and the power went: offsets that were forwarded will be given again, to other records.
     if (finished() && *finished() > log_end_offset()) set_finished(log_end_offset());
     if (options_.durability == Durability::memory) tail_.pin_from(log_end_offset());
+    if (auto done = mark_from_here(); !done) return done;
     return load_gapless(bases.empty());
 }
 
@@ -95,12 +133,12 @@ Result<void> Log::load_gapless(bool is_new) {
 /// Without its id, without its segments, or where nobody knows which offsets were used, this is another log: no cursor
 /// of the old one may be applied to it.
 Result<void> Log::load_id(bool has_segments) {
-    const auto id = restore_log_id(context_.files, directory());
-    if (!id) return id.error();
+    const auto marks = restore_log_id(context_.files, directory());
+    if (!marks) return marks.error();
     const auto reserved = reserve_.left_behind();
     if (!reserved && reserved.error().kind() != Errc::corrupt) return reserved.error();
-    if (*id && has_segments && reserved) {
-        id_ = **id;
+    if (*marks && has_segments && reserved) {
+        directory_->marks = **marks;
         return {};
     }
     if (has_segments) {
@@ -111,17 +149,25 @@ Result<void> Log::load_id(bool has_segments) {
                     reserved ? std::optional<std::int64_t>(0) : std::nullopt,
                     why + ": it is another log from now on, and what it holds is forwarded again" +
                         (reserved ? "" : "; what was only in memory (durability = \"memory\") is lost")});
-    } else if (*id) {
-        const auto end = load_recovery_point(context_.files, directory(), **id);
+    } else if (*marks) {
+        const auto end = load_recovery_point(context_.files, directory(), (*marks)->id());
         if (!end) return end.error();
         if (*end > Offset(0)) {
             if (auto done = give_up({name_, {}, *end, std::nullopt, "all segments are missing"}); !done) return done;
         }
     }
-    const auto made = make_log_id(context_.files, directory());
+    const auto made = make_log_id(context_.files, directory(), has_segments);
     if (!made) return made.error();
-    id_ = *made;
+    directory_->marks = *made;
     return {};
+}
+
+/// Where batches of an older version, of another program, or with the marks of an id that is lost may be: they end
+/// here.
+Result<void> Log::mark_from_here() {
+    if (marks().from() <= log_end_offset()) return {};
+    directory_->marks.set_from(log_end_offset());
+    return store_log_id(context_.files, directory(), marks());
 }
 
 Result<void> Log::load_segments(const std::vector<Offset>& bases) {
@@ -131,20 +177,23 @@ Result<void> Log::load_segments(const std::vector<Offset>& bases) {
         context_.budget.take_all_the_same(status->size_bytes);
         auto segment = std::make_shared<Segment>(context_.files, directory_, bases[i], bases[i + 1], *status);
         note_age(*segment, context_.clock);
+        count_indexes(*segment);
         segments_.add_closed(std::move(segment));
     }
-    const auto durable_end = load_recovery_point(context_.files, directory(), id_);
-    if (!durable_end) return durable_end.error();
+    const auto recovery_point = load_recovery_point(context_.files, directory(), id());
+    if (!recovery_point) return recovery_point.error();
     Offset reported_end;
-    auto scan = recover_segment(context_.files, directory(), bases.back(), *durable_end, [&](const Damage& damage) {
-        report_lost(damage.first, damage.next, "damaged batch set aside at recovery");
-        reported_end = damage.next;
-    });
+    auto scan =
+        recover_segment(context_.files, directory(), bases.back(), *recovery_point, marks(), [&](const Damage& damage) {
+            report_lost(damage.first, damage.next, "damaged batch set aside at recovery");
+            reported_end = damage.next;
+        });
     if (!scan) return scan.error();
     const auto found_end = std::max(scan->next_offset, reported_end);
-    if (found_end < *durable_end) {
-        auto done = give_up({name_, found_end, *durable_end, *durable_end - found_end,
-                             "the end of the log is missing: the agent had it when it was stopped"});
+    const auto durable_end = scan->durable_end;
+    if (found_end < durable_end) {
+        auto done = give_up({name_, found_end, durable_end, durable_end - found_end,
+                             "the end of the log is missing: it was on the disk before"});
         if (!done) return done;
     }
     written_end_ = scan->next_offset;
@@ -154,7 +203,7 @@ Result<void> Log::load_segments(const std::vector<Offset>& bases) {
     segments_.add_active(writer_->segment());
     note_age(*writer_->segment(), context_.clock);
     if (writer_->segment()->end_position() > FilePosition(0)) active_since_ = appended_since();
-    const auto end = std::max(found_end, *durable_end);
+    const auto end = std::max(found_end, durable_end);
     end_ = high_watermark_ = end.value();
     if (written_end_ >= end) return {};
     // The offsets that are lost are not given again.
@@ -178,13 +227,16 @@ Result<void> Log::skip_lost_memory() {
     if (!*bound) return {};
     const auto end = log_end_offset();
     if (**bound > end) {
-        if (auto done = skip_to(**bound); !done) return done;
+        const auto skipped = skip_to(**bound);
+        if (!skipped && skipped.error().kind() != Errc::no_space) return skipped;
         end_ = high_watermark_ = (*bound)->value();
         const auto lost_from = std::max(end, finished().value_or(end));
         auto done =
             give_up({name_, lost_from, **bound, std::nullopt,
                      "the agent was not stopped in order: what was only in memory (durability = \"memory\") is lost"});
         if (!done) return done;
+        // On a full disk no segment's name keeps the end, until an append finds room for one.
+        if (!skipped) return {};
     }
     return reserve_.clear();
 }
@@ -255,7 +307,7 @@ Result<void> Log::roll() {
     if (options_.durability == Durability::memory) {
         if (auto done = failing(spill()); !done) return done;  // it belongs before the new segment
     }
-    if (writer_->segment()->end_position() == FilePosition(0)) return {};
+    if (waits_to_begin() || writer_->segment()->end_position() == FilePosition(0)) return {};
     if (auto done = failing(fill_up_to(log_end_offset())); !done) return done;
     return failing(roll_to(log_end_offset()));
 }
@@ -265,6 +317,7 @@ Result<void> Log::roll_to(Offset next_base) {
     // The old segment is durable before the new one exists: recovery looks at the last segment only.
     if (!writer_->segment()->next_base()) {
         if (auto done = writer_->close(next_base); !done) return done;
+        count_indexes(*writer_->segment());
     }
     auto writer =
         SegmentWriter::create(context_.files, directory_, next_base, context_.clock.now(), context_.budget, spare_);
@@ -287,7 +340,7 @@ Result<void> Log::fill_up_to(Offset next) {
             if (auto done = roll_to(written_end_); !done) return done;
             continue;
         }
-        const auto gone = empty_batch(written_end_, until);
+        const auto gone = empty_batch(written_end_, until, marks());
         if (auto done = writer_->append(gone.header, gone.bytes, context_.clock.now()); !done) return done;
         written_end_ = until;
     }
@@ -320,9 +373,11 @@ Result<void> Log::write(const EncodedBatch& batch) {
 
 Result<Offset> Log::append(BatchBuilder& builder) {
     if (failed_) return Error(Errc::sync_failed, "log " + name_ + " is closed for writing");
+    if (auto done = check_lock(); !done) return done.error();
+    if (auto done = failing(begin()); !done) return done.error();
     const bool in_memory = options_.durability == Durability::memory;
     const auto first = log_end_offset();
-    const auto batch = builder.finish(first, in_memory ? Compression::none : options_.compression);
+    const auto batch = builder.finish(first, in_memory ? Compression::none : options_.compression, marks());
     if (!batch) return batch.error();
     if (in_memory) {
         if (tail_.pinned_bytes() + builder.size_bytes() > options_.memory_bytes_max) {
@@ -344,6 +399,7 @@ Result<Offset> Log::append(BatchBuilder& builder) {
 Result<void> Log::commit() {
     if (failed_) return Error(Errc::sync_failed, "log " + name_ + " is closed for writing");
     if (high_watermark() == log_end_offset()) return {};
+    if (auto done = check_lock(); !done) return done;
     // With "flush" now and then too: the index grows with what is synced, and opening reads what comes after it.
     const bool due = options_.durability == Durability::flush && writer_->bytes_since_index() >= kFlushSyncBytes;
     if (options_.durability == Durability::fsync || due) {
@@ -386,7 +442,7 @@ Result<void> Log::spill() {
             auto bytes = *entry.batch;
             const auto header = decode_batch_header(bytes);
             SLUICE_ASSERT(header.has_value());
-            const auto batch = pack_batch(bytes, *header, options_.compression, packed_);
+            const auto batch = pack_batch(bytes, *header, options_.compression, marks(), packed_);
             if (!batch) return batch.error();
             if (auto done = write(*batch); !done) return done;
         }
@@ -397,7 +453,7 @@ Result<void> Log::spill() {
 }
 
 Result<void> Log::close() {
-    if (auto done = commit(); !done) return done;
+    if (auto done = commit(); !done || waits_to_begin()) return done;
     if (options_.durability == Durability::memory) {
         if (auto done = spill(); !done) return done;
         // Where the last records were forwarded and never written.
@@ -405,7 +461,7 @@ Result<void> Log::close() {
         if (auto done = reserve_.clear(); !done) return done;
     }
     if (auto done = writer_->close(log_end_offset()); !done) return done;
-    return store_recovery_point(context_.files, directory(), id_, log_end_offset());
+    return store_recovery_point(context_.files, directory(), marks(), log_end_offset());
 }
 
 SegmentSet::Segments Log::cleanable() const {
@@ -416,14 +472,29 @@ SegmentSet::Segments Log::cleanable() const {
 }
 
 Result<void> Log::remove_files(const Segment& segment) {
+    const auto unneeded = segment.forget_indexes();
     // The log first: an index without a log is litter, a log without an index is rebuilt.
     if (auto done = spare_.put(segment.path(), segment.end_position().value()); !done) return done;
-    return remove_indexes(context_.files, directory(), segment.base_offset());
+    if (auto done = remove_indexes(context_.files, directory(), segment.base_offset()); !done) return done;
+    context_.budget.give_back(unneeded);
+    return {};
+}
+
+void Log::count_indexes(const Segment& segment) const {
+    const auto before = segment.count_indexes();
+    context_.budget.take_all_the_same(segment.index_bytes());
+    context_.budget.give_back(before);
 }
 
 void Log::replace_segments(Offset base, Offset next, const FileStatus& status, std::uint64_t old_bytes) {
     context_.budget.take_all_the_same(status.size_bytes);
-    segments_.replace(std::make_shared<Segment>(context_.files, directory_, base, next, status));
+    for (const auto& segment : segments_.closed()) {
+        if (segment->base_offset() < base || segment->base_offset() >= next) continue;
+        context_.budget.give_back(segment->forget_indexes());
+    }
+    auto merged = std::make_shared<Segment>(context_.files, directory_, base, next, status);
+    count_indexes(*merged);
+    segments_.replace(std::move(merged));
     context_.budget.give_back(old_bytes);
 }
 

@@ -47,6 +47,7 @@ struct LogContext {
     const Clock& clock;
     DiskBudget& budget;
     GapReport on_gap;
+    const FileLock* lock = nullptr;  ///< held for as long as the logs are written to; nullptr: there is no such lock
 };
 
 class Log {
@@ -60,8 +61,9 @@ class Log {
     Log& operator=(const Log&) = delete;
 
     [[nodiscard]] const std::string& name() const { return name_; }
-    [[nodiscard]] const std::string& directory() const { return *directory_; }
-    [[nodiscard]] const LogId& id() const { return id_; }
+    [[nodiscard]] const std::string& directory() const { return directory_->path; }
+    [[nodiscard]] const LogId& id() const { return marks().id(); }
+    [[nodiscard]] const BatchMarks& marks() const { return directory_->marks; }
     [[nodiscard]] const LogOptions& options() const { return options_; }
 
     [[nodiscard]] Offset log_start_offset() const { return segments_.start_offset(); }
@@ -76,6 +78,9 @@ class Log {
     [[nodiscard]] const SegmentSet& segments() const { return segments_; }
     [[nodiscard]] SegmentSet& segments() { return segments_; }
     [[nodiscard]] const TailCache& tail() const { return tail_; }
+    /// A new log on a full disk: nothing of it is there, and the first append that finds room makes it. On the log
+    /// thread.
+    [[nodiscard]] bool waits_to_begin() const { return writer_ == nullptr; }
 
     /// The forwarder's durable cursor: below it nothing is needed any more. nullopt: nobody forwards this stream.
     [[nodiscard]] std::optional<Offset> finished() const;
@@ -115,6 +120,8 @@ class Log {
     [[nodiscard]] Result<void> remove_files(const Segment& segment);
     /// For the cleaner, to make room: lets the spare file go. @return whether there was one
     [[nodiscard]] Result<bool> drop_spare() { return spare_.drop(); }
+    /// For the cleaner: the index files of a closed segment count to the budget as they are now.
+    void count_indexes(const Segment& segment) const;
     /// For the cleaner: the closed segments from `base` up to `next` have become one file.
     void replace_segments(Offset base, Offset next, const FileStatus& status, std::uint64_t old_bytes);
     /// Reports damaged bytes that a reader has found, once.
@@ -134,9 +141,15 @@ class Log {
     void tell_noted(const std::string& name) const;
     void report_lost(Offset first, Offset next, std::string reason) const;
     [[nodiscard]] Result<void> load(const CursorOf& cursor_of);
+    [[nodiscard]] bool has_segments() const;
+    void wait_to_begin();
+    [[nodiscard]] Result<void> begin();
+    /// Whether this process may write: another one may have the directory, where somebody removed the lock's file.
+    [[nodiscard]] Result<void> check_lock();
     [[nodiscard]] Result<void> load_id(bool has_segments);
     [[nodiscard]] Result<void> load_segments(const std::vector<Offset>& bases);
     [[nodiscard]] Result<void> load_gapless(bool is_new);
+    [[nodiscard]] Result<void> mark_from_here();
     [[nodiscard]] std::chrono::milliseconds appended_since() const;
     [[nodiscard]] Result<void> skip_lost_memory();
     [[nodiscard]] bool should_roll(const BatchHeader& next) const;
@@ -149,10 +162,9 @@ class Log {
     [[nodiscard]] Result<void> failing(Result<void> result);
 
     const LogContext context_;
-    const std::shared_ptr<const std::string> directory_;
+    const std::shared_ptr<StreamDirectory> directory_;  // changed only while the log is opened
     const std::string name_;
     const LogOptions options_;
-    LogId id_;
     Offset gapless_from_;  // as gapless_from.hpp says
 
     std::atomic<std::int64_t> end_{0};

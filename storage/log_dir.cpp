@@ -26,22 +26,22 @@ std::string stream_directory(std::string_view data_dir, std::string_view stream)
 }
 
 LogDir::LogDir(FileSystem& files, const Clock& clock, std::string data_dir, const GapReport& on_gap,
-               std::uint64_t quota_bytes)
-    : budget_(quota_bytes),
-      context_{files, clock, budget_, on_gap},
-      uncounted_context_{files, clock, uncounted_, on_gap},
+               std::uint64_t quota_bytes, std::unique_ptr<FileLock> lock)
+    : lock_(std::move(lock)),
+      budget_(quota_bytes),
+      context_{files, clock, budget_, on_gap, lock_.get()},
+      uncounted_context_{files, clock, uncounted_, on_gap, lock_.get()},
       data_dir_(std::move(data_dir)) {}
 
 Result<std::unique_ptr<LogDir>> LogDir::open(FileSystem& files, const Clock& clock, std::string data_dir,
                                              const GapReport& on_gap, std::uint64_t quota_bytes) {
-    std::unique_ptr<LogDir> dir(new LogDir(files, clock, std::move(data_dir), on_gap, quota_bytes));
-    if (auto done = make_durably(files, dir->data_dir_); !done) return done.error();
-    if (auto done = files.make_directories(dir->data_dir_ + "/log"); !done) return done.error();
-    auto lock = files.lock(dir->data_dir_ + "/lock");
+    if (auto done = make_durably(files, data_dir); !done) return done.error();
+    if (auto done = files.make_directories(data_dir + "/log"); !done) return done.error();
+    auto lock = files.lock(data_dir + "/lock");
     if (!lock) return lock.error();
-    dir->lock_ = std::move(*lock);
-    if (auto done = files.sync_directory(dir->data_dir_); !done) return done.error();
-    return dir;
+    if (auto done = files.sync_directory(data_dir); !done) return done.error();
+    return std::unique_ptr<LogDir>(
+        new LogDir(files, clock, std::move(data_dir), on_gap, quota_bytes, std::move(*lock)));
 }
 
 Result<Log*> LogDir::open_stream(std::string_view name, const LogOptions& options, const CursorOf& cursor_of) {

@@ -40,14 +40,14 @@ class LogDir {
 
  private:
     LogDir(FileSystem& files, const Clock& clock, std::string data_dir, const GapReport& on_gap,
-           std::uint64_t quota_bytes);
+           std::uint64_t quota_bytes, std::unique_ptr<FileLock> lock);
 
+    const std::unique_ptr<FileLock> lock_;
     DiskBudget budget_;
     DiskBudget uncounted_;  // for logs that don't count
     const LogContext context_;
     const LogContext uncounted_context_;
     const std::string data_dir_;
-    std::unique_ptr<FileLock> lock_;
     std::map<std::string, std::unique_ptr<Log>, std::less<>> logs_;
 };
 

@@ -10,9 +10,19 @@ namespace {
 
 constexpr const char* kFile = "log-id";
 
-std::optional<LogId> parse(std::string text) {
-    while (text.ends_with('\n')) text.pop_back();
-    return LogId::parse(text);
+struct Found {
+    std::optional<BatchMarks> marks;
+    bool is_whole = false;
+};
+
+/// What is there, or the copy.
+Result<Found> find(FileSystem& files, const std::string& directory) {
+    const auto text = load_checked(files, directory + "/" + kFile);
+    if (!text && text.error().kind() != Errc::not_found && text.error().kind() != Errc::corrupt) return text.error();
+    if (const auto marks = text ? BatchMarks::parse(text->text) : std::nullopt) return Found{marks, text->has_checksum};
+    const auto copy = log_id_of_recovery_point(files, directory);
+    if (!copy) return copy.error();
+    return Found{*copy, false};
 }
 
 }  // namespace
@@ -20,38 +30,38 @@ std::optional<LogId> parse(std::string text) {
 Result<LogId> load_log_id(FileSystem& files, const std::string& directory) {
     const auto text = load_checked(files, directory + "/" + kFile);
     if (!text) return text.error();
-    const auto id = parse(text->text);
-    if (!id) return Error(Errc::corrupt, directory + "/" + kFile + " does not hold a UUID");
-    return *id;
+    const auto marks = BatchMarks::parse(text->text);
+    if (!marks) return Error(Errc::corrupt, directory + "/" + kFile + " does not hold a UUID");
+    return marks->id();
 }
 
-Result<std::optional<LogId>> restore_log_id(FileSystem& files, const std::string& directory) {
-    const auto text = load_checked(files, directory + "/" + kFile);
-    if (!text && text.error().kind() != Errc::not_found && text.error().kind() != Errc::corrupt) return text.error();
-    auto id = text ? parse(text->text) : std::nullopt;
-    if (id && text->has_checksum) return id;
-    if (!id) {
-        const auto copy = log_id_of_recovery_point(files, directory);
-        if (!copy) return copy.error();
-        id = *copy;
-    }
-    if (id) {
-        if (auto done = store_log_id(files, directory, *id); !done) return done.error();
-    }
-    return id;
+Result<BatchMarks> load_batch_marks(FileSystem& files, const std::string& directory) {
+    const auto found = find(files, directory);
+    if (!found) return found.error();
+    return found->marks.value_or(BatchMarks::unknown());
 }
 
-Result<LogId> make_log_id(FileSystem& files, const std::string& directory) {
+Result<std::optional<BatchMarks>> restore_log_id(FileSystem& files, const std::string& directory) {
+    const auto found = find(files, directory);
+    if (!found) return found.error();
+    if (found->marks && !found->is_whole) {
+        if (auto done = store_log_id(files, directory, *found->marks); !done) return done.error();
+    }
+    return found->marks;
+}
+
+Result<BatchMarks> make_log_id(FileSystem& files, const std::string& directory, bool has_batches) {
     const auto id = LogId::random();
+    const auto marks = has_batches ? BatchMarks::after_lost_id(id) : BatchMarks(id);
     // The copy first: whatever a crash leaves, it is never the id of another log beside this one's.
-    if (auto done = store_recovery_point(files, directory, id, Offset(0)); !done) return done.error();
-    if (auto done = store_log_id(files, directory, id); !done) return done.error();
+    if (auto done = store_recovery_point(files, directory, marks, Offset(0)); !done) return done.error();
+    if (auto done = store_log_id(files, directory, marks); !done) return done.error();
     if (auto done = OffsetReserve(files, directory).clear(); !done) return done.error();
-    return id;
+    return marks;
 }
 
-Result<void> store_log_id(FileSystem& files, const std::string& directory, const LogId& id) {
-    return store_checked(files, directory, kFile, id.to_string() + "\n");
+Result<void> store_log_id(FileSystem& files, const std::string& directory, const BatchMarks& marks) {
+    return store_checked(files, directory, kFile, marks.to_string());
 }
 
 }  // namespace sluice::storage

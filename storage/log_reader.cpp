@@ -82,7 +82,7 @@ Result<std::optional<DecodedBatch>> LogReader::next_in_segment(Offset limit, Dec
     while (file_position_ < segment_->end_position() && position_ < limit) {
         const auto head = ahead_.at(*file_, file_position_, kBatchHeaderBytes, segment_->end_position());
         if (!head) return head.error();
-        const auto header = decode_batch_header(*head);
+        const auto header = decode_batch_header(*head, log_.marks());
         // Nothing of a header is believed before its checksum, nor what can't be in this segment.
         const bool fits = header && header->size_bytes <= segment_->end_position() - file_position_ &&
                           header->next_offset() <= segment_->next_base().value_or(header->next_offset());
@@ -145,13 +145,13 @@ bool LogReader::go_past_segment(Offset limit) {
 /// Moves past bytes that are no batch, to the next intact one or the end of the segment, and reports the gap.
 Result<void> LogReader::skip_damage(Offset limit) {
     const auto end = segment_->end_position();
-    const auto found = find_intact_batch(*file_, file_position_ + 1, end, position_);
+    const auto found = find_intact_batch(*file_, file_position_ + 1, end, position_, log_.marks());
     if (!found) return found.error();
     const auto damaged_at = file_position_;
     auto next = segment_->next_base().value_or(limit);
     if (*found) {
         std::vector<std::byte> batch;
-        const auto header = read_intact_batch(*file_, **found, end, position_, batch);
+        const auto header = read_intact_batch(*file_, **found, end, position_, log_.marks(), batch);
         if (!header) return header.error();
         if (*header) next = (*header)->base_offset;
     }

@@ -12,9 +12,10 @@ Result<bool> quarantine_segment(FileSystem& files, Log& log, const Segment& segm
     auto file = segment.open();
     if (!file) return file.error();
     bool interrupted = false;
-    auto scan = scan_segment(**file, segment.base_offset(), [&](FilePosition, const BatchHeader& header, const auto&) {
-        interrupted = interrupted || !pace(header.size_bytes);
-    });
+    auto scan = scan_segment(**file, segment.base_offset(), log.marks(),
+                             [&](FilePosition, const BatchHeader& header, const auto&) {
+                                 interrupted = interrupted || !pace(header.size_bytes);
+                             });
     if (!scan) return scan.error();
     if (interrupted) return Error(Errc::closed, "the search for damage was interrupted");
     const auto end = segment.end_position();
@@ -24,7 +25,7 @@ Result<bool> quarantine_segment(FileSystem& files, Log& log, const Segment& segm
     if (scan->damages.empty()) return false;
     const auto& directory = log.directory();
     const auto alone = log.segments().change_files();
-    if (auto done = set_damage_aside(files, directory, segment.base_offset(), **file, *scan); !done) {
+    if (auto done = set_damage_aside(files, directory, segment.base_offset(), **file, *scan, log.marks()); !done) {
         return done.error();
     }
     for (const auto& damage : scan->damages) log.report_damage(segment, damage.from, damage.first, damage.next);

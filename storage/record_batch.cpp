@@ -42,25 +42,10 @@ std::int64_t millis(Timestamp timestamp) {
     return timestamp.time_since_epoch().count();
 }
 
-/// The checksum doesn't cover the base offset, as Kafka's brokers set it. We set it once, and repeat it in two fields
-/// that the checksum covers, and that have no meaning where there is no producer id.
-struct OffsetCheck {
-    std::int16_t epoch;
-    std::int32_t sequence;
-    friend bool operator==(const OffsetCheck&, const OffsetCheck&) = default;
-};
-
-OffsetCheck offset_check(Offset base_offset) {
-    return {static_cast<std::int16_t>(base_offset.value() >> 31U),
-            static_cast<std::int32_t>(base_offset.value() & 0x7fffffff)};
-}
-
-/// Whether the batch is not ours, or its base offset is what we wrote.
-bool offset_is_intact(const std::byte* at, Offset base_offset) {
-    const OffsetCheck check{load_big_endian<std::int16_t>(at + kProducerEpochAt),
-                            load_big_endian<std::int32_t>(at + kBaseSequenceAt)};
-    if (load_big_endian<std::int64_t>(at + kProducerIdAt) != -1 || check.sequence == -1) return true;
-    return base_offset <= Offset(kOffsetMax) && check == offset_check(base_offset);
+bool mark_fits(const std::byte* at, Offset base_offset, const BatchMarks& marks) {
+    const BatchMark mark{load_big_endian<std::int16_t>(at + kProducerEpochAt),
+                         load_big_endian<std::int32_t>(at + kBaseSequenceAt)};
+    return marks.fit(base_offset, mark, load_big_endian<std::int64_t>(at + kProducerIdAt) != -1);
 }
 
 /// Takes a length-prefixed byte string off the front; the inner optional is null for length -1.
@@ -130,7 +115,7 @@ std::string_view to_string(Compression compression) {
     return "unknown";
 }
 
-void store_batch_header(std::span<std::byte> batch, const BatchHeader& header) {
+void store_batch_header(std::span<std::byte> batch, const BatchHeader& header, const BatchMarks& marks) {
     SLUICE_ASSERT(header.size_bytes == batch.size());
     auto* at = batch.data();
     store_big_endian<std::int64_t>(at + kBaseOffsetAt, header.base_offset.value());
@@ -143,9 +128,9 @@ void store_batch_header(std::span<std::byte> batch, const BatchHeader& header) {
     store_big_endian<std::int64_t>(at + kBaseTimestampAt, millis(header.base_timestamp));
     store_big_endian<std::int64_t>(at + kMaxTimestampAt, millis(header.max_timestamp));
     store_big_endian<std::int64_t>(at + kProducerIdAt, -1);
-    const auto check = offset_check(header.base_offset);
-    store_big_endian<std::int16_t>(at + kProducerEpochAt, check.epoch);
-    store_big_endian<std::int32_t>(at + kBaseSequenceAt, check.sequence);
+    const auto mark = marks.of(header.base_offset);
+    store_big_endian<std::int16_t>(at + kProducerEpochAt, mark.producer_epoch);
+    store_big_endian<std::int32_t>(at + kBaseSequenceAt, mark.base_sequence);
     store_big_endian<std::int32_t>(at + kRecordCountAt, header.record_count);
 }
 
@@ -174,13 +159,20 @@ Result<BatchHeader> decode_batch_header(std::span<const std::byte> bytes) {
     header.max_timestamp = Timestamp(std::chrono::milliseconds(load_big_endian<std::int64_t>(at + kMaxTimestampAt)));
     header.record_count = load_big_endian<std::int32_t>(at + kRecordCountAt);
     constexpr auto kReadMax = std::numeric_limits<std::int64_t>::max() - std::numeric_limits<std::int32_t>::max();
-    if (!offset_is_intact(at, header.base_offset)) return Error(Errc::corrupt, "base offset is damaged");
     if (header.base_offset < Offset(0) || header.base_offset >= Offset(kReadMax) || header.last_offset_delta < 0 ||
         header.record_count < 0 || header.record_count > static_cast<std::int64_t>(header.last_offset_delta) + 1) {
         return Error(Errc::corrupt, "batch header has impossible offsets or counts");
     }
     if (static_cast<std::size_t>(header.record_count) > kBatchRecordsMax) {
         return Error(Errc::corrupt, "batch of " + std::to_string(header.record_count) + " records: too many");
+    }
+    return header;
+}
+
+Result<BatchHeader> decode_batch_header(std::span<const std::byte> bytes, const BatchMarks& marks) {
+    auto header = decode_batch_header(bytes);
+    if (header && !mark_fits(bytes.data(), header->base_offset, marks)) {
+        return Error(Errc::corrupt, "base offset is damaged, or the batch is none of this log");
     }
     return header;
 }

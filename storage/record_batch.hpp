@@ -4,6 +4,7 @@
 // Sources: KIP-98, KIP-110; docs/log-format.md section 2 has the byte table.
 #pragma once
 
+#include "storage/batch_marks.hpp"
 #include "storage/record.hpp"
 #include "storage/result.hpp"
 
@@ -35,9 +36,6 @@ inline constexpr std::size_t kRecordHeadersMax = 1U << 16U;
 inline constexpr std::size_t kBatchRecordsMax = 1U << 20U;
 inline constexpr std::size_t kBatchHeadersMax = 1U << 20U;
 
-/// The greatest offset: so many bits fit where a batch repeats its base offset.
-inline constexpr std::int64_t kOffsetMax = (std::int64_t{1} << 46U) - 1;
-
 /// The base timestamp is the delete horizon (KIP-534).
 inline constexpr std::uint16_t kDeleteHorizonAttribute = 0x40;
 
@@ -64,13 +62,16 @@ struct BatchHeader {
 };
 
 /// Writes `header` to the front of `batch`, which is exactly one batch of header.size_bytes; checksum 0.
-void store_batch_header(std::span<std::byte> batch, const BatchHeader& header);
+void store_batch_header(std::span<std::byte> batch, const BatchHeader& header, const BatchMarks& marks = {});
 /// Puts the checksum on, and returns it.
 std::uint32_t seal_batch(std::span<std::byte> batch);
 
-/// Reads and checks the fixed fields: magic, length bounds, counts. Does not look at the CRC.
+/// Reads and checks the fixed fields: magic, length bounds, counts. Does not look at the CRC, nor at the mark: for
+/// batches that were never on a disk.
 /// @param bytes  at least kBatchHeaderBytes, else Errc::corrupt
 [[nodiscard]] Result<BatchHeader> decode_batch_header(std::span<const std::byte> bytes);
+/// Likewise, and the mark.
+[[nodiscard]] Result<BatchHeader> decode_batch_header(std::span<const std::byte> bytes, const BatchMarks& marks);
 
 /// Whether the CRC-32C over byte 21 to the end is the one in the header. `batch` is exactly one batch.
 [[nodiscard]] bool batch_crc_matches(std::span<const std::byte> batch);
@@ -78,7 +79,7 @@ std::uint32_t seal_batch(std::span<std::byte> batch);
 /// A verified batch, decompressed, with its records. Moving it keeps the views valid; it can't be copied.
 class DecodedBatch {
  public:
-    /// Verifies the CRC, decompresses or copies, and parses every record.
+    /// Verifies the CRC, decompresses or copies, and parses every record. The mark is the caller's to look at.
     /// @return Errc::corrupt with what is wrong; control batches decode to no records.
     /// @param memory  a batch that is no longer needed: what it has allocated is used again
     [[nodiscard]] static Result<DecodedBatch> decode(std::span<const std::byte> batch, DecodedBatch memory);

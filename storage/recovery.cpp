@@ -2,6 +2,7 @@
 
 #include "storage/batch_builder.hpp"
 #include "storage/gap_note.hpp"
+#include "storage/offset_index.hpp"
 #include "storage/segment.hpp"
 #include "storage/swap_check.hpp"
 
@@ -67,7 +68,7 @@ Result<void> write_pieces(FileSystem& files, const std::string& path, const File
 /// Writes what set_damage_aside() needs besides the segment, and puts its paths into `written`.
 Result<void> write_aside(FileSystem& files, const std::string& directory, Offset base_offset, const std::string& path,
                          const std::string& cleaned, const File& segment, const SegmentScan& scan,
-                         std::vector<std::string>& written) {
+                         const BatchMarks& marks, std::vector<std::string>& written) {
     std::vector<Piece> left;
     FilePosition begin(0);
     for (const auto& damage : scan.damages) {
@@ -82,7 +83,7 @@ Result<void> write_aside(FileSystem& files, const std::string& directory, Offset
             !noted)
             return noted.error();
         const auto next = std::min(damage.next, base_offset + std::numeric_limits<std::int32_t>::max());
-        if (damage.first < next) left.push_back({{}, {}, empty_batch(damage.first, next)});
+        if (damage.first < next) left.push_back({{}, {}, empty_batch(damage.first, next, marks)});
     }
     if (begin < scan.end) left.push_back({begin, scan.end});
     const auto status = files.status(path);
@@ -90,9 +91,11 @@ Result<void> write_aside(FileSystem& files, const std::string& directory, Offset
     return write_pieces(files, cleaned, segment, left, status ? std::optional(status->modified) : std::nullopt);
 }
 
+constexpr std::size_t kEntriesTried = 8;
+
 /// Where scanning can start: after the batch of the last index entry that holds.
-SegmentScan recovery_point(FileSystem& files, const std::string& directory, Offset base_offset, const File& file) {
-    constexpr std::size_t kEntriesTried = 8;
+SegmentScan recovery_point(FileSystem& files, const std::string& directory, Offset base_offset, const File& file,
+                           const BatchMarks& marks) {
     SegmentScan scan(base_offset);
     const auto size = file.size();
     if (!size) return scan;
@@ -103,7 +106,7 @@ SegmentScan recovery_point(FileSystem& files, const std::string& directory, Offs
     for (std::size_t i = 0; i < std::min(entries.size(), kEntriesTried); ++i) {
         const auto entry = entries[entries.size() - 1 - i];
         const FilePosition at(static_cast<std::uint64_t>(entry.position));
-        const auto header = read_intact_batch(file, at, FilePosition(*size), base_offset, bytes);
+        const auto header = read_intact_batch(file, at, FilePosition(*size), base_offset, marks, bytes);
         if (!header || !*header || (*header)->last_offset() - base_offset != entry.relative_last_offset) continue;
         auto times = index->times;
         times.truncate_after((*header)->last_offset());
@@ -184,11 +187,11 @@ Result<void> finish_swaps(FileSystem& files, const std::string& directory) {
 }
 
 Result<void> set_damage_aside(FileSystem& files, const std::string& directory, Offset base_offset, const File& segment,
-                              const SegmentScan& scan) {
+                              const SegmentScan& scan, const BatchMarks& marks) {
     const auto path = directory + "/" + segment_file_name(base_offset, kLogSuffix);
     const auto cleaned = directory + "/" + segment_file_name(base_offset, kCleanedSuffix);
     std::vector<std::string> written;
-    if (auto done = write_aside(files, directory, base_offset, path, cleaned, segment, scan, written); !done) {
+    if (auto done = write_aside(files, directory, base_offset, path, cleaned, segment, scan, marks, written); !done) {
         // On a full disk nothing else may find room for as long as these are there.
         for (const auto& each : written) static_cast<void>(files.remove(each));
         return done;
@@ -205,13 +208,46 @@ Result<void> write_again(File& file, FilePosition from, FilePosition to) {
     return file.sync_data();
 }
 
+Result<Offset> proven_end(FileSystem& files, const std::string& directory, Offset base_offset,
+                          const BatchMarks& marks) {
+    const auto index_file = files.open(directory + "/" + segment_file_name(base_offset, kIndexSuffix), OpenMode::read);
+    // Whatever the segment's size is: it may have been cut.
+    const auto index = index_file
+                           ? OffsetIndex::load(**index_file, base_offset, std::numeric_limits<std::int32_t>::max())
+                           : Result<OffsetIndex>(index_file.error());
+    if (!index) return index.error().kind() == Errc::io ? Result<Offset>(index.error()) : base_offset;
+    const auto file = files.open(directory + "/" + segment_file_name(base_offset, kLogSuffix), OpenMode::read);
+    if (!file) return file.error();
+    const auto size = (*file)->size();
+    if (!size) return size.error();
+    std::vector<std::byte> bytes;
+    const auto& entries = index->entries();
+    for (std::size_t i = 0; i < std::min(entries.size(), kEntriesTried); ++i) {
+        const auto entry = entries[entries.size() - 1 - i];
+        const auto last = base_offset + entry.relative_last_offset;
+        const FilePosition at(static_cast<std::uint64_t>(entry.position));
+        if (at.value() >= *size) return last + 1;
+        const auto header = read_intact_batch(**file, at, FilePosition(*size), base_offset, marks, bytes);
+        if (!header) return header.error();
+        if (!*header) return last + 1;
+        if ((*header)->last_offset() == last) return base_offset;
+        // Another batch is there: it is the entry that is wrong.
+    }
+    return base_offset;
+}
+
 Result<SegmentScan> recover_segment(FileSystem& files, const std::string& directory, Offset base_offset,
-                                    Offset durable_end, const std::function<void(const Damage&)>& on_damage) {
+                                    Offset durable_end, const BatchMarks& marks,
+                                    const std::function<void(const Damage&)>& on_damage) {
     const auto path = directory + "/" + segment_file_name(base_offset, kLogSuffix);
     auto file = files.open(path, OpenMode::read);
     if (!file) return file.error();
-    auto scan = recovery_point(files, directory, base_offset, **file);
-    if (auto done = scan_on(**file, scan); !done) return done.error();
+    const auto proven = proven_end(files, directory, base_offset, marks);
+    if (!proven) return proven.error();
+    durable_end = std::max(durable_end, *proven);
+    auto scan = recovery_point(files, directory, base_offset, **file, marks);
+    scan.durable_end = durable_end;
+    if (auto done = scan_on(**file, scan, marks); !done) return done.error();
     if (scan.tail == Tail::torn && scan.next_offset < durable_end) {
         const auto size = (*file)->size();
         if (!size) return size.error();
@@ -219,18 +255,22 @@ Result<SegmentScan> recover_segment(FileSystem& files, const std::string& direct
     }
     if (scan.next_offset <= durable_end) scan.durable_to = scan.end;
     if (scan.damages.empty()) return scan;
-    const auto aside = set_damage_aside(files, directory, base_offset, **file, scan);
+    const auto aside = set_damage_aside(files, directory, base_offset, **file, scan, marks);
     if (!aside && aside.error().kind() != Errc::no_space) return aside.error();
     for (const auto& damage : scan.damages) on_damage(damage);
     if (!aside) {
-        // Readers pass over the bytes, and the cleaner sets them aside when there is room.
+        // Readers pass over the bytes, and tell what was there for as long as nothing else stands for its offsets; the
+        // cleaner sets them aside when there is room.
         scan.end = std::max(scan.end, scan.damages.back().to);
+        scan.next_offset = std::max(scan.next_offset, scan.damages.back().next);
         return scan;
     }
     auto rewritten = files.open(path, OpenMode::read);
     if (!rewritten) return rewritten.error();
-    auto cleaned = scan_segment(**rewritten, base_offset);
-    if (cleaned) cleaned->durable_to = cleaned->end;
+    auto cleaned = scan_segment(**rewritten, base_offset, marks);
+    if (!cleaned) return cleaned;
+    cleaned->durable_to = cleaned->end;
+    cleaned->durable_end = durable_end;
     return cleaned;
 }
 

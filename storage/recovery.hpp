@@ -45,20 +45,26 @@ inline constexpr std::string_view kCleanedSuffix = ".log.cleaned";  ///< … and
 /// untold.
 /// @return Errc::no_space: the segment is as it was
 [[nodiscard]] Result<void> set_damage_aside(FileSystem& files, const std::string& directory, Offset base_offset,
-                                            const File& segment, const SegmentScan& scan);
+                                            const File& segment, const SegmentScan& scan, const BatchMarks& marks);
 
 /// Puts a part of the file on the medium, whatever the page cache believes: by writing it again.
 [[nodiscard]] Result<void> write_again(File& file, FilePosition from, FilePosition to);
 
+/// The end of what the last segment's index proves to have been durable: it names batches only after they were synced.
+/// @return the base offset where it proves no loss
+[[nodiscard]] Result<Offset> proven_end(FileSystem& files, const std::string& directory, Offset base_offset,
+                                        const BatchMarks& marks);
+
 /// Scans the segment and takes damage out of it. On return the file up to scan.end is intact batches.
 /// scan.durable_to tells what of it is known to be on the medium; the rest may be in the page cache only, and marked as
 /// written there by a sync that failed.
-/// @param durable_end  the recovery point: what ends before it is damaged, and not an unfinished write
+/// @param durable_end  the recovery point: what ends before it, or before proven_end(), is damaged, and not an
+///                     unfinished write
 /// @param on_damage    called for each damaged range, after its bytes are safe; on a full disk they stay in the
 /// segment,
 ///                     and in scan.damages
 [[nodiscard]] Result<SegmentScan> recover_segment(FileSystem& files, const std::string& directory, Offset base_offset,
-                                                  Offset durable_end,
+                                                  Offset durable_end, const BatchMarks& marks,
                                                   const std::function<void(const Damage&)>& on_damage);
 
 }  // namespace sluice::storage

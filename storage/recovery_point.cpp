@@ -2,6 +2,8 @@
 
 #include "storage/checked_file.hpp"
 
+#include <algorithm>
+
 namespace sluice::storage {
 
 namespace {
@@ -9,7 +11,7 @@ namespace {
 constexpr const char* kFile = "recovery-point";
 
 struct Stored {
-    LogId id;
+    BatchMarks marks;
     Offset end;
 };
 
@@ -22,9 +24,10 @@ Result<std::optional<Stored>> load(FileSystem& files, const std::string& directo
     }
     const auto space = text->text.find(' ');
     if (space == std::string::npos) return std::optional<Stored>();
-    const auto id = LogId::parse(std::string_view(text->text).substr(0, space));
-    const auto end = parse_number_line(std::string_view(text->text).substr(space + 1));
-    return id && end ? std::optional(Stored{*id, Offset(*end)}) : std::nullopt;
+    const auto line_end = std::min(text->text.find('\n'), text->text.size() - 1) + 1;
+    const auto end = parse_number_line(std::string_view(text->text).substr(0, line_end).substr(space + 1));
+    const auto marks = BatchMarks::parse(text->text.substr(0, space) + "\n" + text->text.substr(line_end));
+    return marks && end ? std::optional(Stored{*marks, Offset(*end)}) : std::nullopt;
 }
 
 }  // namespace
@@ -32,17 +35,20 @@ Result<std::optional<Stored>> load(FileSystem& files, const std::string& directo
 Result<Offset> load_recovery_point(FileSystem& files, const std::string& directory, const LogId& id) {
     const auto stored = load(files, directory);
     if (!stored) return stored.error();
-    return *stored && (*stored)->id == id ? (*stored)->end : Offset(0);
+    return *stored && (*stored)->marks.id() == id ? (*stored)->end : Offset(0);
 }
 
-Result<std::optional<LogId>> log_id_of_recovery_point(FileSystem& files, const std::string& directory) {
+Result<std::optional<BatchMarks>> log_id_of_recovery_point(FileSystem& files, const std::string& directory) {
     const auto stored = load(files, directory);
     if (!stored) return stored.error();
-    return *stored ? std::optional((*stored)->id) : std::nullopt;
+    return *stored ? std::optional((*stored)->marks) : std::nullopt;
 }
 
-Result<void> store_recovery_point(FileSystem& files, const std::string& directory, const LogId& id, Offset end) {
-    return store_checked(files, directory, kFile, id.to_string() + " " + std::to_string(end.value()) + "\n");
+Result<void> store_recovery_point(FileSystem& files, const std::string& directory, const BatchMarks& marks,
+                                  Offset end) {
+    auto text = marks.to_string();
+    text.insert(text.find('\n'), " " + std::to_string(end.value()));
+    return store_checked(files, directory, kFile, text);
 }
 
 }  // namespace sluice::storage

@@ -92,8 +92,8 @@ Result<SegmentIndex> load_indexes(FileSystem& files, const std::string& director
     return index;
 }
 
-Segment::Segment(FileSystem& files, std::shared_ptr<const std::string> directory, Offset base_offset, Offset next_base,
-                 const FileStatus& status)
+Segment::Segment(FileSystem& files, std::shared_ptr<const StreamDirectory> directory, Offset base_offset,
+                 Offset next_base, const FileStatus& status)
     : files_(files),
       directory_(std::move(directory)),
       base_offset_(base_offset),
@@ -101,7 +101,7 @@ Segment::Segment(FileSystem& files, std::shared_ptr<const std::string> directory
       end_(status.size_bytes),
       modified_ms_(status.modified.time_since_epoch().count()) {}
 
-Segment::Segment(FileSystem& files, std::shared_ptr<const std::string> directory, SegmentIndex index,
+Segment::Segment(FileSystem& files, std::shared_ptr<const StreamDirectory> directory, SegmentIndex index,
                  Offset base_offset, FilePosition end, Timestamp modified)
     : files_(files),
       directory_(std::move(directory)),
@@ -117,7 +117,7 @@ std::optional<Offset> Segment::next_base() const {
 }
 
 std::string Segment::path(std::string_view suffix) const {
-    return *directory_ + "/" + segment_file_name(base_offset_, suffix);
+    return directory() + "/" + segment_file_name(base_offset_, suffix);
 }
 
 void Segment::measure_age(const Clock& clock) {
@@ -153,12 +153,20 @@ void Segment::take_age_of(const Segment& replaced) {
     if (replaced.measured_) measured_ = true;
 }
 
+std::uint64_t Segment::count_indexes() const {
+    std::uint64_t bytes = 0;
+    for (const auto suffix : {kIndexSuffix, kTimeIndexSuffix, kKeyIndexSuffix}) {
+        if (const auto status = files_.status(path(suffix))) bytes += status->size_bytes;
+    }
+    return index_bytes_.exchange(bytes);
+}
+
 Result<std::unique_ptr<File>> Segment::open() const {
     return files_.open(path(), OpenMode::read);
 }
 
 Result<SegmentIndex> Segment::build_index(const File& file, const OnBatch& on_batch) const {
-    auto scan = scan_segment(file, base_offset_, on_batch);
+    auto scan = scan_segment(file, base_offset_, marks(), on_batch);
     if (!scan) return scan.error();
     scan->index.times.finish();
     return std::move(scan->index);
@@ -172,7 +180,7 @@ Result<FilePosition> Segment::look_up(Offset offset, const File& file) const {
             position = index_->offsets.look_up(offset);
         } else {
             lock.unlock();
-            auto index = load_indexes(files_, *directory_, base_offset_, end_position().value());
+            auto index = load_indexes(files_, directory(), base_offset_, end_position().value());
             if (!index) index = build_index(file);
             if (!index) return index.error();
             position = index->offsets.look_up(offset);
@@ -197,7 +205,7 @@ Result<std::optional<Offset>> Segment::look_up(Timestamp timestamp) const {
     }
     const auto file = open();
     if (!file) return file.error();
-    auto index = load_indexes(files_, *directory_, base_offset_, end_position().value());
+    auto index = load_indexes(files_, directory(), base_offset_, end_position().value());
     if (index) {
         const auto fits = times_fit(*index, timestamp, **file);
         if (!fits) return fits.error();
@@ -245,13 +253,13 @@ Result<void> Segment::repair_indexes(const std::function<bool(std::size_t)>& pac
         goes_on = goes_on && (!pace || pace(header.size_bytes));
     };
     const Error interrupted(Errc::closed, "making an index was interrupted");
-    if (auto index = load_indexes(files_, *directory_, base_offset_, end_position().value()); !index) {
+    if (auto index = load_indexes(files_, directory(), base_offset_, end_position().value()); !index) {
         if (index.error().kind() == Errc::io) return index.error();
         const auto file = open();
         if (!file) return file.error();
         index = build_index(**file, paced);
         if (!index) return index.error();
-        if (auto done = write_indexes(files_, *directory_, base_offset_, *index); !done) return done;
+        if (auto done = write_indexes(files_, directory(), base_offset_, *index); !done) return done;
         if (!goes_on) return interrupted;
     }
     const auto there = KeyIndex::load(files_, *this);

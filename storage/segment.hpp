@@ -62,13 +62,19 @@ struct OffsetRange {
 [[nodiscard]] Result<SegmentIndex> load_indexes(FileSystem& files, const std::string& directory, Offset base_offset,
                                                 std::uint64_t segment_bytes);
 
+/// Where a log is, and how its batches are marked.
+struct StreamDirectory {
+    std::string path;
+    BatchMarks marks{};
+};
+
 class Segment {
  public:
     /// A closed segment that is on disk. @param next_base  the base offset of the one after it
-    Segment(FileSystem& files, std::shared_ptr<const std::string> directory, Offset base_offset, Offset next_base,
+    Segment(FileSystem& files, std::shared_ptr<const StreamDirectory> directory, Offset base_offset, Offset next_base,
             const FileStatus& status);
     /// The active one.
-    Segment(FileSystem& files, std::shared_ptr<const std::string> directory, SegmentIndex index, Offset base_offset,
+    Segment(FileSystem& files, std::shared_ptr<const StreamDirectory> directory, SegmentIndex index, Offset base_offset,
             FilePosition end, Timestamp modified);
 
     [[nodiscard]] Offset base_offset() const { return base_offset_; }
@@ -88,9 +94,16 @@ class Segment {
     /// Where the age is measured, and the wall clock was set: writes to the file when that was by the clock as it is
     /// now, for the next process.
     [[nodiscard]] Result<void> correct_modified(const Clock& clock);
+    /// Bytes of its index files, as far as count_indexes() knows.
+    [[nodiscard]] std::uint64_t index_bytes() const { return index_bytes_; }
+    /// Looks how large its index files are. @return how large they were
+    std::uint64_t count_indexes() const;
+    /// They are gone. @return how large they were
+    std::uint64_t forget_indexes() const { return index_bytes_.exchange(0); }
     /// For one that takes the place of `replaced`.
     void take_age_of(const Segment& replaced);
-    [[nodiscard]] const std::string& directory() const { return *directory_; }
+    [[nodiscard]] const std::string& directory() const { return directory_->path; }
+    [[nodiscard]] const BatchMarks& marks() const { return directory_->marks; }
     [[nodiscard]] std::string path(std::string_view suffix = kLogSuffix) const;
     /// Opens the file to read. @return Errc::not_found where the segment was deleted or replaced meanwhile.
     [[nodiscard]] Result<std::unique_ptr<File>> open() const;
@@ -116,7 +129,7 @@ class Segment {
     [[nodiscard]] Result<SegmentIndex> build_index(const File& file, const OnBatch& on_batch = {}) const;
 
     FileSystem& files_;
-    const std::shared_ptr<const std::string> directory_;  // shared by all segments of a log
+    const std::shared_ptr<const StreamDirectory> directory_;  // shared by all segments of a log
     const Offset base_offset_;
     std::atomic<std::int64_t> next_base_;
     std::atomic<std::uint64_t> end_;
@@ -124,6 +137,7 @@ class Segment {
     std::atomic<std::int64_t> measured_from_ms_{kNotMeasured};  // Clock::steady(): it is no younger …
     std::atomic<bool> measured_{false};                         // … and no older
     std::atomic<bool> indexes_checked_{false};
+    mutable std::atomic<std::uint64_t> index_bytes_{0};
     mutable std::mutex index_mutex_;
     std::unique_ptr<SegmentIndex> index_;  // of the active segment
 };

@@ -129,7 +129,7 @@ class Rewrite {
         for (FilePosition at; at < end;) {
             const auto head = ahead_.at(**file, at, kBatchHeaderBytes, end);
             if (!head) return head.error();
-            const auto header = decode_batch_header(*head);
+            const auto header = decode_batch_header(*head, log_.marks());
             if (!header || header->size_bytes > end - at) return damaged(segment, at);
             const auto bytes = ahead_.at(**file, at, header->size_bytes, end);
             if (!bytes) return bytes.error();
@@ -199,7 +199,7 @@ class Rewrite {
     Result<void> cover_up_to(Offset next) {
         next = std::min(next, group_.front()->base_offset() + kDeltaMax);
         if (covered_ >= next) return {};
-        const auto gone = empty_batch(covered_, next);
+        const auto gone = empty_batch(covered_, next, log_.marks());
         covered_ = next;
         return output_.write(gone.header, gone.bytes);
     }
@@ -212,7 +212,7 @@ class Rewrite {
         for (FilePosition at; at < until;) {
             const auto head = ahead.at(file, at, kBatchHeaderBytes, until);
             if (!head) return head.error();
-            const auto header = decode_batch_header(*head);
+            const auto header = decode_batch_header(*head, log_.marks());
             if (!header) return header.error();
             const auto bytes = ahead.at(file, at, header->size_bytes, until);
             if (!bytes) return bytes.error();
@@ -240,8 +240,8 @@ class Rewrite {
 
     Result<void> flush() {
         if (builder_.empty()) return {};
-        const auto batch =
-            builder_.finish(first_, log_.options().compression, static_cast<std::int32_t>(last_ - first_));
+        const auto batch = builder_.finish(first_, log_.options().compression, log_.marks(),
+                                           static_cast<std::int32_t>(last_ - first_));
         if (!batch) return batch.error();
         auto done = write(batch->header, batch->bytes);
         builder_.clear();

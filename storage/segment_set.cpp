@@ -70,6 +70,12 @@ void SegmentSet::replace(std::shared_ptr<Segment> merged) {
     segments_.erase(std::next(first), last);
 }
 
+void SegmentSet::replace_unmade(std::shared_ptr<Segment> begun) {
+    const std::lock_guard lock(mutex_);
+    SLUICE_ASSERT(segments_.size() == 1 && segments_.front()->base_offset() == begun->base_offset());
+    segments_.front() = std::move(begun);
+}
+
 bool SegmentSet::remove_oldest(const Segment& segment) {
     const std::lock_guard lock(mutex_);
     if (segments_.size() < 2 || segments_.front().get() != &segment) return false;

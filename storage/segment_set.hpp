@@ -41,6 +41,8 @@ class SegmentSet {
 
     /// Puts `merged` in the place of the closed segments from its base offset up to its next base.
     void replace(std::shared_ptr<Segment> merged);
+    /// Puts `begun` in the place of the only one, which was to be made.
+    void replace_unmade(std::shared_ptr<Segment> begun);
     /// Takes the oldest out, if that is `segment` and not the active one; says whether it did.
     bool remove_oldest(const Segment& segment);
 

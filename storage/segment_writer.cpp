@@ -39,18 +39,18 @@ SegmentWriter::SegmentWriter(FileSystem& files, std::shared_ptr<Segment> segment
     : files_(files), segment_(std::move(segment)), file_(std::move(file)), budget_(budget) {}
 
 Result<std::unique_ptr<SegmentWriter>> SegmentWriter::create(FileSystem& files,
-                                                             std::shared_ptr<const std::string> directory,
+                                                             std::shared_ptr<const StreamDirectory> directory,
                                                              Offset base_offset, Timestamp now, DiskBudget& budget,
                                                              SpareSegment& spare) {
     // A roll that was cut short by a crash, or that found no space for its first batch, may have left these.
-    if (auto done = remove_indexes(files, *directory, base_offset); !done) return done.error();
-    const auto path = *directory + "/" + segment_file_name(base_offset, kLogSuffix);
+    if (auto done = remove_indexes(files, directory->path, base_offset); !done) return done.error();
+    const auto path = directory->path + "/" + segment_file_name(base_offset, kLogSuffix);
     const auto allocated = spare.take(path);
     if (!allocated) return allocated.error();
     auto file = files.open(path, OpenMode::create);
     if (!file) return file.error();
     if (auto done = (*file)->truncate(*allocated); !done) return done.error();
-    if (auto done = files.sync_directory(*directory); !done) return done.error();
+    if (auto done = files.sync_directory(directory->path); !done) return done.error();
     auto segment = std::make_shared<Segment>(files, std::move(directory), SegmentIndex(base_offset), base_offset,
                                              FilePosition(0), now);
     std::unique_ptr<SegmentWriter> writer(new SegmentWriter(files, std::move(segment), std::move(*file), budget));
@@ -59,9 +59,9 @@ Result<std::unique_ptr<SegmentWriter>> SegmentWriter::create(FileSystem& files,
 }
 
 Result<std::unique_ptr<SegmentWriter>> SegmentWriter::reopen(FileSystem& files,
-                                                             std::shared_ptr<const std::string> directory,
+                                                             std::shared_ptr<const StreamDirectory> directory,
                                                              Offset base_offset, SegmentScan scan, DiskBudget& budget) {
-    const auto path = *directory + "/" + segment_file_name(base_offset, kLogSuffix);
+    const auto path = directory->path + "/" + segment_file_name(base_offset, kLogSuffix);
     const auto status = files.status(path);
     if (!status) return status.error();
     auto file = files.open(path, OpenMode::read_write);
@@ -75,7 +75,7 @@ Result<std::unique_ptr<SegmentWriter>> SegmentWriter::reopen(FileSystem& files,
     if (!again && again.error().kind() != Errc::no_space) return again.error();
     if (auto done = (*file)->set_modified(status->modified); !done) return done.error();
     // So does its name: the process may have ended between making the file and syncing the directory.
-    if (auto done = files.sync_directory(*directory); !done) return done.error();
+    if (auto done = files.sync_directory(directory->path); !done) return done.error();
     auto segment = std::make_shared<Segment>(files, std::move(directory), std::move(scan.index), base_offset, scan.end,
                                              status->modified);
     std::unique_ptr<SegmentWriter> writer(new SegmentWriter(files, std::move(segment), std::move(*file), budget));

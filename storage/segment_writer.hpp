@@ -29,13 +29,13 @@ class SegmentWriter {
     /// A new, empty segment, in the file of the spare one where there is one. The directory is synced, so what is
     /// appended can be acknowledged.
     [[nodiscard]] static Result<std::unique_ptr<SegmentWriter>> create(FileSystem& files,
-                                                                       std::shared_ptr<const std::string> directory,
+                                                                       std::shared_ptr<const StreamDirectory> directory,
                                                                        Offset base_offset, Timestamp now,
                                                                        DiskBudget& budget, SpareSegment& spare);
     /// Goes on with the last segment after recovery: trimmed to where `scan` ends, and synced. Where the disk has no
     /// room to write its end again (a file system that never writes in place), that comes before the next append.
     [[nodiscard]] static Result<std::unique_ptr<SegmentWriter>> reopen(FileSystem& files,
-                                                                       std::shared_ptr<const std::string> directory,
+                                                                       std::shared_ptr<const StreamDirectory> directory,
                                                                        Offset base_offset, SegmentScan scan,
                                                                        DiskBudget& budget);
 

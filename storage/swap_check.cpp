@@ -2,6 +2,7 @@
 
 #include "storage/batch_scan.hpp"
 #include "storage/gapless_from.hpp"
+#include "storage/log_id_file.hpp"
 #include "storage/recovery.hpp"
 
 #include <algorithm>
@@ -17,9 +18,10 @@ struct Covered {
     Offset without_hole_to;  // from `needed_from` on
 };
 
-Result<SegmentScan> scan_covered(const File& file, Offset base, Offset needed_from, Covered& covered) {
+Result<SegmentScan> scan_covered(const File& file, Offset base, Offset needed_from, const BatchMarks& marks,
+                                 Covered& covered) {
     covered.without_hole_to = std::max(base, needed_from);
-    return scan_segment(file, base, [&](FilePosition, const BatchHeader& header, const auto&) {
+    return scan_segment(file, base, marks, [&](FilePosition, const BatchHeader& header, const auto&) {
         covered.offsets += header.last_offset_delta + 1;
         if (header.base_offset > covered.without_hole_to) return;
         covered.without_hole_to = std::max(covered.without_hole_to, header.next_offset());
@@ -38,7 +40,8 @@ std::string fault_of(const SegmentScan& scan, const Covered& covered, OffsetRang
 }
 
 /// How many offsets the segments of the range stand for.
-Result<std::int64_t> covered_by_originals(FileSystem& files, const std::string& directory, OffsetRange range) {
+Result<std::int64_t> covered_by_originals(FileSystem& files, const std::string& directory, OffsetRange range,
+                                          const BatchMarks& marks) {
     const auto names = files.list(directory);
     if (!names) return names.error();
     std::int64_t offsets = 0;
@@ -48,7 +51,7 @@ Result<std::int64_t> covered_by_originals(FileSystem& files, const std::string& 
         const auto file = files.open(directory + "/" + name, OpenMode::read);
         if (!file) return file.error();
         Covered covered;
-        const auto scan = scan_covered(**file, *base, *base, covered);
+        const auto scan = scan_covered(**file, *base, *base, marks, covered);
         if (!scan) return scan.error();
         offsets += covered.offsets;
     }
@@ -62,12 +65,14 @@ Result<SwapCheck> check_swap(FileSystem& files, const std::string& directory, Of
     if (!file) return file.error();
     const auto gapless_from = load_gapless_from(files, directory);
     if (!gapless_from) return gapless_from.error();
+    const auto marks = load_batch_marks(files, directory);
+    if (!marks) return marks.error();
     Covered covered;
-    const auto scan = scan_covered(**file, range.base, gapless_from->value_or(range.next), covered);
+    const auto scan = scan_covered(**file, range.base, gapless_from->value_or(range.next), *marks, covered);
     if (!scan) return scan.error();
     SwapCheck check{fault_of(*scan, covered, range, gapless_from->has_value()), false};
     if (check.fault.empty()) return check;
-    const auto originals = covered_by_originals(files, directory, range);
+    const auto originals = covered_by_originals(files, directory, range, *marks);
     if (!originals) return originals.error();
     check.originals_stay = *originals >= covered.offsets && *originals > 0;
     return check;

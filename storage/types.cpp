@@ -1,6 +1,5 @@
 #include "storage/types.hpp"
 
-#include <cstddef>
 #include <random>
 
 namespace sluice::storage {
@@ -26,6 +25,10 @@ LogId LogId::random() {
     id.bytes_[6] = static_cast<std::uint8_t>((id.bytes_[6] & 0x0fU) | 0x40U);  // RFC 4122 version 4, random
     id.bytes_[8] = static_cast<std::uint8_t>((id.bytes_[8] & 0x3fU) | 0x80U);  // variant 1
     return id;
+}
+
+void LogId::copy_to(std::span<std::byte, kBytes> bytes) const {
+    for (std::size_t i = 0; i < kBytes; ++i) bytes[i] = static_cast<std::byte>(bytes_[i]);
 }
 
 std::string LogId::to_string() const {

@@ -4,8 +4,10 @@
 #include <array>
 #include <chrono>
 #include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -49,13 +51,16 @@ using Timestamp = std::chrono::sys_time<std::chrono::milliseconds>;
 /// together with it.
 class LogId {
  public:
+    static constexpr std::size_t kBytes = 16;
+
     static LogId random();
     static std::optional<LogId> parse(std::string_view text);
     [[nodiscard]] std::string to_string() const;  ///< UUID, 8-4-4-4-12 lower-case hexadecimal digits
+    void copy_to(std::span<std::byte, kBytes> bytes) const;
     friend bool operator==(const LogId&, const LogId&) = default;
 
  private:
-    std::array<std::uint8_t, 16> bytes_{};
+    std::array<std::uint8_t, kBytes> bytes_{};
 };
 
 }  // namespace sluice::storage

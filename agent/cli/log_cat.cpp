@@ -4,6 +4,7 @@
 #include "bridge/payload/timestamp.hpp"
 
 #include <nlohmann/json.hpp>
+#include <unistd.h>
 
 #include <charconv>
 #include <iostream>
@@ -98,7 +99,7 @@ class Printer {
         for (const auto& record : batch->records()) {
             if (!is_wanted(record) || left_ == 0) continue;
             --left_;
-            std::cout << (arguments_.json ? json_line(record) : text_line(record, arguments_.headers));
+            std::cout << (arguments_.json ? shown_json(record) : text_line(record, arguments_.headers));
         }
         return left_ > 0 && std::cout.good();
     }
@@ -115,6 +116,11 @@ class Printer {
     [[nodiscard]] bool damaged() const { return damaged_; }
 
  private:
+    /// A pipe gets it as it is.
+    [[nodiscard]] std::string shown_json(const RecordView& record) const {
+        return terminal_ ? json_for_terminal(json_line(record)) : json_line(record);
+    }
+
     [[nodiscard]] bool is_wanted(const RecordView& record) const {
         const bool from =
             (!from_.offset || record.offset >= *from_.offset) && (!from_.time || record.timestamp >= *from_.time);
@@ -125,6 +131,7 @@ class Printer {
     const LogCatArguments& arguments_;
     const Bound from_;
     const Bound to_;
+    const bool terminal_ = ::isatty(STDOUT_FILENO) == 1;
     std::uint64_t left_;
     bool damaged_ = false;
 };

@@ -25,7 +25,9 @@ namespace {
 constexpr std::string_view kPartition = "-0";
 
 Result<StreamFiles> look_into(storage::FileSystem& files, std::string directory, std::string stream) {
-    StreamFiles found{std::move(stream), std::move(directory), {}, {}, {}, {}, {}, {}, {}};
+    StreamFiles found;
+    found.stream = std::move(stream);
+    found.directory = std::move(directory);
     const auto names = files.list(found.directory);
     if (!names) return names.error();
     for (const auto& name : *names) {
@@ -48,6 +50,9 @@ Result<StreamFiles> look_into(storage::FileSystem& files, std::string directory,
     }
     std::sort(found.segments.begin(), found.segments.end());
     if (const auto id = storage::load_log_id(files, found.directory)) found.log_id = *id;
+    const auto marks = storage::load_batch_marks(files, found.directory);
+    if (!marks) return marks.error();
+    found.marks = *marks;
     if (const auto from = storage::load_gapless_from(files, found.directory)) found.gapless_from = *from;
     return found;
 }
@@ -63,17 +68,18 @@ FilePosition start_of(storage::FileSystem& files, const StreamFiles& stream, con
     if (!index) return FilePosition(0);
     const auto position = index->look_up(from);
     std::vector<std::byte> bytes;
-    const auto batch = storage::read_intact_batch(segment, position, end, base_offset, bytes);
+    const auto batch = storage::read_intact_batch(segment, position, end, base_offset, stream.marks, bytes);
     return batch && *batch && (*batch)->base_offset <= from ? position : FilePosition(0);
 }
 
 /// @return false where `on_batch` has ended the walk
 Result<bool> walk_segment(const storage::File& segment, const std::string& path, FilePosition at, FilePosition end,
-                          Offset base_offset, bool closed, const OnBatch& on_batch, const OnDamage& on_damage) {
+                          Offset base_offset, bool closed, const storage::BatchMarks& marks, const OnBatch& on_batch,
+                          const OnDamage& on_damage) {
     std::vector<std::byte> bytes;
     auto at_least = base_offset;
     while (at < end) {
-        const auto batch = storage::read_intact_batch(segment, at, end, at_least, bytes);
+        const auto batch = storage::read_intact_batch(segment, at, end, at_least, marks, bytes);
         if (!batch) return batch.error();
         if (*batch) {
             if (!on_batch(**batch, bytes)) return false;
@@ -81,7 +87,7 @@ Result<bool> walk_segment(const storage::File& segment, const std::string& path,
             at = at + (*batch)->size_bytes;
             continue;
         }
-        const auto next = storage::find_intact_batch(segment, at, end, at_least);
+        const auto next = storage::find_intact_batch(segment, at, end, at_least, marks);
         if (!next) return next.error();
         if (*next == at) continue;  // completed meanwhile
         if (!*next && closed) on_damage(path, at, end);
@@ -96,7 +102,8 @@ Result<bool> walk_segment(const storage::File& segment, const std::string& path,
 bool lacks_key(storage::FileSystem& files, const StreamFiles& stream, std::vector<Offset>::const_iterator base,
                const std::string& key) {
     if (std::next(base) == stream.segments.end() || stream.swaps.contains(*base)) return false;
-    const auto directory = std::make_shared<const std::string>(stream.directory);
+    const auto directory =
+        std::make_shared<const storage::StreamDirectory>(storage::StreamDirectory{stream.directory, stream.marks});
     const auto status = files.status(stream.segment_path(*base));
     if (!status) return false;
     const storage::Segment segment(files, directory, *base, *std::next(base), *status);
@@ -138,11 +145,15 @@ Result<std::vector<StreamFiles>> find_streams(storage::FileSystem& files, const 
         all += (all.empty() ? "" : ", ") + stream;
         if (!only.empty() && stream != only) continue;
         auto found = look_into(files, storage::stream_directory(data_dir, stream), stream);
-        if (found)
+        if (found) {
             streams.push_back(std::move(*found));
-        else if (found.error().kind() != Errc::not_found)
-            streams.push_back(
-                {stream, storage::stream_directory(data_dir, stream), {}, {}, {}, {}, {}, {}, found.error()});
+        } else if (found.error().kind() != Errc::not_found) {
+            StreamFiles unreadable;
+            unreadable.stream = stream;
+            unreadable.directory = storage::stream_directory(data_dir, stream);
+            unreadable.unreadable = found.error();
+            streams.push_back(std::move(unreadable));
+        }
     }
     if (!only.empty() && streams.empty()) {
         return Error(Errc::not_found, data_dir + "/log: there is no stream \"" + only + "\" (there are: " + all + ")");
@@ -151,7 +162,8 @@ Result<std::vector<StreamFiles>> find_streams(storage::FileSystem& files, const 
 }
 
 Result<Offset> first_offset_since(storage::FileSystem& files, const StreamFiles& stream, storage::Timestamp timestamp) {
-    const auto directory = std::make_shared<const std::string>(stream.directory);
+    const auto directory =
+        std::make_shared<const storage::StreamDirectory>(storage::StreamDirectory{stream.directory, stream.marks});
     for (std::size_t i = 0; i + 1 < stream.segments.size(); ++i) {
         const auto status = files.status(stream.segment_path(stream.segments[i]));
         if (!status && status.error().kind() == Errc::not_found) continue;
@@ -203,7 +215,7 @@ Result<void> walk_batches(storage::FileSystem& files, const StreamFiles& stream,
             if (!size) return size.error();
             const FilePosition end(*size);
             const auto start = start_of(files, now, **segment, *base, end, position);
-            const auto goes_on = walk_segment(**segment, path, start, end, *base, closed, noting, on_damage);
+            const auto goes_on = walk_segment(**segment, path, start, end, *base, closed, now.marks, noting, on_damage);
             if (!goes_on) return goes_on.error();
             if (!*goes_on) break;
             if (closed) met(*std::next(base));

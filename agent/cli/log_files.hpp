@@ -6,6 +6,7 @@
 #pragma once
 
 #include "agent/cli/commands.hpp"
+#include "storage/batch_marks.hpp"
 #include "storage/batch_scan.hpp"
 #include "storage/file_system.hpp"
 #include "storage/record_batch.hpp"
@@ -32,9 +33,11 @@ struct StreamFiles {
     std::vector<storage::Offset> segments;  ///< base offsets, rising
     /// The cleaner's results that have not taken the place of the segments that they stand for: file names
     std::map<storage::Offset, std::string> swaps;
-    std::vector<std::string> set_aside;           ///< files with damaged bytes that recovery took out of a segment
-    std::vector<std::string> left_over;           ///< what a cleaner that was killed has left
-    std::optional<storage::LogId> log_id;         ///< nullopt: missing or damaged
+    std::vector<std::string> set_aside;    ///< files with damaged bytes that recovery took out of a segment
+    std::vector<std::string> left_over;    ///< what a cleaner that was killed has left
+    std::optional<storage::LogId> log_id;  ///< nullopt: missing or damaged
+    /// How its batches are marked; of one without a log id, as another program leaves it, any batch is taken
+    storage::BatchMarks marks = storage::BatchMarks::unknown();
     std::optional<storage::Offset> gapless_from;  ///< holes in the offsets from here on are losses; nullopt: none are
 
     std::optional<storage::Error> unreadable;  ///< why nothing is known of it

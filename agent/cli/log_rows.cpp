@@ -27,7 +27,7 @@ storage::Result<LogRow> measure(storage::FileSystem& files, StreamFiles stream) 
             row.bytes += *size;
             continue;
         }
-        const auto scan = storage::scan_segment(**segment, base);
+        const auto scan = storage::scan_segment(**segment, base, row.files.marks);
         if (!scan) return scan.error();
         row.bytes += scan->end.value();
         row.end = scan->next_offset;

@@ -54,7 +54,7 @@ Result<Offset> end_of(storage::FileSystem& files, const StreamFiles& stream) {
     const auto last = stream.segments.back();
     const auto segment = files.open(stream.segment_path(last), storage::OpenMode::read);
     if (!segment) return segment.error();
-    const auto scan = storage::scan_segment(**segment, last);
+    const auto scan = storage::scan_segment(**segment, last, stream.marks);
     if (!scan) return scan.error();
     return scan->next_offset;
 }

@@ -55,7 +55,7 @@ class SimClock final : public Clock {
 class Simulation {
  public:
     Simulation(std::uint64_t seed, bool verbose)
-        : random_(seed), verbose_(verbose), files_(seed * 31 + 7), options_(random_options()) {}
+        : random_(seed), verbose_(verbose), forges_(seed % 4 == 3), files_(seed * 31 + 7), options_(random_options()) {}
 
     void run() {
         if (toss(30)) files_.set_capacity(15'000 + pick(40'000));
@@ -192,7 +192,19 @@ class Simulation {
             record.value = std::string(pick(60), static_cast<char>('a' + pick(26))) + std::to_string(serial_++);
         record.timestamp = clock_.now() - std::chrono::milliseconds(pick(5'000));
         if (toss(2)) record.headers.push_back({"h", std::nullopt});
+        if (forges_ && serial_ % 16 == 0 && record.value) record.value = forged(*record.value);
         return record;
+    }
+
+    /// A batch with an offset that is yet to come, as a device can make it that does not know the log id.
+    [[nodiscard]] std::string forged(const std::string& value) const {
+        BatchBuilder builder;
+        Record record;
+        record.value = "forged " + value;
+        builder.add(record);
+        const auto base = log_->log_end_offset() + static_cast<std::int64_t>(20 + serial_ % 50);
+        const auto batch = builder.finish(base, Compression::none);
+        return {reinterpret_cast<const char*>(batch->bytes.data()), batch->bytes.size()};
     }
 
     void append_and_commit() {
@@ -510,6 +522,7 @@ class Simulation {
 
     std::mt19937_64 random_;
     const bool verbose_;
+    const bool forges_;
     bool forwards_ = false;
     bool flips_bits_ = false;
     bool sets_clock_ = false;

@@ -75,13 +75,13 @@ BUGS = {
         "a commit succeeds whatever its sync says"),
     "forget-the-new-segment": (
         "storage/segment_writer.cpp",
-        "    if (auto done = files.sync_directory(*directory); !done) return done.error();\n"
+        "    if (auto done = files.sync_directory(directory->path); !done) return done.error();\n"
         "    auto segment = std::make_shared<Segment>(files, std::move(directory), SegmentIndex(base_offset)",
         "    auto segment = std::make_shared<Segment>(files, std::move(directory), SegmentIndex(base_offset)",
         "the directory entry of a new segment isn't synced"),
     "forget-the-reopened-segment": (
         "storage/segment_writer.cpp",
-        "    if (auto done = files.sync_directory(*directory); !done) return done.error();\n"
+        "    if (auto done = files.sync_directory(directory->path); !done) return done.error();\n"
         "    auto segment = std::make_shared<Segment>(files, std::move(directory), std::move(scan.index)",
         "    auto segment = std::make_shared<Segment>(files, std::move(directory), std::move(scan.index)",
         "nor that of a segment that a killed process had made"),
@@ -139,10 +139,15 @@ BUGS = {
         "",
         "offsets that were only in memory are handed out again"),
     "trust-the-base-offset": (
-        "storage/record_batch.cpp",
-        '    if (!offset_is_intact(at, header.base_offset)) return Error(Errc::corrupt, "base offset is damaged");\n',
-        "",
+        "storage/batch_marks.cpp",
+        "    return !without_mark && mark == of(base_offset);",
+        "    return true;",
         "a flipped bit in a base offset moves records"),
+    "trust-what-looks-like-a-batch": (
+        "storage/batch_marks.cpp",
+        "    return !without_mark && mark == of(base_offset);",
+        "    return !without_mark && (mark == of(base_offset) || mark == plain_mark(base_offset));",
+        "a payload that is a batch is taken for one of the log's"),
     "write-over-what-is-read": (
         "storage/spare_segment.cpp",
         "    if (!file || !(*file)->is_open_only_here()) return remove_file(path_, bytes);\n",
@@ -170,7 +175,7 @@ BUGS = {
         "what is given up isn't noted, so that a kill before its report is durable hides it"),
     "give-lost-offsets-again": (
         "storage/recovery_point.cpp",
-        "    return *stored && (*stored)->id == id ? (*stored)->end : Offset(0);",
+        "    return *stored && (*stored)->marks.id() == id ? (*stored)->end : Offset(0);",
         "    static_cast<void>(id);\n    return Offset(0);",
         "what the recovery point says is not believed"),
     "believe-a-short-read": (

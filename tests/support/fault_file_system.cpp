@@ -60,10 +60,17 @@ class FaultFile final : public storage::File {
 }  // namespace
 
 Result<std::unique_ptr<storage::File>> FaultFileSystem::open(const std::string& path, storage::OpenMode mode) {
-    if (mode == storage::OpenMode::create && faults_.strike()) return injected(faults_, "create");
+    if (mode == storage::OpenMode::create && (faults_.strike() || (faults_.fail_creates && !real_.status(path)))) {
+        return injected(faults_, "create");
+    }
     auto real = real_.open(path, mode);
     if (!real) return real.error();
     return std::unique_ptr<storage::File>(std::make_unique<FaultFile>(std::move(*real), faults_));
+}
+
+Result<void> FaultFileSystem::make_directories(const std::string& directory) {
+    if (faults_.fail_creates && !real_.status(directory)) return injected(faults_, "create directory");
+    return real_.make_directories(directory);
 }
 
 Result<void> FaultFileSystem::rename(const std::string& from, const std::string& to) {

@@ -17,7 +17,8 @@ namespace sluice::test {
 struct Faults {
     std::atomic<int> fail_at{-1};  ///< the number of the change that fails; -1: none
     std::atomic<int> error_number{EIO};
-    std::atomic<bool> lasting{false};  ///< and all after it
+    std::atomic<bool> lasting{false};       ///< and all after it
+    std::atomic<bool> fail_creates{false};  ///< no file or directory that isn't there can be made
     std::atomic<bool> fail_syncs{false};
     std::atomic<bool> hang_syncs{false};  ///< a sync waits for as long as this is set
     /// Of every file: what can't be read.
@@ -44,9 +45,7 @@ class FaultFileSystem : public storage::FileSystem {
     storage::Result<std::vector<std::string>> list(const std::string& directory) override {
         return real_.list(directory);
     }
-    storage::Result<void> make_directories(const std::string& directory) override {
-        return real_.make_directories(directory);
-    }
+    storage::Result<void> make_directories(const std::string& directory) override;
     storage::Result<void> rename(const std::string& from, const std::string& to) override;
     storage::Result<void> remove(const std::string& path) override;
     storage::Result<std::unique_ptr<storage::FileLock>> lock(const std::string& path) override {

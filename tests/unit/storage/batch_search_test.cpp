@@ -67,7 +67,8 @@ Bytes fake_headers(std::size_t size, std::int64_t base) {
 
 std::optional<std::uint64_t> find(const Bytes& bytes, std::uint64_t from, std::int64_t at_least) {
     const MemoryFile file(bytes);
-    const auto found = must(find_intact_batch(file, FilePosition(from), FilePosition(bytes.size()), Offset(at_least)));
+    const auto found =
+        must(find_intact_batch(file, FilePosition(from), FilePosition(bytes.size()), Offset(at_least), {}));
     return found ? std::optional(found->value()) : std::nullopt;
 }
 
@@ -77,7 +78,7 @@ std::optional<std::uint64_t> find_slowly(const Bytes& bytes, std::uint64_t from,
     Bytes batch;
     for (auto at = from; at < bytes.size(); ++at) {
         const auto header =
-            must(read_intact_batch(file, FilePosition(at), FilePosition(bytes.size()), Offset(0), batch));
+            must(read_intact_batch(file, FilePosition(at), FilePosition(bytes.size()), Offset(0), {}, batch));
         if (!header) continue;
         if (header->base_offset >= Offset(at_least)) return at;
         at += header->size_bytes - 1;
@@ -142,7 +143,7 @@ TEST_CASE("batch search: finds what checking every place would find") {
         }
         // One search for all, as a scan has it.
         const MemoryFile file(bytes);
-        BatchSearch search(file, FilePosition(bytes.size()));
+        BatchSearch search(file, FilePosition(bytes.size()), {});
         std::uint64_t from = 0;
         for (std::int64_t at_least = 0; from < bytes.size(); at_least += random() % 4) {
             const auto found = must(search.find(FilePosition(from), Offset(at_least)));
@@ -159,7 +160,7 @@ TEST_CASE("batch search: a batch that jumps further than a segment reaches is no
     for (const auto& between : {Bytes(), garbage(100)}) {
         const auto bytes = joined({batch_at(0), between, forged, batch_at(5)});
         const MemoryFile file(bytes);
-        const auto scan = must(scan_segment(file, Offset(0)));
+        const auto scan = must(scan_segment(file, Offset(0), {}));
         CHECK(scan.next_offset == Offset(6));
         CHECK(scan.batches == 2);
     }
@@ -168,7 +169,7 @@ TEST_CASE("batch search: a batch that jumps further than a segment reaches is no
 TEST_CASE("batch search: reading is bounded by the length of the file, whatever it holds") {
     const auto read_by_a_scan_of = [](const Bytes& bytes) {
         const MemoryFile file(bytes);
-        must(scan_segment(file, Offset(0)));
+        must(scan_segment(file, Offset(0), {}));
         return static_cast<double>(file.bytes_read) / static_cast<double>(bytes.size());
     };
     constexpr std::size_t kSegment = 16U << 20U;  // the default

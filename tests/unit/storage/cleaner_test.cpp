@@ -148,15 +148,16 @@ TEST_CASE("cleaner: a slow pass gives way to a full disk and to the end of the p
         return options;
     }()));
     Box::fill(*full, 500);
-    // At this rate the pass over the first stream would take days.
-    Cleaner cleaner(box.files, box.clock, *box.logs, {.interval = 1ms, .bytes_per_second = 1}, box.observer());
+    // At this rate the pass over the first stream takes seconds.
+    Cleaner cleaner(box.files, box.clock, *box.logs, {.interval = 1ms, .bytes_per_second = log->size_bytes()},
+                    box.observer());
     wait_for([&] { return cleaner.counters().bytes_paced > 0; });
     const auto start = full->log_start_offset();
     cleaner.make_room(*full);
     wait_for([&] { return box.rooms > 0; });
     CHECK(full->log_start_offset() == start);  // the table is compacted first, by which nothing is lost
     CHECK(Box::values(*log) == kLatestOfEach);
-    Box::fill(*log, 500);  // again for days
+    Box::fill(*log, 500);  // again for seconds
     cleaner.stop();
     CHECK(Box::values(*log).size() == 510);
 }
@@ -194,4 +195,23 @@ TEST_CASE("cleaner: indexes are made at its pace, and not while a stream waits f
     cleaner.make_room(*log);
     wait_for([&] { return box.rooms > 0; });
     CHECK(box.told().empty());
+}
+
+TEST_CASE("cleaner: to make room it compacts no faster than its rate either, so that commits go on") {
+    Box box;
+    auto options = table();
+    options.cleanup = Cleanup::remove;
+    options.on_full = OnFull::compact;
+    auto* log = box.stream(options);
+    Box::fill(*log, 500);
+    const auto size = log->size_bytes();
+    for (const auto& segment : log->segments().closed()) must(segment->repair_indexes());
+    Cleaner cleaner(box.files, box.clock, *box.logs, {.interval = 1h, .bytes_per_second = 4 * size}, box.observer());
+    const auto began = std::chrono::steady_clock::now();
+    cleaner.make_room(*log);
+    wait_for([&] { return box.rooms == 1; });
+    CHECK(Box::values(*log) == kLatestOfEach);
+    // Read twice.
+    CHECK(std::chrono::steady_clock::now() - began > 400ms);
+    CHECK(cleaner.counters().bytes_paced >= 2 * size);
 }

@@ -43,13 +43,17 @@ struct Table {
         append(tombstone);
     }
     /// Makes the batch of a segment one of a Kafka transaction, which may have been aborted.
-    void make_transactional(Offset base) const {
+    void make_transactional(Offset base) {
+        const auto id = log->id();
+        log.kill();
+        write_bytes(log.directory() + "/log-id", id.to_string() + "\n");  // of a log that may have such batches
         auto text = read_bytes(log.segment(base.value()));
         const auto bytes = std::as_writable_bytes(std::span(text));
         bytes[22] |= std::byte{0x10};
         store_big_endian<std::int64_t>(bytes.data() + 43, 7);  // producer id
         seal_batch(bytes.first(must(decode_batch_header(bytes)).size_bytes));
         write_bytes(log.segment(base.value()), text);
+        log.open();
     }
     void put_keyless(const std::string& value) { append(record(value, std::nullopt)); }
     void append(const Record& one) {

@@ -1,5 +1,6 @@
 #include "storage/compaction.hpp"
 #include "storage/gapless_from.hpp"
+#include "storage/log_id_file.hpp"
 #include "storage/quarantine.hpp"
 #include "storage/verify.hpp"
 #include "tests/support/log_builder.hpp"
@@ -7,6 +8,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -42,6 +44,23 @@ Lost middle_of(TestLog& log) {
     const auto segments = log->segments().closed();
     const auto& segment = segments[segments.size() / 2];
     return {segment->base_offset().value(), segment->next_base()->value()};
+}
+
+/// Of a log at rest: the base offsets of its segments.
+std::vector<std::int64_t> bases_of(const TestLog& log) {
+    std::vector<std::int64_t> bases;
+    for (const auto& name : must(PosixFileSystem().list(log.directory()))) {
+        if (const auto base = parse_segment_file_name(name, kLogSuffix)) bases.push_back(base->value());
+    }
+    return bases;
+}
+std::int64_t middle_of_files(const TestLog& log) {
+    const auto bases = bases_of(log);
+    return bases[bases.size() / 2];
+}
+std::int64_t base_before(const TestLog& log, std::int64_t base) {
+    const auto bases = bases_of(log);
+    return *std::prev(std::find(bases.begin(), bases.end(), base));
 }
 
 std::uint64_t faults(const TestLog& log) {
@@ -268,4 +287,55 @@ TEST_CASE("hole: an emptied last segment on a disk without room for a block or a
     CHECK(must(log.append_only({record("y")})) == Offset(5));
     must(log->commit());
     CHECK(log.values() == std::vector<std::string>{"y"});
+}
+
+TEST_CASE("hole: one that no single segment reaches over is covered by a repair too") {
+    TestLog log(small_segments());
+    append_some(log, 30);
+    must(log->close());
+    log.kill();
+    constexpr std::int64_t kFar = (std::int64_t{1} << 33U) + 7;
+    PosixFileSystem files;
+    auto marks = must(load_batch_marks(files, log.directory()));
+    const auto last = middle_of_files(log);
+    for (const auto suffix : {kLogSuffix, kIndexSuffix, kTimeIndexSuffix, kKeyIndexSuffix}) {
+        if (std::filesystem::exists(log.segment(last, suffix))) std::filesystem::remove(log.segment(last, suffix));
+    }
+    // A segment far away, as a flipped bit in a name would leave it.
+    const auto batch = empty_batch(Offset(kFar), Offset(kFar + 1), marks);
+    write_bytes(log.segment(kFar), {reinterpret_cast<const char*>(batch.bytes.data()), batch.bytes.size()});
+    CHECK(faults(log) > 0);
+    CHECK_FALSE(repair(log).empty());
+    CHECK(faults(log) == 0);
+    CHECK(repair(log).empty());
+    log.open();
+    CHECK(log->log_end_offset() == Offset(kFar + 1));
+    CHECK_FALSE(log.values().empty());
+}
+
+TEST_CASE("hole: where segments overlap, a repair keeps what readers take: each offset from the one it belongs to") {
+    TestLog log(small_segments());
+    append_some(log, 60);
+    const auto lost = middle_of(log);
+    must(log->close());
+    log.kill();
+    const auto values = 60;
+    // The segment before goes on with what the next one has too, and with more.
+    const auto previous = base_before(log, lost.base);
+    auto text = read_bytes(log.segment(previous)) + read_bytes(log.segment(lost.base));
+    SUBCASE("by whole batches") {}
+    SUBCASE("by a batch that begins before it") {
+        const auto one = text.size() / static_cast<std::size_t>(lost.next - previous);
+        std::filesystem::rename(log.segment(lost.base), log.segment(lost.base - 1));
+        write_bytes(log.segment(lost.base - 1),
+                    text.substr((static_cast<std::size_t>(lost.base - previous) - 1) * one));
+    }
+    write_bytes(log.segment(previous), text);
+    for (const auto suffix : {kIndexSuffix, kTimeIndexSuffix}) std::filesystem::remove(log.segment(previous, suffix));
+    CHECK(faults(log) > 0);
+    CHECK(repair(log).empty());  // nothing is lost
+    CHECK(faults(log) == 0);
+    log.open();
+    CHECK(log.values().size() == values);
+    CHECK(log.gaps.empty());
 }

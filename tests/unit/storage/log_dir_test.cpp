@@ -6,6 +6,8 @@
 #include <doctest/doctest.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <filesystem>
 #include <set>
 #include <string>
 
@@ -79,4 +81,69 @@ TEST_CASE("log dir: each directory that it makes is synced in the one above it")
         CAPTURE(made);
         CHECK(files.synced.contains(made));
     }
+}
+
+TEST_CASE("log dir: where the lock's file was removed or replaced, the process that held it accepts nothing more") {
+    const TempDir dir;
+    PosixFileSystem files;
+    const SystemClock clock;
+    const auto logs = must(LogDir::open(files, clock, dir / "data"));
+    auto* log = must(logs->open_stream("s", {}));
+    BatchBuilder batch;
+    batch.add(record("x"));
+    must(log->append(batch));
+    must(log->commit());
+    SUBCASE("before an append") {
+        std::filesystem::remove(dir / "data/lock");
+        CHECK(log->append(batch).error().kind() == Errc::locked);
+    }
+    SUBCASE("before a commit") {
+        must(log->append(batch));
+        std::filesystem::remove(dir / "data/lock");
+        const auto second = must(LogDir::open(files, clock, dir / "data"));
+        const auto done = log->commit();
+        REQUIRE_FALSE(done.has_value());
+        CHECK(done.error().kind() == Errc::locked);
+        CHECK(done.error().message().find("data/lock was replaced") != std::string::npos);
+    }
+    CHECK(log->high_watermark() == Offset(1));
+    CHECK(log->commit().error().kind() == Errc::sync_failed);
+    CHECK_FALSE(logs->close().has_value());
+}
+
+TEST_CASE("log dir: a new stream on a full disk keeps no other from being served, and begins when there is room") {
+    const TempDir dir;
+    Faults faults;
+    FaultFileSystem files(faults);
+    const TestClock clock;
+    auto logs = must(LogDir::open(files, clock, dir / "data"));
+    auto* old = must(logs->open_stream("old", {}));
+    faults.error_number = ENOSPC;
+    faults.fail_creates = true;
+    auto* log = must(logs->open_stream("new", {}));
+    CHECK(log->waits_to_begin());
+    const auto id = log->id();
+    BatchBuilder batch;
+    batch.add(record("x"));
+    CHECK(log->append(batch).error().kind() == Errc::no_space);
+    must(log->roll());
+    CHECK(log->size_bytes() == 0);
+    CHECK(must(log->offset_for(Timestamp{})) == Offset(0));
+    must(old->append(batch));
+    must(old->commit());
+    faults.fail_creates = false;
+    SUBCASE("a clean stop before it has begun") {
+        must(logs->close());
+        return;
+    }
+    must(log->append(batch));
+    must(log->commit());
+    CHECK_FALSE(log->waits_to_begin());
+    must(log->roll());
+    must(logs->close());
+    logs.reset();
+    logs = must(LogDir::open(files, clock, dir / "data"));
+    log = must(logs->open_stream("new", {}));
+    CHECK(log->id() == id);
+    CHECK(log->high_watermark() == Offset(1));
 }

@@ -47,7 +47,7 @@ std::size_t segment_count(const TestLog& log) {
 /// Where the last batch of the first segment ends.
 std::uint64_t batches_end(const TestLog& log) {
     const auto file = must(PosixFileSystem().open(log.segment(0), OpenMode::read));
-    return must(scan_segment(*file, Offset(0))).end.value();
+    return must(scan_segment(*file, Offset(0), BatchMarks::unknown())).end.value();
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cerrno>
 #include <string>
 #include <vector>
 
@@ -119,4 +120,31 @@ TEST_CASE("memory: what is too old is written whatever becomes of the wall clock
     log.clock.advance(2s);
     must(log->spill_if_due());
     CHECK(log->size_bytes() > 0);
+}
+
+TEST_CASE("memory: a kill on a full disk keeps no log from opening, and no offset is used twice") {
+    Faults faults;
+    FaultFileSystem files(faults);
+    TestLog log(in_memory(), &files);
+    log->set_finished(Offset(0));
+    log.append("lost");
+    log.kill();
+    faults.error_number = ENOSPC;
+    faults.fail_creates = true;
+    log.open();
+    REQUIRE_FALSE(log.gaps.empty());
+    const auto end = log->log_end_offset();
+    CHECK(end > Offset(1));
+    CHECK(log.append_only({record("x")}).error().kind() == Errc::no_space);
+    // Again, and nothing was written in between.
+    log.kill();
+    log.open();
+    CHECK(log->log_end_offset() == end);
+    faults.fail_creates = false;
+    log.append("new");
+    must(log->roll());
+    log.kill();
+    log.gaps.clear();
+    log.open();
+    CHECK(log.values(end.value()) == Values{"new"});
 }

@@ -3,6 +3,7 @@
 #include "storage/group_commit.hpp"
 #include "storage/log_dir.hpp"
 #include "storage/recovery.hpp"
+#include "storage/retention.hpp"
 #include "tests/support/fault_file_system.hpp"
 #include "tests/support/log_builder.hpp"
 
@@ -358,4 +359,33 @@ TEST_CASE("quota: a stream that can't be cleaned doesn't keep the others from gi
     CHECK(gateway.make_room(*log) == Quota::Room::made);
     // Damage is set aside, and then the lower stream can give way.
     CHECK((log->log_start_offset() > start) == !is_damaged);
+}
+
+TEST_CASE("quota: index files of closed segments count, from the moment that they are there to the one that they go") {
+    Gateway gateway(1U << 20U);
+    auto options = small(OnFull::drop_oldest);
+    auto* log = gateway.stream("s", options);
+    for (int i = 0; i < 100; ++i) REQUIRE(gateway.append(*log, "key-" + std::to_string(i)));
+    const auto on_disk = [&] {
+        std::uint64_t bytes = 0;
+        const auto active = log->segments().all().back();
+        for (const auto& file : std::filesystem::directory_iterator(log->directory())) {
+            const auto name = file.path().filename().string();
+            const bool counts = name.ends_with(kLogSuffix) || name == "spare" ||
+                                (name.ends_with("index") && !active->path().ends_with(name.substr(0, 20) + ".log"));
+            if (counts) bytes += file.file_size();
+        }
+        return bytes;
+    };
+    CHECK(gateway.logs->budget().used_bytes() == on_disk());
+    for (const auto& segment : log->segments().closed()) {
+        must(segment->repair_indexes());
+        log->count_indexes(*segment);
+    }
+    CHECK(gateway.logs->budget().used_bytes() == on_disk());
+    must(delete_oldest(gateway.files, *log, "test"));
+    CHECK(gateway.logs->budget().used_bytes() == on_disk());
+    gateway.kill();
+    log = gateway.stream("s", options);
+    CHECK(gateway.logs->budget().used_bytes() == on_disk());
 }

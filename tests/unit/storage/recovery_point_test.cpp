@@ -1,5 +1,7 @@
 #include "storage/recovery_point.hpp"
 
+#include "storage/log_id_file.hpp"
+#include "storage/recovery.hpp"
 #include "storage/salvage_file_system.hpp"
 #include "storage/verify.hpp"
 #include "tests/support/fault_file_system.hpp"
@@ -8,6 +10,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -89,7 +92,7 @@ TEST_CASE("recovery point: one of another log, or one that makes no sense, is no
     PosixFileSystem files;
     const auto id = log->id();
     CHECK(must(load_recovery_point(files, log.directory(), id)) == Offset(0));
-    must(store_recovery_point(files, log.directory(), id, Offset(42)));
+    must(store_recovery_point(files, log.directory(), log->marks(), Offset(42)));
     CHECK(must(load_recovery_point(files, log.directory(), id)) == Offset(42));
     CHECK(must(load_recovery_point(files, log.directory(), LogId::random())) == Offset(0));
     for (const auto* text : {"", " 42", " -1\n", " 4x\n", " 99999999999999999999\n"}) {
@@ -173,4 +176,102 @@ TEST_CASE("log: a segment's age goes on over restarts") {
     }
     log.append("b");
     CHECK(std::filesystem::exists(log.segment(1)));
+}
+
+namespace {
+
+/// A log whose index has entries: some are written after each MiB that was synced.
+struct Indexed {
+    Indexed() : log(from_files()) {
+        for (int i = 0; i < 60; ++i) log.append(std::string(40'000, 'x'));
+        batch_bytes = log->size_bytes() / 60;
+        log.kill();
+        REQUIRE(std::filesystem::file_size(log.segment(0, kIndexSuffix)) > 100);
+    }
+    [[nodiscard]] std::int64_t proven() {
+        return must(proven_end(files, log.directory(), Offset(0), must(load_batch_marks(files, log.directory()))))
+            .value();
+    }
+    PosixFileSystem files;
+    TestLog log;
+    std::uint64_t batch_bytes = 0;
+};
+
+}  // namespace
+
+TEST_CASE("recovery point: damage that a full disk leaves where it is is told again by the next start") {
+    Faults faults;
+    FaultFileSystem files(faults);
+    TestLog log(from_files(), &files);
+    for (const auto* value : {"a", "b", "c"}) log.append(value);
+    must(log->close());
+    log.kill();
+    damage_last_byte(log.segment(0));
+    faults.error_number = ENOSPC;
+    faults.fail_creates = true;
+    log.open();
+    REQUIRE(log.gaps.size() == 1);
+    CHECK(log->log_end_offset() == Offset(3));
+    faults.fail_creates = false;
+    log.append("d");
+    log.kill();
+    log.gaps.clear();
+    log.open();
+    CHECK(log.values() == Values{"a", "b", "d"});
+    REQUIRE_FALSE(log.gaps.empty());
+    CHECK(log.gaps[0].first == Offset(2));
+    CHECK(log.gaps[0].next == Offset(3));
+}
+
+TEST_CASE(
+    "recovery point: after a kill, what the index proves to be missing is a gap, and its offsets are not given again") {
+    const auto cut = [](std::uint64_t bytes, bool to_zeros) {
+        return [=](const std::string& path) {
+            const auto size = std::filesystem::file_size(path);
+            std::filesystem::resize_file(path, bytes);
+            if (to_zeros) std::filesystem::resize_file(path, size);
+        };
+    };
+    const auto batch_bytes = Indexed().batch_bytes;
+    for (const auto& lose : {cut(10 * batch_bytes, false), cut(500'000, false), cut(500'000, true), cut(0, false)}) {
+        for (const bool repaired : {false, true}) {
+            CAPTURE(repaired);
+            Indexed indexed;
+            auto& log = indexed.log;
+            lose(log.segment(0));
+            const auto proven = indexed.proven();
+            CHECK(proven > 25);
+            CHECK(faults(indexed.files, log).size() == 1);
+            std::int64_t lost_to = proven;
+            if (repaired) {
+                must(repair_log(indexed.files, log.directory(), "s",
+                                [&](const Gap& gap) { lost_to = gap.next.value(); }));
+                CHECK(faults(indexed.files, log).empty());
+            }
+            CHECK(lost_to == proven);
+            log.open();
+            REQUIRE(log.gaps.size() == 1);
+            CHECK(log.gaps[0].next == Offset(proven));
+            CHECK(log->log_end_offset() == Offset(proven));
+            log.append("new");
+            CHECK(static_cast<std::int64_t>(log.values().size()) == log.gaps[0].first.value() + 1);
+        }
+    }
+}
+
+TEST_CASE("recovery point: an index that is wrong proves nothing") {
+    Indexed indexed;
+    auto& log = indexed.log;
+    auto index = read_bytes(log.segment(0, kIndexSuffix));
+    const auto last = index.size() - OffsetIndex::kEntryBytes;
+    SUBCASE("another offset") {
+        index[last + 1] = 1;
+    }
+    SUBCASE("another position, far beyond the file") {
+        index[last + 4] = 0x40;
+    }
+    write_bytes(log.segment(0, kIndexSuffix), index);
+    log.open();
+    CHECK(log.gaps.empty());
+    CHECK(log->log_end_offset() == Offset(60));
 }

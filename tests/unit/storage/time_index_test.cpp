@@ -120,10 +120,22 @@ TEST_CASE("recovery: opening starts where the index files end, and finds the sam
         all();
     }
     SUBCASE("a tail that was torn after the recovery point is cut") {
+        log.open();
+        log.append("torn");
+        log.kill();
+        auto bytes = read_bytes(log.segment(0));
+        bytes[bytes.rfind("torn")] = 'T';
+        write_bytes(log.segment(0), bytes);
+        all();
+        CHECK(log.gaps.empty());
+    }
+    SUBCASE("one that was durable at the last start is a gap") {
         auto bytes = read_bytes(log.segment(0));
         bytes.resize(bytes.size() - 1000);
         write_bytes(log.segment(0), bytes);
         log.open();
-        CHECK(log->log_end_offset() == Offset(39));
+        CHECK(log->log_end_offset() == Offset(40));
+        REQUIRE(log.gaps.size() == 1);
+        CHECK(log.gaps[0].first == Offset(39));
     }
 }
