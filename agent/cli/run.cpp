@@ -149,7 +149,7 @@ int run_command(const RunArguments& arguments) {
     const bool clean = (*agent)->stop();
     if ((*agent)->failed()) leave(kExitSyncFailed);
     report(bridge::Severity::info, "agent", "stopped");
-    const int code = (*agent)->fenced() ? kExitFailure : kExitSuccess;
+    const int code = (*agent)->fenced() ? kExitFenced : kExitSuccess;
     if (!clean) leave(code);
     return code;
 }
