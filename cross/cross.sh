@@ -63,10 +63,11 @@ in_root_of() {  # in_root_of SUITE COMMAND ...: ./dev COMMAND there; the tree is
         mkdir "$root/sluice"
         touch "$root/made"
     fi
-    # In a mount namespace of its own, so that nothing stays mounted, however it ends.
+    # In a mount namespace of its own, so that nothing stays mounted, however it ends. /dev is the root's: what is installed
+    # there as root must not reach this machine's devices.
     unshare --mount -- bash -euc '
         mount --bind "$1" "$2/sluice" && mkdir -p "$2/build" && mount --bind "$2/build" "$2/sluice/build"
-        mount --rbind /proc "$2/proc" && mount --rbind /dev "$2/dev" && cp /etc/resolv.conf "$2/etc/resolv.conf"
+        mount --rbind /proc "$2/proc" && cp /etc/resolv.conf "$2/etc/resolv.conf"
         exec chroot "$2" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM="${TERM:-dumb}" \
             CMAKE_BUILD_PARALLEL_LEVEL="${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}" /sluice/dev "${@:3}"
     ' - "$PWD" "$root" "$@"
