@@ -21,7 +21,7 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
-constexpr auto kTick = std::chrono::milliseconds(200);
+constexpr auto kTick = std::chrono::seconds(1);
 constexpr auto kStatusInterval = std::chrono::seconds(5);
 constexpr auto kPatienceUnwatched = std::chrono::seconds(30);
 
