@@ -16,7 +16,7 @@ constexpr std::size_t kWindowBytes = 256U << 10U;
 Result<bool> all_zero(const File& file, FilePosition from, FilePosition end) {
     std::vector<std::byte> window(kFirstBytes);  // most often what is not zero is there
     while (from < end) {
-        const auto want = std::min<std::uint64_t>(window.size(), end - from);
+        const auto want = at_most(window.size(), end - from);
         const auto got = file.read_at(from, std::span(window).first(want));
         if (!got) return got.error();
         const auto part = std::span(window).first(*got);

@@ -54,7 +54,7 @@ Result<std::optional<FilePosition>> BatchSearch::find(FilePosition from, Offset 
 }
 
 Result<void> BatchSearch::read_window(FilePosition from) {
-    std::vector<std::byte> window(std::min<std::uint64_t>(window_bytes_, end_ - from));
+    std::vector<std::byte> window(at_most(window_bytes_, end_ - from));
     const auto got = file_.read_at(from, window);
     if (!got) return got.error();
     window_bytes_ = std::min(4 * window_bytes_, kWindowBytesMax);
@@ -88,7 +88,7 @@ Result<void> BatchSearch::drop_what_is_not_intact() {
     auto kept = intact_.begin();
     for (const auto& candidate : intact_) {
         while (summed < candidate.end()) {
-            const auto want = std::min<std::uint64_t>(kPieceBytes, candidate.end() - summed);
+            const auto want = at_most(kPieceBytes, candidate.end() - summed);
             const auto piece = ahead.at(file_, begin_ + summed, want, end_);
             if (!piece) return piece.error();
             if (piece->empty()) break;

@@ -186,12 +186,13 @@ void DeliveryBlockBuilder::encode_which(std::vector<std::byte>& out) const {
 std::optional<DeliveryBlock> DeliveryBlock::decode(std::span<const std::byte> bytes) {
     DeliveryBlock block;
     const auto first = take_varint(bytes);
-    const auto span = take(bytes, std::numeric_limits<std::int64_t>::max());
+    const auto span = take_varint(bytes);
     const auto count = take(bytes, DeliveryBlockBuilder::kRecordsMax);
-    if (!first || !span || !count || *first < 0 || *count == 0 || *span < *count) return std::nullopt;
-    if (*span > static_cast<std::size_t>(std::numeric_limits<std::int64_t>::max() - *first)) return std::nullopt;
+    if (!first || !span || !count || *first < 0 || *count == 0) return std::nullopt;
+    if (*span < static_cast<std::int64_t>(*count) || *span > std::numeric_limits<std::int64_t>::max() - *first)
+        return std::nullopt;
     block.first_ = Offset(*first);
-    block.next_ = block.first_ + static_cast<std::int64_t>(*span);
+    block.next_ = block.first_ + *span;
     block.count_ = *count;
     block.rest_ = bytes;
     return block;

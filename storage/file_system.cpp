@@ -48,7 +48,7 @@ class PosixFile final : public File {
         }
         static const std::array<std::byte, kZeroBytes> zeros{};
         for (auto at = *old_size; at < size;) {
-            const auto part = std::min<std::uint64_t>(zeros.size(), size - at);
+            const auto part = at_most(zeros.size(), size - at);
             if (auto done = write_at(FilePosition(at), std::span(zeros).first(part)); !done) return done;
             at += part;
         }
@@ -68,7 +68,7 @@ class PosixFile final : public File {
 
     Result<void> set_modified(Timestamp time) override {
         const auto millis = time.time_since_epoch().count();
-        const timespec at{millis / 1000, (millis % 1000) * 1'000'000};
+        const timespec at{static_cast<time_t>(millis / 1000), static_cast<long>(millis % 1000) * 1'000'000};
         const std::array<timespec, 2> times{at, at};
         if (::futimens(fd_.get(), times.data()) != 0) return failed("set the time of");
         return {};
@@ -275,7 +275,7 @@ Result<std::string> read_file(FileSystem& files, const std::string& path) {
     if (*size > kSmallFileBytesMax) {
         return Error(Errc::corrupt, path + " has " + std::to_string(*size) + " bytes: it is damaged");
     }
-    std::string contents(*size, '\0');
+    std::string contents(static_cast<std::size_t>(*size), '\0');
     auto n = (*file)->read_at(FilePosition(0), std::as_writable_bytes(std::span(contents)));
     if (!n) return n.error();
     contents.resize(*n);

@@ -12,6 +12,7 @@ namespace sluice::storage {
 namespace {
 
 constexpr std::size_t kSlotsMin = 16;
+constexpr std::size_t kSlotsMax = 0xffff'ffffU;  // for slot_of
 
 std::uint64_t random_seed() {
     std::random_device device;
@@ -20,14 +21,16 @@ std::uint64_t random_seed() {
 
 }  // namespace
 
-KeyTable::KeyTable(std::size_t bytes) : seed_(random_seed()), slots_(std::max(bytes / sizeof(Slot), kSlotsMin)) {}
+KeyTable::KeyTable(std::size_t bytes)
+    : seed_(random_seed()), slots_(std::clamp(bytes / sizeof(Slot), kSlotsMin, kSlotsMax)) {}
 
 /// The key's slot, or the free one where it would go: linear probing.
 std::size_t KeyTable::slot_of(std::uint64_t hash_high, std::uint32_t hash_low) const {
     // The upper half of a product spreads the hash over any number of slots. Source: Lemire, "Fast Random Integer
-    // Generation in an Interval", 2019.
-    __extension__ using Product = unsigned __int128;
-    auto at = static_cast<std::size_t>((static_cast<Product>(hash_high) * slots_.size()) >> 64U);
+    // Generation in an Interval", 2019. In two halves, as a 32-bit machine has no product of 128 bits.
+    const std::uint64_t slots = slots_.size();
+    const auto low_part = ((hash_high & 0xFFFF'FFFFU) * slots) >> 32U;
+    auto at = static_cast<std::size_t>(((hash_high >> 32U) * slots + low_part) >> 32U);
     for (;;) {
         const auto& slot = slots_[at];
         if (slot.value_plus_one == 0 || (slot.hash_high == hash_high && slot.hash_low == hash_low)) return at;

@@ -56,7 +56,7 @@ Result<OffsetIndex> OffsetIndex::load(const File& file, Offset base_offset, std:
     if (*size % kEntryBytes != 0 || *size / kEntryBytes > segment_bytes / kIndexIntervalBytes) {
         return Error(Errc::corrupt, "offset index has an impossible size");
     }
-    std::vector<std::byte> bytes(*size);
+    std::vector<std::byte> bytes(static_cast<std::size_t>(*size));
     const auto read = file.read_at(FilePosition(0), bytes);
     if (!read) return read.error();
     if (*read != bytes.size()) return Error(Errc::corrupt, "offset index is cut off");

@@ -25,7 +25,7 @@ constexpr std::size_t kCopyBytes = 256U << 10U;
 Result<void> copy_range(const File& from, FilePosition begin, FilePosition end, File& to, FilePosition at) {
     std::vector<std::byte> buffer(kCopyBytes);
     while (begin < end) {
-        const auto want = std::min<std::uint64_t>(buffer.size(), end - begin);
+        const auto want = at_most(buffer.size(), end - begin);
         const auto got = from.read_at(begin, std::span(buffer).first(want));
         if (!got) return got.error();
         if (*got == 0) return Error(Errc::corrupt, "segment became shorter while it was read");

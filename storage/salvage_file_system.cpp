@@ -26,7 +26,7 @@ class SalvageFile final : public File {
         const auto got = file_->read_at(from, into);
         if (got || got.error().code().value() != EIO) return got;
         // Up to the next block alone, so that no more is given up than has to be.
-        const auto block = into.first(std::min(into.size(), kBlockBytes - from.value() % kBlockBytes));
+        const auto block = into.first(at_most(into.size(), kBlockBytes - from.value() % kBlockBytes));
         const auto part = file_->read_at(from, block);
         if (part || part.error().code().value() != EIO) return part;
         on_unreadable_(path_, FilePosition(from.value() - from.value() % kBlockBytes));

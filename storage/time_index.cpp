@@ -64,7 +64,7 @@ Result<TimeIndex> TimeIndex::load(const File& file, Offset base_offset, std::uin
     if (*size % kEntryBytes != 0 || *size / kEntryBytes > segment_bytes / kBatchHeaderBytes + 1) {
         return Error(Errc::corrupt, "time index has an impossible size");
     }
-    std::vector<std::byte> bytes(*size);
+    std::vector<std::byte> bytes(static_cast<std::size_t>(*size));
     const auto read = file.read_at(FilePosition(0), bytes);
     if (!read) return read.error();
     if (*read != bytes.size()) return Error(Errc::corrupt, "time index is cut off");

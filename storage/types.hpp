@@ -41,6 +41,11 @@ class FilePosition {
     std::uint64_t value_ = 0;
 };
 
+/// At most `size` of the `left` bytes of a file, which on a 32-bit machine may be more than a size can say.
+[[nodiscard]] constexpr std::size_t at_most(std::size_t size, std::uint64_t left) {
+    return left < size ? static_cast<std::size_t>(left) : size;
+}
+
 /// Milliseconds since 1970-01-01T00:00:00Z, Kafka's record timestamp.
 using Timestamp = std::chrono::sys_time<std::chrono::milliseconds>;
 

@@ -15,6 +15,7 @@ inline constexpr int kExitSuccess = 0;
 inline constexpr int kExitFailure = 1;
 inline constexpr int kExitUsage = 2;
 inline constexpr int kExitSyncFailed = 74;    // EX_IOERR: a sync of the log failed, start again to recover
+inline constexpr int kExitFenced = 77;        // EX_NOPERM: another agent with this id has taken over
 inline constexpr int kExitBadConfig = 78;     // EX_CONFIG
 inline constexpr int kExitInterrupted = 130;  // 128 + SIGINT, as shells have it
 

@@ -21,7 +21,7 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
-constexpr auto kTick = std::chrono::milliseconds(200);
+constexpr auto kTick = std::chrono::seconds(1);
 constexpr auto kStatusInterval = std::chrono::seconds(5);
 constexpr auto kPatienceUnwatched = std::chrono::seconds(30);
 
@@ -149,7 +149,7 @@ int run_command(const RunArguments& arguments) {
     const bool clean = (*agent)->stop();
     if ((*agent)->failed()) leave(kExitSyncFailed);
     report(bridge::Severity::info, "agent", "stopped");
-    const int code = (*agent)->fenced() ? kExitFailure : kExitSuccess;
+    const int code = (*agent)->fenced() ? kExitFenced : kExitSuccess;
     if (!clean) leave(code);
     return code;
 }
