@@ -32,7 +32,7 @@ struct StreamConfig {
     double backlog_share = 0.5;  ///< with live_first
 };
 
-/// A [[rule]] and the stream whose records it looks at.
+/// A [[rule]] or [[derive]], and the stream whose records it looks at.
 struct RuleConfig {
     std::string stream;
     models::rules::RuleSource source;
@@ -40,6 +40,7 @@ struct RuleConfig {
 
 struct RulesConfig {
     std::vector<RuleConfig> rules;                                  ///< names differ, and all of them compile
+    std::optional<std::string> hash_key;                            ///< of derivations: of `hash`, {device_hash}
     std::size_t devices_max = models::rules::RuleSet::kDevicesMax;  ///< of a stream's rules
 
     /// The streams that have rules, in order, each with its rules as they are configured.
@@ -72,6 +73,6 @@ struct Config {
 inline constexpr const char* kDeadLetterStream = "sluice.dead-letter";
 inline constexpr const char* kProofsDirectory = "delivery";  ///< in the data directory
 inline constexpr const char* kEventsStream = "sluice.events";
-inline constexpr const char* kAlertsStream = "alerts";  // there is one where there are rules
+inline constexpr const char* kAlertsStream = "alerts";  // there is one where there are rules or derivations
 
 }  // namespace sluice::agent

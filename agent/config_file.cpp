@@ -193,7 +193,7 @@ LoadedRules load_rules(const std::string& file) {
 std::set<std::string> known_config_keys() {
     // The readers are the list: they are let loose on one table of each kind that may be repeated.
     Diagnostics diagnostics;
-    const auto tree = parse_toml("[[source.mqtt]]\n[[route]]\n[[rule]]\n[stream.NAME]\n", "", diagnostics);
+    const auto tree = parse_toml("[[source.mqtt]]\n[[route]]\n[[rule]]\n[[derive]]\n[stream.NAME]\n", "", diagnostics);
     std::set<std::string> known;
     ConfigSection top({diagnostics, known}, &*tree, {}, "", "");
     static_cast<void>(read(top));

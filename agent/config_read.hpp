@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace sluice::agent {
 
@@ -27,10 +28,16 @@ void read_sources(ConfigSection& top, Config& config);
 void read_routes(ConfigSection& top, Config& config);
 /// [stream.*], after the routes, which name streams too.
 void read_streams(ConfigSection& top, Config& config);
-/// [rules] and [[rule]], after the streams, which rules name.
+/// [rules], [[rule]] and [[derive]], after the streams, which rules name.
 void read_rules(ConfigSection& top, Config& config);
 /// Likewise without a look at streams and routes: for tools that only run rules.
 void read_rules_alone(ConfigSection& top, RulesConfig& rules);
+/// What [[rule]] and [[derive]] have in common: name, stream, where, by, lateness.
+void read_what_and_where(ConfigSection& section, RuleConfig& rule);
+/// One [[derive]]. @return whether there is something to compile
+[[nodiscard]] bool read_derivation(ConfigSection& section, RuleConfig& rule, bool has_hash_key);
+/// @param sections  of config.rules.rules
+void check_derived_streams(std::vector<ConfigSection>& sections, const Config& config);
 /// [storage]
 void read_storage(ConfigSection& top, Config& config);
 /// [kafka]

@@ -1,5 +1,6 @@
 #include "agent/config_names.hpp"
 #include "agent/config_read.hpp"
+#include "agent/config_secret.hpp"
 #include "agent/config_text_place.hpp"
 #include "models/nearest_name.hpp"
 
@@ -34,28 +35,14 @@ void read_labels(ConfigSection& rule, models::Labels& labels) {
     }
 }
 
-void read_name(ConfigSection& section, std::string& name) {
-    if (!section.read("name", name)) {
-        if (!section.has("name")) section.missing("name", "such as name = \"overheating\"");
-    } else if (!is_identity(name)) {
-        section.error("name", in_quotes(name) + " is not a rule's name", "1 to 128 letters, digits and . _ : - [ ]");
-    }
-}
-
 /// @return whether there is something to compile
 bool read_rule(ConfigSection& section, RuleConfig& rule) {
     auto& source = rule.source;
-    read_name(section, source.name);
-    if (!section.read("stream", rule.stream) && !section.has("stream")) {
-        section.missing("stream", "the stream whose records it looks at: stream = \"telemetry\"");
-    }
+    read_what_and_where(section, rule);
     const bool has_expr = section.read("expr", source.expr);
     if (!section.has("expr")) section.missing("expr", "such as expr = \"temperature > 80\"");
-    section.read("where", source.where);
-    for (const auto* path : section.strings("by")) source.by.push_back(*path->get_if<std::string>());
     section.read("for", source.for_, 0s, kYear);
     section.read("keep_firing_for", source.keep_firing_for, 0s, kYear);
-    section.read("lateness", source.lateness, 0s, kYear);
     section.read("severity", source.severity);
     section.read("message", source.message);
     read_labels(section, source.labels);
@@ -71,8 +58,9 @@ void report(const std::vector<RuleDiagnostic>& faults, const std::vector<RuleSou
             if (sources[i].name != fault.rule) continue;
             auto& section = sections[i];
             const auto value = section.place_of(fault.key);
-            // A field of `by` is an element of an array, and names are told at the whole.
-            const bool inside = fault.key != "by" && fault.key != "name" && section.has(fault.key);
+            // A field of `by` is an element of an array, those of `fields` of a table, and names are told at the whole.
+            const bool inside =
+                fault.key != "by" && fault.key != "name" && fault.key != "fields" && section.has(fault.key);
             section.context().diagnostics.error(
                 inside ? place_in_string(value, fault.diagnostic.place.offset) : value,
                 section.full_name(fault.key) + " of " + fault.rule + ": " + fault.diagnostic.what,
@@ -103,19 +91,27 @@ std::vector<ConfigSection> read_all(ConfigSection& top, RulesConfig& rules) {
     auto general = subsection(top, "rules");
     static_cast<void>(general.strings("files"));  // they have been read with the configuration
     general.read_integer<std::size_t>("max_devices", rules.devices_max, 1, kDevicesMaxMax);
+    read_secret(general, "hash_key", rules.hash_key);
     general.refuse_unknown();
     std::vector<ConfigSection> sections;
     std::set<std::string> names;
-    for (const auto* table : top.tables("rule")) {
-        auto section = array_section(top, "rule", *table);
-        RuleConfig rule;
-        if (!read_rule(section, rule)) continue;
+    const auto keep = [&](RuleConfig rule, ConfigSection& section) {
         if (!names.insert(rule.source.name).second) {  // whatever their streams
-            section.error("name", "there is another rule " + in_quotes(rule.source.name), "alerts are known by it");
-            continue;
+            return section.error("name", "there is another rule " + in_quotes(rule.source.name),
+                                 "alerts are known by it");
         }
         rules.rules.push_back(std::move(rule));
         sections.push_back(section);
+    };
+    for (const auto* table : top.tables("rule")) {
+        auto section = array_section(top, "rule", *table);
+        RuleConfig rule;
+        if (read_rule(section, rule)) keep(std::move(rule), section);
+    }
+    for (const auto* table : top.tables("derive")) {
+        auto section = array_section(top, "derive", *table);
+        RuleConfig derivation;
+        if (read_derivation(section, derivation, rules.hash_key.has_value())) keep(std::move(derivation), section);
     }
     compile_rules(rules, sections);
     return sections;
@@ -142,6 +138,22 @@ void check_stream(ConfigSection& section, const std::string& stream, const Confi
 
 }  // namespace
 
+void read_what_and_where(ConfigSection& section, RuleConfig& rule) {
+    auto& source = rule.source;
+    if (!section.read("name", source.name)) {
+        if (!section.has("name")) section.missing("name", "such as name = \"overheating\"");
+    } else if (!is_identity(source.name)) {
+        section.error("name", in_quotes(source.name) + " is not a rule's name",
+                      "1 to 128 letters, digits and . _ : - [ ]");
+    }
+    if (!section.read("stream", rule.stream) && !section.has("stream")) {
+        section.missing("stream", "the stream whose records it looks at: stream = \"telemetry\"");
+    }
+    section.read("where", source.where);
+    for (const auto* path : section.strings("by")) source.by.push_back(*path->get_if<std::string>());
+    section.read("lateness", source.lateness, 0s, kYear);
+}
+
 std::map<std::string, std::vector<RuleSource>> RulesConfig::by_stream() const {
     std::map<std::string, std::vector<RuleSource>> streams;
     for (const auto& rule : rules) streams[rule.stream].push_back(rule.source);
@@ -155,7 +167,8 @@ void read_rules_alone(ConfigSection& top, RulesConfig& rules) {
 void read_rules(ConfigSection& top, Config& config) {
     auto sections = read_all(top, config.rules);
     for (std::size_t i = 0; i < sections.size(); ++i) check_stream(sections[i], config.rules.rules[i].stream, config);
-    if (!top.has("rule")) return;
+    if (!top.has("rule") && !top.has("derive")) return;
+    check_derived_streams(sections, config);
     for (auto& route : config.routes) {
         if (route.stream == kAlertsStream) {
             top.context().diagnostics.error(top.place_of("route"),

@@ -124,7 +124,12 @@ bool has_dotted_name(ConfigSection& section, const std::string& name) {
 
 void read_streams(ConfigSection& top, Config& config) {
     for (const auto* own : {kDeadLetterStream, kEventsStream}) config.streams.emplace(own, default_stream());
-    if (top.has("rule")) config.streams.emplace(kAlertsStream, default_stream());
+    if (top.has("rule") || top.has("derive")) config.streams.emplace(kAlertsStream, default_stream());
+    for (const auto* derive : top.tables("derive")) {
+        const auto* to = derive->get_if<ConfigTable>()->find("to");
+        const auto* name = to == nullptr ? nullptr : to->value.get_if<std::string>();
+        if (name != nullptr && is_kafka_topic_name(*name)) config.streams.emplace(*name, default_stream());
+    }
     // What is given up on a full disk is told on a full disk.
     auto& events = config.streams[kEventsStream].log;
     events.counts_to_quota = false;

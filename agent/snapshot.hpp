@@ -16,6 +16,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -45,6 +46,17 @@ struct ProcessSnapshot {
 /// Of this process, from /proc. What can't be read is 0.
 [[nodiscard]] ProcessSnapshot read_process();
 
+struct RulesSnapshot {
+    std::uint64_t records = 0;  ///< evaluated since the start, as all that follows
+    std::uint64_t alerts = 0;
+    std::uint64_t derived = 0;
+    std::uint64_t left_out = 0;
+    std::uint64_t backlog = 0;  ///< records that are not evaluated yet
+    std::uint64_t devices = 0;
+    std::uint64_t firing = 0;
+    std::map<std::string, std::uint64_t> firing_by_rule;  ///< of each rule
+};
+
 struct Snapshot {
     std::string id;
     std::string version;
@@ -57,6 +69,7 @@ struct Snapshot {
     std::vector<bridge::mqtt::SourceStatus> sources;
     std::vector<StreamSnapshot> streams;
     std::optional<bridge::kafka::ForwarderStatus> forwarder;
+    std::optional<RulesSnapshot> rules;
     std::string brokers;  ///< of the cluster
     bool exactly_once = false;
     storage::GroupCommit::Counters commit;

@@ -96,6 +96,8 @@ class Supervisor {
     [[nodiscard]] Snapshot snapshot() const;
     /// Thread-safe.
     [[nodiscard]] std::vector<bridge::Device> devices() const { return devices_.list(); }
+    /// As AlertBook::json().
+    [[nodiscard]] nlohmann::ordered_json alerts() const;
 
  private:
     Supervisor(const Config& config, bridge::Report report);

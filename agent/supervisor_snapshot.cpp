@@ -20,6 +20,14 @@ Snapshot Supervisor::snapshot() const {
     if (listener_) all.listener = listener_->status();
     for (const auto& source : sources_) all.sources.push_back(source->status());
     if (forwarder_) all.forwarder = forwarder_->status();
+    if (rules_) {
+        const auto status = rules_->status();
+        all.rules = {status.records, status.alerts,  status.derived, status.left_out,
+                     status.backlog, status.devices, status.firing,  rules_->book().firing_by_rule()};
+        for (const auto& rule : config_.rules.rules) {
+            if (!rule.source.derive) all.rules->firing_by_rule.try_emplace(rule.source.name, 0);
+        }
+    }
     if (config_.kafka) {
         all.brokers = config_.kafka->brokers;
         all.exactly_once = config_.kafka->delivery == bridge::kafka::Delivery::exactly_once;
@@ -53,6 +61,10 @@ Snapshot Supervisor::snapshot() const {
     all.flash_bytes_today = flash_->bytes_today();
     all.flash_days_left = flash_->days_left();
     return all;
+}
+
+nlohmann::ordered_json Supervisor::alerts() const {
+    return rules_ ? rules_->book().json() : AlertBook().json();
 }
 
 storage::Result<void> Supervisor::reload(const Config& fresh, bool routes) {

@@ -67,6 +67,9 @@ Router make_router(const AdminOptions& options, const Subject& subject, const Ra
         const auto now = std::chrono::time_point_cast<storage::Timestamp::duration>(std::chrono::system_clock::now());
         return Response{200, "application/json", dump(devices_json(subject.devices(), now))};
     });
+    router.get("/api/v1/alerts", [&subject](const Request&, bool) {
+        return Response{200, "application/json", dump(subject.alerts())};
+    });
     router.post("/api/v1/reload", [&subject](const Request&, bool) { return reloaded(subject.reload()); });
     for (const bool open : {false, true}) {
         router.post(open ? "/api/v1/uplink/resume" : "/api/v1/uplink/pause", [&subject, open](const Request&, bool) {

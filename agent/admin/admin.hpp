@@ -12,6 +12,8 @@
 #include "bridge/report.hpp"
 #include "storage/result.hpp"
 
+#include <nlohmann/json_fwd.hpp>
+
 #include <functional>
 #include <memory>
 #include <string>
@@ -23,6 +25,7 @@ namespace sluice::agent::admin {
 struct Subject {
     std::function<Snapshot()> snapshot;
     std::function<std::vector<bridge::Device>()> devices;
+    std::function<nlohmann::ordered_json()> alerts;
     std::function<ReloadAnswer()> reload;
     std::function<storage::Result<void>(bool open)> set_uplink;  ///< false: paused
 };

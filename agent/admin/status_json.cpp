@@ -95,6 +95,13 @@ Json stream_json(const StreamSnapshot& stream, const StreamRates& rates) {
     return json;
 }
 
+Json rules_json(const RulesSnapshot& rules) {
+    return {{"records", rules.records}, {"backlog", rules.backlog},
+            {"devices", rules.devices}, {"alerts", rules.alerts},
+            {"derived", rules.derived}, {"left_out", rules.left_out},
+            {"firing", rules.firing},   {"firing_by_rule", rules.firing_by_rule}};
+}
+
 Json storage_json(const Snapshot& snapshot) {
     Json given_up = Json::object();
     for (std::size_t i = 0; i < kLossCauses; ++i) {
@@ -144,6 +151,7 @@ Json status_json(const Snapshot& snapshot, const Rates& rates) {
         sources.push_back(std::move(one));
     }
     json["kafka"] = snapshot.forwarder ? kafka_json(snapshot) : Json(nullptr);
+    json["rules"] = snapshot.rules ? rules_json(*snapshot.rules) : Json(nullptr);
     auto& streams = json["streams"] = Json::array();
     for (const auto& stream : snapshot.streams) {
         const auto found = rates.streams.find(stream.name);

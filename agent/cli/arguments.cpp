@@ -269,6 +269,16 @@ void add_life_predict(CLI::App& life, Run& run) {
     command->callback([&run, arguments] { run = [arguments] { return life_predict_command(*arguments); }; });
 }
 
+void add_alerts(CLI::App& app, Run& run) {
+    auto arguments = std::make_shared<AlertsArguments>();
+    auto* command = add_command(app, "alerts", "Tell which alerts fire, whether an agent runs or not",
+                                "sluice alerts -c /etc/sluice/sluice.toml");
+    add_log_options(command, arguments->log);
+    command->add_flag("--all", arguments->all, "instead, the last alerts that began or ended, the newest last");
+    command->add_flag("--json", arguments->json, "one JSON object a line, as in the stream alerts");
+    command->callback([&run, arguments] { run = [arguments] { return alerts_command(*arguments); }; });
+}
+
 void add_rules_list(CLI::App& rules, Run& run) {
     auto arguments = std::make_shared<RulesListArguments>();
     auto* command = add_command(rules, "list", "Print the rules, and the memory that each needs for a device",
@@ -315,6 +325,7 @@ void add_rules_test(CLI::App& rules, Run& run) {
             "let so much time go on after the last record, to see what its silence would say")
         ->type_name("DURATION");
     command->add_option("--expect", arguments->expect, "exit 1 where it is not what this file says")->type_name("FILE");
+    command->add_option("--plot", arguments->plot, "draw curves, limits and firings: an SVG file")->type_name("FILE");
     command->add_flag("--json", arguments->json, "one JSON object a line: alerts as they would be, then sums");
     command->callback([&run, arguments] { run = [arguments] { return rules_test_command(*arguments); }; });
 }
@@ -340,6 +351,7 @@ int run_command_line(int argc, char** argv) {
     add_check(app, run);
     add_status(app, run);
     add_devices(app, run);
+    add_alerts(app, run);
     add_reload(app, run);
     add_uplink(app, run);
     add_demo(app, run);

@@ -69,8 +69,9 @@ void print_rules(std::ostream& out, const Config& config) {
             << format_size(set.device_bytes() * config.rules.devices_max) << " for " << config.rules.devices_max
             << " devices\n";
         for (const auto* rule : set.rules()) {
-            out << "    " << rule->source.name << ": " << one_line(rule->source.expr) << ", " << rule->state_bytes()
-                << " bytes\n";
+            out << "    " << rule->source.name << ": "
+                << (rule->derives() ? "writes to " + rule->source.derive->to : one_line(rule->source.expr)) << ", "
+                << rule->state_bytes() << " bytes\n";
         }
     }
 }

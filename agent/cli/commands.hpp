@@ -76,6 +76,14 @@ struct DevicesArguments {
 };
 int devices_command(const DevicesArguments& arguments);
 
+/// What fires now, of a running agent or as the log of alerts says.
+struct AlertsArguments {
+    LogArguments log;
+    bool all = false;  ///< instead: what came about last
+    bool json = false;
+};
+int alerts_command(const AlertsArguments& arguments);
+
 /// Has a running agent read its configuration again.
 int reload_command(const LogArguments& arguments);
 
@@ -174,6 +182,7 @@ struct RulesTestArguments {
     std::string in;                        ///< a CSV or JSON-lines file instead of the log
     std::string time_column, device_column;
     std::chrono::milliseconds wait{0};  ///< how long time goes on after the last record
+    std::string plot;                   ///< an SVG file to write
     std::string expect;                 ///< a file with what shall come out
     bool json = false;
 };

@@ -4,6 +4,7 @@
 #include "agent/config_text_file.hpp"
 #include "agent/config_units.hpp"
 #include "agent/rules/rule_input.hpp"
+#include "agent/rules/rule_plot.hpp"
 #include "agent/rules/rule_report.hpp"
 #include "agent/rules/stream_rules.hpp"
 #include "agent/text.hpp"
@@ -12,7 +13,10 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <cerrno>
+#include <fstream>
 #include <iostream>
+#include <map>
 
 namespace sluice::agent {
 
@@ -31,7 +35,7 @@ std::optional<LoadedRules> load(const std::string& file) {
     for (const auto& error : loaded.errors) std::cerr << to_string(error) << '\n';
     if (!loaded.errors.empty()) return std::nullopt;
     if (loaded.rules.rules.empty()) {
-        std::cerr << file << ": there is no [[rule]] in it\n";
+        std::cerr << file << ": there is no [[rule]] or [[derive]] in it\n";
         return std::nullopt;
     }
     return loaded;
@@ -39,27 +43,39 @@ std::optional<LoadedRules> load(const std::string& file) {
 
 ordered_json rule_json(const models::rules::Rule& rule, const std::string& stream) {
     const auto& source = rule.source;
-    return {{"name", source.name},
-            {"stream", stream},
-            {"expr", source.expr},
-            {"where", source.where},
-            {"by", source.by},
-            {"for", format_duration(source.for_)},
-            {"keep_firing_for", format_duration(source.keep_firing_for)},
-            {"severity", source.severity},
-            {"bytes_a_device", rule.state_bytes()}};
+    ordered_json json = {{"name", source.name},
+                         {"stream", stream},
+                         {"expr", source.expr},
+                         {"where", source.where},
+                         {"by", source.by},
+                         {"for", format_duration(source.for_)},
+                         {"keep_firing_for", format_duration(source.keep_firing_for)},
+                         {"severity", source.severity},
+                         {"bytes_a_device", rule.state_bytes()}};
+    if (source.derive) json["to"] = source.derive->to;
+    return json;
 }
 
 void print_rule(const models::rules::Rule& rule, const std::string& stream) {
     const auto& source = rule.source;
-    std::cout << source.name << " (" << source.severity << "), on " << stream << ", " << rule.state_bytes()
-              << " bytes a device\n    " << one_line(source.expr) << '\n';
+    std::cout << source.name << " (" << (source.derive ? "to " + source.derive->to : source.severity) << "), on "
+              << stream << ", " << rule.state_bytes() << " bytes a device\n";
+    if (source.derive) {
+        for (const auto& [name, text] : source.derive->fields) {
+            std::cout << "    " << name << " = " << one_line(text) << '\n';
+        }
+    } else {
+        std::cout << "    " << one_line(source.expr) << '\n';
+    }
     if (!source.where.empty()) std::cout << "    where " << one_line(source.where) << '\n';
     std::string more;
     for (const auto& path : source.by) more += (more.empty() ? "by " : ", ") + path;
     if (source.for_.count() > 0) more += (more.empty() ? "" : "; ") + ("for " + format_duration(source.for_));
     if (source.keep_firing_for.count() > 0) {
         more += (more.empty() ? "" : "; ") + ("keeps firing for " + format_duration(source.keep_firing_for));
+    }
+    if (source.derive && source.derive->every.count() > 0) {
+        more += (more.empty() ? "" : "; ") + ("every " + format_duration(source.derive->every));
     }
     if (!more.empty()) std::cout << "    " << more << '\n';
 }
@@ -100,8 +116,16 @@ Result<Chosen> choose(const RulesTestArguments& arguments, const RulesConfig& co
 /// Runs the rules over all records, and prints or collects what they say.
 class Test {
  public:
-    Test(const RulesTestArguments& arguments, StreamRules& rules, const Chosen& chosen, RuleReport& report)
-        : arguments_(arguments), rules_(rules), stream_(chosen.stream), report_(report) {}
+    /// @param plot  nullptr: none is wanted
+    Test(const RulesTestArguments& arguments, StreamRules& rules, const Chosen& chosen, RuleReport& report,
+         RulePlot* plot)
+        : arguments_(arguments), rules_(rules), stream_(chosen.stream), report_(report), plot_(plot) {
+        rules_.on_derived([this](const std::string& to, const storage::Record& record, const AlertPosition&) {
+            if (plot_ != nullptr && plot_->take(to, record)) return;
+            ++derived_[to];
+            if (arguments_.json) print_derived(to, record);
+        });
+    }
 
     Result<void> run(const std::string& data_dir) {
         const auto on_record = [this](const storage::RecordView& record) {
@@ -121,6 +145,8 @@ class Test {
         return {};
     }
 
+    [[nodiscard]] models::Time end() const { return end_; }
+
     void print() const {
         if (arguments_.json) return print_json();
         for (const auto& firing : report_.firings()) {
@@ -133,6 +159,7 @@ class Test {
             if (sum.firing > 0) std::cout << ", " << sum.firing << " still";
             std::cout << '\n';
         }
+        for (const auto& [to, count] : derived_) std::cout << "# " << count << " records to " << to << '\n';
         const auto& counters = rules_.set().counters();
         std::cout << "# " << records_ << " records of " << rules_.set().devices() << " devices";
         if (counters.late > 0) std::cout << ", " << counters.late << " too late";
@@ -143,6 +170,13 @@ class Test {
     }
 
  private:
+    static void print_derived(const std::string& to, const storage::Record& record) {
+        ordered_json json = {{"derived", to}, {"timestamp", record.timestamp.time_since_epoch().count()}};
+        json["key"] = record.key ? ordered_json(*record.key) : ordered_json(nullptr);
+        json["value"] = *record.value;
+        std::cout << json.dump(-1, ' ', false, ordered_json::error_handler_t::replace) << '\n';
+    }
+
     void print_json() const {
         for (const auto& rule : report_.rules()) {
             const auto sum = report_.sum(rule, end_);
@@ -159,7 +193,9 @@ class Test {
     StreamRules& rules_;
     const std::string& stream_;
     RuleReport& report_;
+    RulePlot* plot_;
     std::uint64_t records_ = 0;
+    std::map<std::string, std::uint64_t> derived_;  // records, by stream
     models::Time end_ = models::Time(models::Duration(0));
     const StreamRules::Sink sink_ = [this](const models::Alert& alert, const AlertPosition&, storage::Timestamp) {
         report_.add(alert);
@@ -204,16 +240,28 @@ int rules_test_command(const RulesTestArguments& arguments) {
         std::cerr << "sluice: " << chosen.error().message() << '\n';
         return kExitUsage;
     }
-    const auto made = StreamRules::make(chosen->rules, loaded->rules.devices_max);
+    auto all = chosen->rules;
+    std::optional<RulePlot> plot;
+    if (!arguments.plot.empty()) {
+        for (auto& derivation : plot.emplace(chosen->rules).derivations()) all.push_back(std::move(derivation));
+    }
+    const auto made = StreamRules::make(all, loaded->rules.devices_max, loaded->rules.hash_key.value_or(""));
     if (!made) return report_failure(made.error());
     std::vector<std::string> names;
-    for (const auto& rule : chosen->rules) names.push_back(rule.name);
+    for (const auto& rule : chosen->rules) {
+        if (!rule.derive) names.push_back(rule.name);
+    }
     RuleReport report(names);
-    Test test(arguments, **made, *chosen, report);
+    Test test(arguments, **made, *chosen, report, plot ? &*plot : nullptr);
     if (const auto done = test.run(arguments.data_dir.value_or(loaded->data_dir)); !done) {
         return report_failure(done.error());
     }
     test.print();
+    if (plot) {
+        std::ofstream file(arguments.plot);
+        file << plot->svg(report.firings(), test.end());
+        if (!file.flush()) return report_failure(Error::from_errno(errno, "write", arguments.plot));
+    }
     return arguments.expect.empty() ? kExitSuccess : compare(arguments, report);
 }
 

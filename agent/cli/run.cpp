@@ -60,7 +60,8 @@ class Daemon {
     storage::Result<void> start(const Config& config) {
         auto admin = admin::Admin::start(
             config.admin, config.data_dir,
-            {[this] { return agent_.snapshot(); }, [this] { return agent_.devices(); }, [this] { return reload(); },
+            {[this] { return agent_.snapshot(); }, [this] { return agent_.devices(); },
+             [this] { return agent_.alerts(); }, [this] { return reload(); },
              [this](bool open) { return open ? agent_.resume_uplink() : agent_.pause_uplink("by command"); }},
             report_);
         if (!admin) return admin.error();

@@ -163,6 +163,19 @@ std::string links(const Json& status) {
     return text;
 }
 
+std::string alerts(const Json& status) {
+    const auto rules = status.find("rules");  // an agent of an older version has none
+    if (rules == status.end() || rules->is_null()) return "";
+    const auto firing = rules->at("firing").get<double>();
+    if (firing == 0) return paragraph("alerts", "none fires");
+    std::string text;
+    for (const auto& [rule, count] : rules->at("firing_by_rule").items()) {
+        if (count.get<double>() > 0)
+            text += (text.empty() ? ": " : ", ") + one_line(rule) + " " + short_count(count.get<double>());
+    }
+    return paragraph("alerts", short_count(firing) + " firing" + text + " (sluice alerts says which)");
+}
+
 std::string disk(const Json& status) {
     const auto& storage = status.at("storage");
     std::string text = short_size(storage.at("used_bytes").get<double>());
@@ -264,8 +277,29 @@ std::string devices_page(const Json& devices) {
     return page;
 }
 
+std::string alerts_page(const Json& alerts) {
+    const auto row = [](const std::string& at, const std::string& what, const std::string& rule,
+                        const std::string& device) {
+        return padded(at, 20, false) + " " + padded(what, 9, false) + " " + padded(rule, 24, false) + " " +
+               cut(device, 24) + "\n";
+    };
+    if (alerts.empty()) return "no alert\n";
+    auto page = row("SINCE", "", "RULE", "DEVICE");
+    for (const auto& alert : alerts) {
+        const bool firing = alert.at("state") == "firing";
+        const auto at = text_of(alert.at(firing ? "start" : "at"));
+        page += row(at.substr(0, 10) + " " + at.substr(std::min<std::size_t>(at.size(), 11), 8),
+                    firing ? text_of(alert.at("severity")) : "resolved", text_of(alert.at("rule")),
+                    text_of(alert.at("device")));
+        if (const auto message = text_of(alert.at("message")); !message.empty()) {
+            page += "    " + cut(message, kColumns - 5) + "\n";
+        }
+    }
+    return page;
+}
+
 std::string status_page(const Json& status, bool colour) {
-    auto page = head(status, colour) + messages(status) + links(status) + disk(status);
+    auto page = head(status, colour) + messages(status) + alerts(status) + links(status) + disk(status);
     for (const auto& reason : status.at("reasons")) page += paragraph("reason", text_of(reason));
     for (const auto& note : status.at("notes")) page += paragraph("note", text_of(note));
     return page + streams(status);

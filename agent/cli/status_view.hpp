@@ -16,6 +16,9 @@ namespace sluice::agent {
 /// Devices as /api/v1/devices has them, in the same order, one a line.
 [[nodiscard]] std::string devices_page(const nlohmann::ordered_json& devices);
 
+/// Alerts as /api/v1/alerts has them, in the same order, two lines each.
+[[nodiscard]] std::string alerts_page(const nlohmann::ordered_json& alerts);
+
 /// "950 B", "11.8 MiB"
 [[nodiscard]] std::string short_size(double bytes);
 /// "12 s", "5 min", "3 h 20 min", "2 d 1 h"

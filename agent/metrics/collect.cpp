@@ -54,6 +54,16 @@ void add_stream(Samples& samples, const StreamSnapshot& stream) {
     samples.add("sluice_delivery_delay_seconds", forwarding.delay, stream.name);
 }
 
+void add_rules(Samples& samples, const RulesSnapshot& rules) {
+    samples.add("sluice_rules_records", rules.records);
+    samples.add("sluice_rules_backlog_records", rules.backlog);
+    samples.add("sluice_rules_devices", rules.devices);
+    samples.add("sluice_rules_alerts", rules.alerts);
+    samples.add("sluice_rules_derived_records", rules.derived);
+    samples.add("sluice_rules_left_out_records", rules.left_out);
+    for (const auto& [rule, firing] : rules.firing_by_rule) samples.add("sluice_alerts_firing", firing, rule);
+}
+
 void add_storage(Samples& samples, const Snapshot& snapshot) {
     samples.add("sluice_commits", snapshot.commit.commits);
     samples.add("sluice_commit_latency_seconds", snapshot.commit_latency);
@@ -103,6 +113,7 @@ Samples collect(const Snapshot& snapshot) {
     add_messages(samples, snapshot);
     if (snapshot.listener) add_listener(samples, *snapshot.listener);
     for (const auto& stream : snapshot.streams) add_stream(samples, stream);
+    if (snapshot.rules) add_rules(samples, *snapshot.rules);
     add_storage(samples, snapshot);
     if (snapshot.forwarder) add_kafka(samples, *snapshot.forwarder, snapshot.exactly_once);
     add_process(samples, snapshot.process);

@@ -72,6 +72,16 @@ constexpr std::array kFamilies = {
     Family{"sluice_delivery_delay_seconds", kHistogram, "seconds", "stream",
            "From a record's timestamp to Kafka's acknowledgement of it, by the gateway's clock."},
 
+    Family{"sluice_rules_records", kCounter, "", "", "Records that the rules have seen."},
+    Family{"sluice_rules_backlog_records", kGauge, "", "", "Offsets that the rules have not seen yet."},
+    Family{"sluice_rules_devices", kGauge, "", "",
+           "Devices that the rules remember, once a stream and kind of device."},
+    Family{"sluice_rules_alerts", kCounter, "", "", "Alerts that began or ended."},
+    Family{"sluice_rules_derived_records", kCounter, "", "", "Records that were written to derived streams."},
+    Family{"sluice_rules_left_out_records", kCounter, "", "",
+           "Records that nothing was derived from, as they are no JSON objects."},
+    Family{"sluice_alerts_firing", kGauge, "", "rule", "Alerts that fire, by rule."},
+
     Family{"sluice_storage_used_bytes", kGauge, "bytes", "",
            "What the logs take of the disk, of those that count towards the quota."},
     Family{"sluice_storage_quota_bytes", kGauge, "bytes", "", "storage.quota; absent without one."},

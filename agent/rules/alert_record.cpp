@@ -4,6 +4,7 @@
 #include "models/rules/message.hpp"
 #include "storage/log_reader.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <sstream>
 
@@ -42,13 +43,16 @@ std::optional<AlertPosition> position_of(std::string_view header, const std::str
     return position;
 }
 
+void note_advance(AlertsSeen& seen, const AlertPosition& position) {
+    if (position.advanced_ms == 0 || position.advanced_ms == kRulesChanged) return;
+    const AlertsSeen::Advance advance{position.next, position.advanced_ms};
+    const auto at = std::lower_bound(seen.advances.begin(), seen.advances.end(), advance);
+    if (at == seen.advances.end() || *at != advance) seen.advances.insert(at, advance);
+}
+
 void note(AlertsSeen& seen, const AlertPosition& position, const storage::RecordView& record) {
     if (!seen.last || position > *seen.last) seen.last = position;
-    const bool by_time = position.advanced_ms != 0 && position.advanced_ms != kRulesChanged;
-    const auto same = [&](const auto& a) { return a.next == position.next && a.to_ms == position.advanced_ms; };
-    if (by_time && (seen.advances.empty() || !same(seen.advances.back()))) {
-        seen.advances.push_back({position.next, position.advanced_ms});
-    }
+    note_advance(seen, position);
     auto json = ordered_json::parse(record.value.value_or(""), nullptr, false);
     if (!json.is_object() || !json.contains("id") || !json.contains("state")) return;
     const std::string id = json["id"];
@@ -58,6 +62,24 @@ void note(AlertsSeen& seen, const AlertPosition& position, const storage::Record
     } else {
         seen.firing.erase(id);
         if (position.advanced_ms == kRulesChanged) seen.ended_by_change.push_back(id);
+    }
+}
+
+/// Calls `visit(position, record)` for the records up to the high watermark that the rules of `stream` wrote.
+template <class Visit>
+storage::Result<void> each_position(const storage::Log& log, storage::Offset from, const std::string& stream,
+                                    const storage::LogId& log_id, Visit visit) {
+    const auto id = log_id.to_string();
+    storage::LogReader reader(log, from);
+    for (;;) {
+        const auto batch = reader.next();
+        if (!batch) return batch.error();
+        if (!*batch) return {};
+        for (const auto& record : (*batch)->records()) {
+            const auto header = storage::find_header(record, kHeader);
+            const auto position = header ? position_of(*header, stream, id) : std::nullopt;
+            if (position) visit(*position, record);
+        }
     }
 }
 
@@ -102,27 +124,33 @@ storage::Record alert_record(const ordered_json& json, storage::Timestamp timest
     record.key = alert_key(json["device"].get<std::string>(), json["rule"].get<std::string>());
     record.value = json.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
     record.timestamp = timestamp;
+    add_position(record, stream, log_id, position);
+    return record;
+}
+
+void add_position(storage::Record& record, const std::string& stream, const storage::LogId& log_id,
+                  const AlertPosition& position) {
     record.headers.push_back({kHeader, stream + ' ' + log_id.to_string() + ' ' + std::to_string(position.next) + ' ' +
                                            std::to_string(position.advanced_ms) + ' ' +
                                            std::to_string(position.number)});
-    return record;
 }
 
 storage::Result<AlertsSeen> read_alerts(const storage::Log& alerts, storage::Offset from, const std::string& stream,
                                         const storage::LogId& log_id) {
     AlertsSeen seen;
-    const auto id = log_id.to_string();
-    storage::LogReader reader(alerts, from);
-    for (;;) {
-        const auto batch = reader.next();
-        if (!batch) return batch.error();
-        if (!*batch) return seen;
-        for (const auto& record : (*batch)->records()) {
-            const auto header = storage::find_header(record, kHeader);
-            const auto position = header ? position_of(*header, stream, id) : std::nullopt;
-            if (position) note(seen, *position, record);
-        }
-    }
+    const auto done = each_position(alerts, from, stream, log_id,
+                                    [&](const auto& position, const auto& record) { note(seen, position, record); });
+    if (!done) return done.error();
+    return seen;
+}
+
+storage::Result<void> read_derived(const storage::Log& derived, storage::Offset from, const std::string& stream,
+                                   const storage::LogId& log_id, AlertsSeen& seen) {
+    return each_position(derived, from, stream, log_id, [&](const auto& position, const auto&) {
+        auto& last = seen.derived[derived.name()];
+        last = std::max(last, position);
+        note_advance(seen, position);
+    });
 }
 
 }  // namespace sluice::agent

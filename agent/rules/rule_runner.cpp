@@ -1,6 +1,8 @@
 // The thread, and what it does with each stream. How a stream begins: rule_runner_open.cpp.
 #include "agent/rules/rule_runner.hpp"
 
+#include "bridge/route/route.hpp"
+
 #include <pthread.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -30,6 +32,7 @@ constexpr int kNice = 5;  // who takes messages in or sends them on goes first
 
 RuleRunner::RuleRunner(const RulesConfig& config, std::string data_dir, RuleRunnerParts parts)
     : devices_max_(config.devices_max),
+      hash_key_(config.hash_key.value_or("")),
       data_dir_(std::move(data_dir)),
       parts_(std::move(parts)),
       alerts_(*parts_.logs.find(kAlertsStream)) {}
@@ -147,18 +150,38 @@ void RuleRunner::tell_gap(Stream& stream) {
                           "(rules.max_devices)");
     }
     stream.evicted_told = evicted;
+    const auto left_out = stream.rules->left_out();
+    if (left_out > 0 && stream.left_out_told == 0) {
+        parts_.report(bridge::Severity::warning, "rules",
+                      "stream " + stream.name + ": a record is no JSON object, and nothing is derived from it");
+    }
+    left_out_ += left_out - stream.left_out_told;
+    stream.left_out_told = left_out;
 }
 
 StreamRules::Sink RuleRunner::sink(const std::string& stream, const storage::Log& log) {
     return
         [this, &stream, &log](const models::Alert& alert, const AlertPosition& position, storage::Timestamp arrival) {
-            append(alert_record(alert_json(alert, stream), arrival, stream, log.id(), position));
+            append_alert(alert_record(alert_json(alert, stream), arrival, stream, log.id(), position));
         };
 }
 
-void RuleRunner::append(storage::Record record) {
+StreamRules::OnDerived RuleRunner::derived_sink(const std::string& stream, const storage::Log& log) {
+    return [this, &stream, &log](const std::string& to, storage::Record record, const AlertPosition& position) {
+        auto* target = parts_.logs.find(to);
+        if (target == nullptr) return;  // of rules that are gone, whose stream is too
+        add_position(record, stream, log.id(), position);
+        // Rules may look at it in turn, by the time of its arrival here.
+        const auto delay = parts_.clock.now() - record.timestamp;
+        record.headers.push_back({bridge::kArrivalHeader, std::to_string(delay.count())});
+        append(*target, std::move(record), derived_, false);
+    };
+}
+
+/// @param tells  whether somebody is to hear of it once it is durable
+void RuleRunner::append(storage::Log& to, storage::Record record, std::atomic<std::uint64_t>& count, bool tells) {
     // Not GroupCommit's own wait: on a full disk it ends with the log thread, which ends after this one.
-    while (!parts_.commit.has_room(alerts_)) {
+    while (!parts_.commit.has_room(to)) {
         std::unique_lock lock(mutex_);
         if (changed_.wait_for(lock, kLook, [this] { return stopping_; })) {
             failed_ = true;  // no snapshot: the next start evaluates it again
@@ -169,13 +192,16 @@ void RuleRunner::append(storage::Record record) {
         const std::lock_guard lock(mutex_);
         ++outstanding_;
     }
-    auto told = std::make_shared<std::pair<std::string, std::string>>(*record.key, *record.value);
-    parts_.commit.append_without_wait(alerts_, record, [this, told](const storage::Result<storage::Offset>& result) {
+    auto told = tells ? std::make_shared<std::pair<std::string, std::string>>(*record.key, *record.value) : nullptr;
+    parts_.commit.append_without_wait(to, record, [this, told, &count](const storage::Result<storage::Offset>& result) {
         if (result) {
-            ++appended_;
-            tell(told->first, told->second);
+            ++count;
+            if (told) {
+                book_.note(told->second);
+                tell(told->first, told->second);
+            }
         } else if (result.error().kind() == storage::Errc::invalid) {
-            parts_.report(bridge::Severity::error, "rules", "an alert is lost: " + result.error().message());
+            parts_.report(bridge::Severity::error, "rules", "a record is lost: " + result.error().message());
         }
         const std::lock_guard lock(mutex_);
         --outstanding_;
@@ -213,8 +239,15 @@ bool RuleRunner::snapshot_is_due(const Stream& stream) const {
 
 /// All alerts are durable.
 storage::Result<void> RuleRunner::take_snapshot(Stream& stream) {
-    const SnapshotHeader header{stream.log->id().to_string(), alerts_.id().to_string(),
-                                alerts_.high_watermark().value(), devices_max_, stream.sources};
+    SnapshotHeader header{stream.log->id().to_string(),
+                          alerts_.id().to_string(),
+                          alerts_.high_watermark().value(),
+                          devices_max_,
+                          stream.sources,
+                          {}};
+    for (const auto* target : targets_of(stream.sources)) {
+        header.derived_from[target->name()] = {target->id().to_string(), target->high_watermark().value()};
+    }
     const auto bytes = store_snapshot(parts_.files, data_dir_, stream.name, header,
                                       [&](models::StateWriter& writer) { stream.rules->save(writer); });
     if (!bytes) return bytes.error();
@@ -232,7 +265,7 @@ void RuleRunner::snapshot_or_say(Stream& stream) {
 }
 
 RuleRunner::Status RuleRunner::status() const {
-    return {records_, appended_, backlog_, firing_, devices_};
+    return {records_, appended_, derived_, left_out_, backlog_, firing_, devices_};
 }
 
 }  // namespace sluice::agent

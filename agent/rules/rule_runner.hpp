@@ -1,4 +1,5 @@
-// rule_runner.hpp: the `rules` thread: reads the streams that have rules, evaluates, and appends alerts to `alerts`.
+// rule_runner.hpp: the `rules` thread: reads the streams that have rules, evaluates, and appends alerts to `alerts` and
+// what is derived to its streams.
 //
 // Each record below the high watermark is evaluated in order, and each change of an alert is one record, whatever is
 // killed when (stream_rules.hpp, alert_record.hpp). The thread waits for nobody but the alerts' own log, and nobody
@@ -7,6 +8,7 @@
 #pragma once
 
 #include "agent/config.hpp"
+#include "agent/rules/alert_book.hpp"
 #include "agent/rules/rule_snapshot.hpp"
 #include "agent/rules/stream_rules.hpp"
 #include "bridge/report.hpp"
@@ -48,9 +50,11 @@ struct RuleRunnerParts {
 class RuleRunner {
  public:
     struct Status {
-        std::uint64_t records = 0;  ///< evaluated since the start
-        std::uint64_t alerts = 0;   ///< appended since the start
-        std::uint64_t backlog = 0;  ///< records that are not evaluated yet
+        std::uint64_t records = 0;   ///< evaluated since the start
+        std::uint64_t alerts = 0;    ///< appended since the start
+        std::uint64_t derived = 0;   ///< records, appended since the start
+        std::uint64_t left_out = 0;  ///< records that nothing was derived from: no JSON
+        std::uint64_t backlog = 0;   ///< records that are not evaluated yet
         std::uint64_t firing = 0;
         std::uint64_t devices = 0;
     };
@@ -70,6 +74,8 @@ class RuleRunner {
     void stop(std::chrono::steady_clock::time_point deadline);
     /// Thread-safe.
     [[nodiscard]] Status status() const;
+    /// Thread-safe.
+    [[nodiscard]] const AlertBook& book() const { return book_; }
 
  private:
     using SteadyTime = std::chrono::steady_clock::time_point;
@@ -89,18 +95,24 @@ class RuleRunner {
         std::uint64_t saved_bytes = 0;
         SteadyTime saved_at;
         std::uint64_t evicted_told = 0;
+        std::uint64_t left_out_told = 0;
     };
 
     RuleRunner(const RulesConfig& config, std::string data_dir, RuleRunnerParts parts);
     [[nodiscard]] storage::Result<void> open_stream(const std::string& name,
                                                     const std::vector<models::rules::RuleSource>& sources);
     [[nodiscard]] storage::Result<void> end_removed_streams();
+    [[nodiscard]] std::vector<storage::Log*> targets_of(const std::vector<models::rules::RuleSource>& rules) const;
     [[nodiscard]] storage::Result<std::unique_ptr<RuleSnapshot>> usable_snapshot(const std::string& name,
                                                                                  const storage::Log& log);
     [[nodiscard]] storage::Result<std::unique_ptr<StreamRules>> replayed_by_old_rules(RuleSnapshot& snapshot,
                                                                                       const std::string& name,
                                                                                       const storage::Log& log,
                                                                                       const AlertsSeen& seen);
+    [[nodiscard]] storage::Result<AlertsSeen> read_seen(const RuleSnapshot* snapshot, const std::string& name,
+                                                        const storage::Log& log,
+                                                        const std::vector<models::rules::RuleSource>& sources);
+    [[nodiscard]] storage::Result<void> read_book();
     void end_lost_alerts(const std::string& name, const storage::Log& log, std::int64_t next, const AlertsSeen& seen);
     void end_alerts(Stream& stream, const std::vector<models::Alert>& ended, const AlertsSeen& seen);
 
@@ -109,7 +121,9 @@ class RuleRunner {
     void tell_gap(Stream& stream);
     void wait();
     [[nodiscard]] StreamRules::Sink sink(const std::string& stream, const storage::Log& log);
-    void append(storage::Record record);
+    [[nodiscard]] StreamRules::OnDerived derived_sink(const std::string& stream, const storage::Log& log);
+    void append(storage::Log& to, storage::Record record, std::atomic<std::uint64_t>& count, bool tells);
+    void append_alert(storage::Record record) { append(alerts_, std::move(record), appended_, true); }
     void tell(const std::string& key, const std::string& value);
     [[nodiscard]] bool wait_until_durable(SteadyTime deadline);
     [[nodiscard]] bool snapshot_is_due(const Stream& stream) const;
@@ -117,9 +131,11 @@ class RuleRunner {
     void snapshot_or_say(Stream& stream);
 
     const std::size_t devices_max_;
+    const std::string hash_key_;
     const std::string data_dir_;
     const RuleRunnerParts parts_;
     storage::Log& alerts_;
+    AlertBook book_;
     std::vector<std::unique_ptr<Stream>> streams_;
     std::thread thread_;
 
@@ -129,11 +145,13 @@ class RuleRunner {
     bool stopping_ = false;
     bool started_ = false;
     std::map<std::string, std::string> to_tell_;  // by key, what start() tells
-    std::uint64_t outstanding_ = 0;               // alerts that are not durable yet
+    std::uint64_t outstanding_ = 0;               // records that are not durable yet
     bool failed_ = false;                         // one can't become durable: the log is closed
 
     std::atomic<std::uint64_t> records_{0};
     std::atomic<std::uint64_t> appended_{0};
+    std::atomic<std::uint64_t> derived_{0};
+    std::atomic<std::uint64_t> left_out_{0};
     std::atomic<std::uint64_t> backlog_{0};
     std::atomic<std::uint64_t> firing_{0};
     std::atomic<std::uint64_t> devices_{0};

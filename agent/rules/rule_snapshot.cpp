@@ -29,19 +29,39 @@ std::string path_of(const std::string& data_dir, const std::string& stream) {
     return directory_of(data_dir) + "/" + stream + std::string(kEnding);
 }
 
+json to_json(const models::rules::DeriveSource& derive) {
+    return {{"to", derive.to},     {"every", derive.every.count()}, {"fields", derive.fields}, {"drop", derive.drop},
+            {"hash", derive.hash}, {"round", derive.round},         {"rename", derive.rename}, {"key", derive.key}};
+}
+
+models::rules::DeriveSource derive_of(const json& from) {
+    models::rules::DeriveSource derive;
+    derive.to = from.at("to");
+    derive.every = models::Duration(from.at("every").get<std::int64_t>());
+    from.at("fields").get_to(derive.fields);
+    from.at("drop").get_to(derive.drop);
+    from.at("hash").get_to(derive.hash);
+    from.at("round").get_to(derive.round);
+    from.at("rename").get_to(derive.rename);
+    derive.key = from.at("key");
+    return derive;
+}
+
 json to_json(const RuleSource& rule) {
     json labels = json::array();
     for (const auto& [name, value] : rule.labels) labels.push_back({name, value});
-    return {{"name", rule.name},
-            {"expr", rule.expr},
-            {"where", rule.where},
-            {"by", rule.by},
-            {"for", rule.for_.count()},
-            {"keep_firing_for", rule.keep_firing_for.count()},
-            {"lateness", rule.lateness.count()},
-            {"severity", rule.severity},
-            {"message", rule.message},
-            {"labels", labels}};
+    json all = {{"name", rule.name},
+                {"expr", rule.expr},
+                {"where", rule.where},
+                {"by", rule.by},
+                {"for", rule.for_.count()},
+                {"keep_firing_for", rule.keep_firing_for.count()},
+                {"lateness", rule.lateness.count()},
+                {"severity", rule.severity},
+                {"message", rule.message},
+                {"labels", labels}};
+    if (rule.derive) all["derive"] = to_json(*rule.derive);
+    return all;
 }
 
 RuleSource rule_of(const json& from) {
@@ -56,17 +76,21 @@ RuleSource rule_of(const json& from) {
     rule.severity = from.at("severity");
     rule.message = from.at("message");
     for (const auto& label : from.at("labels")) rule.labels.emplace_back(label.at(0), label.at(1));
+    if (from.contains("derive")) rule.derive = derive_of(from.at("derive"));
     return rule;
 }
 
 std::string to_text(const SnapshotHeader& header) {
     json rules = json::array();
     for (const auto& rule : header.rules) rules.push_back(to_json(rule));
+    json derived = json::object();
+    for (const auto& [stream, at] : header.derived_from) derived[stream] = {at.log_id, at.offset};
     return json{{"log_id", header.log_id},
                 {"alerts_log_id", header.alerts_log_id},
                 {"alerts_from", header.alerts_from},
                 {"devices_max", header.devices_max},
-                {"rules", rules}}
+                {"rules", rules},
+                {"derived_from", derived}}
         .dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
@@ -74,8 +98,12 @@ std::optional<SnapshotHeader> header_of(std::string_view text) {
     try {
         const auto from = json::parse(text);
         SnapshotHeader header{
-            from.at("log_id"), from.at("alerts_log_id"), from.at("alerts_from"), from.at("devices_max"), {}};
+            from.at("log_id"), from.at("alerts_log_id"), from.at("alerts_from"), from.at("devices_max"), {}, {}};
         for (const auto& rule : from.at("rules")) header.rules.push_back(rule_of(rule));
+        const auto derived = from.value("derived_from", json::object());
+        for (const auto& [stream, at] : derived.items()) {
+            header.derived_from[stream] = {at.at(0), at.at(1)};
+        }
         return header;
     } catch (const json::exception&) {
         return std::nullopt;

@@ -16,6 +16,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -30,6 +31,12 @@ struct SnapshotHeader {
     std::int64_t alerts_from;   ///< … in which what came after the snapshot begins here
     std::size_t devices_max;
     std::vector<models::rules::RuleSource> rules;
+    struct From {
+        std::string log_id;
+        std::int64_t offset;
+        bool operator==(const From&) const = default;
+    };
+    std::map<std::string, From> derived_from{};  ///< as alerts_log_id and alerts_from, by derived stream
     bool operator==(const SnapshotHeader&) const = default;
 };
 

@@ -33,12 +33,12 @@ std::string describe(ValueType type) {
     }
 }
 
-std::variant<Program, Diagnostics> Compiler::run(const Node& root, std::optional<Type> wanted) {
+std::variant<Program, Diagnostics> Compiler::run(const Node& root, std::optional<Type> wanted, bool text_too) {
     const auto value = compile(root, wanted.value_or(Type::number));
     if (!value.wrong && wanted && value.type.type != *wanted) {
         error(root.place, "the expression is " + describe(value.type) + " and not " + describe({*wanted, 0}),
               *wanted == Type::boolean ? "compare it with something, such as ... > 80" : "");
-    } else if (!value.wrong && (value.type.type == Type::text || value.type.type == Type::numbers)) {
+    } else if (!value.wrong && ((value.type.type == Type::text && !text_too) || value.type.type == Type::numbers)) {
         error(root.place, "the expression is " + describe(value.type), "it must be a number, or true or false");
     }
     if (program_.state_bytes_ > kStateBytesMax) {
@@ -172,6 +172,12 @@ std::variant<Program, Diagnostics> compile(std::string_view text, FieldTable& fi
     auto tree = parse(text);
     if (auto* fault = std::get_if<Diagnostic>(&tree)) return Diagnostics{std::move(*fault)};
     return Compiler(text, fields).run(std::get<Node>(tree), wanted);
+}
+
+std::variant<Program, Diagnostics> compile_value(std::string_view text, FieldTable& fields, Duration every) {
+    auto tree = parse(text);
+    if (auto* fault = std::get_if<Diagnostic>(&tree)) return Diagnostics{std::move(*fault)};
+    return Compiler(text, fields, every).run(std::get<Node>(tree), std::nullopt, true);
 }
 
 }  // namespace sluice::models::rules

@@ -18,4 +18,9 @@ inline constexpr std::size_t kStateBytesMax = 64U << 10U;  ///< of one expressio
 [[nodiscard]] std::variant<Program, Diagnostics> compile(std::string_view text, FieldTable& fields,
                                                          std::optional<Type> wanted);
 
+/// Compiles what a derivation writes: a number, a boolean or a text.
+/// @param every  its interval: windows of this length begin anew with each; 0: none do
+[[nodiscard]] std::variant<Program, Diagnostics> compile_value(std::string_view text, FieldTable& fields,
+                                                               Duration every);
+
 }  // namespace sluice::models::rules

@@ -189,7 +189,9 @@ void Compiler::constant_argument(Call& c, const Parameter& parameter, const Node
         if (length < kTimeWindowMin || length > kTimeWindowMax) {
             return bad(c, node, source(node.place) + " is no length for a window", "from 100ms to 366d");
         }
-        program_.window_ = std::max(program_.window_, std::chrono::round<Duration>(length));
+        const auto rounded = std::chrono::round<Duration>(length);
+        program_.window_ = std::max(program_.window_, rounded);
+        c.anew = parameter.name == "window" && rounded == every_;
     }
     c.constants.push_back({*number, is_count});
 }
@@ -238,12 +240,13 @@ Compiler::Value Compiler::remember(const Call& c) {
     for (const auto& value : c.constants) key += (value.is_count ? " #" : " =") + std::to_string(value.value);
     const auto [at, added] = remembered_.try_emplace(key, static_cast<std::uint32_t>(program_.stateful_.size()));
     if (added) {
-        Program::Stateful stateful{c.function.make(c.constants), {}, c.samples, program_.state_bytes_};
+        Program::Stateful stateful{c.function.make(c.constants), {}, c.samples, program_.state_bytes_, c.anew};
         for (const auto& value : c.steps) {
             if (value.step != c.samples) stateful.arguments.push_back(value.step);
         }
         mix(source(c.node.place));
         mix(std::to_string(stateful.function->state_bytes()));
+        if (c.anew) mix("anew");
         program_.state_bytes_ += stateful.function->state_bytes();
         if (stateful.function->moved_by_time()) program_.timed_.push_back(at->second);
         program_.stateful_.push_back(std::move(stateful));

@@ -20,9 +20,13 @@ namespace sluice::models::rules {
 /// rest is checked too without following errors.
 class Compiler {
  public:
-    Compiler(std::string_view text, FieldTable& fields) : text_(text), fields_(fields) { program_.text_ = text; }
+    /// @param every  the interval of a derivation: windows of this length begin anew with it; 0: none do
+    Compiler(std::string_view text, FieldTable& fields, Duration every = Duration(0))
+        : text_(text), fields_(fields), every_(every) {
+        program_.text_ = text;
+    }
 
-    std::variant<Program, Diagnostics> run(const Node& root, std::optional<Type> wanted);
+    std::variant<Program, Diagnostics> run(const Node& root, std::optional<Type> wanted, bool text_too = false);
 
  private:
     using Kind = Parameter::Kind;
@@ -89,6 +93,7 @@ class Compiler {
         std::optional<Value> first;       // whose power `same`, `limit` and the result have
         std::optional<Value> branch;
         std::uint32_t samples = Program::kNoStep;
+        bool anew = false;
         bool fine = true;
     };
     Value call(const Node& node, Type wanted);
@@ -114,6 +119,7 @@ class Compiler {
 
     std::string_view text_;
     FieldTable& fields_;
+    Duration every_;
     Program program_;
     Diagnostics faults_;
     std::map<std::tuple<Opcode, std::uint32_t, std::uint32_t, std::uint32_t, double>, std::uint32_t> known_;

@@ -29,7 +29,9 @@ void Program::update(std::byte* state, const Moment& moment, std::span<double> v
         }
         if (complete) {
             stateful.function->add(state + stateful.state,
-                                   {moment.time, {arguments.data(), stateful.arguments.size()}, samples});
+                                   {stateful.anew ? std::max(moment.time, moment.since) : moment.time,
+                                    {arguments.data(), stateful.arguments.size()},
+                                    samples});
         }
         values[i] = stateful.function->value(state + stateful.state, moment.now);
     }
@@ -41,8 +43,18 @@ void Program::refresh(std::byte* state, Time now, std::span<double> values) cons
     }
 }
 
+void Program::begin_anew(std::byte* state, Time now) const {
+    for (const auto& stateful : stateful_) {
+        if (stateful.anew) stateful.function->start(state + stateful.state, now);
+    }
+}
+
 double Program::evaluate(const Moment& moment, std::span<const double> values) const {
     return Evaluator(steps_, texts_, moment, values).number(root_);
+}
+
+std::string_view Program::evaluate_text(const Moment& moment) const {
+    return Evaluator(steps_, texts_, moment, {}).text(root_);
 }
 
 Time Program::next_change(const std::byte* state, Time now) const {

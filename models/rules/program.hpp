@@ -50,6 +50,7 @@ class Program {
         std::vector<std::uint32_t> arguments;  ///< steps that give numbers
         std::uint32_t samples = kNoStep;       ///< the step that gives an array
         std::size_t state = 0;                 ///< where its state begins
+        bool anew = false;                     ///< its window begins anew with each interval of a derivation
     };
     static constexpr std::uint32_t kNoStep = 0xFFFFFFFF;
     static constexpr std::size_t kArgumentsMax = 8;
@@ -61,6 +62,7 @@ class Program {
         Time time;  ///< of the record
         Time
             now;  ///< of the device: the newest time it has sent; `time` is before it where a record comes out of order
+        Time since = kLongAgo;  ///< windows that begin anew take what is older as of this time
     };
 
     [[nodiscard]] ValueType type() const { return type_; }
@@ -81,8 +83,12 @@ class Program {
     void update(std::byte* state, const Moment& moment, std::span<double> values) const;
     /// Writes the values as they are at `now`, without a record.
     void refresh(std::byte* state, Time now, std::span<double> values) const;
+    /// Forgets what the windows hold that are as long as a derivation's interval, which ends at `now`.
+    void begin_anew(std::byte* state, Time now) const;
     /// The value of a number or boolean (0, 1) expression.
     [[nodiscard]] double evaluate(const Moment& moment, std::span<const double> values) const;
+    /// The value of a text expression; data() is nullptr where there is none.
+    [[nodiscard]] std::string_view evaluate_text(const Moment& moment) const;
     /// When time alone changes a value next.
     [[nodiscard]] Time next_change(const std::byte* state, Time now) const;
     /// The comparisons, in the order of the text.

@@ -1,4 +1,5 @@
-// rule.hpp: a rule as it is configured, and as it runs.
+// rule.hpp: a rule as it is configured, and as it runs. A derivation is a rule too: it sees the same records of the
+// same devices, and says a record of another stream where an alert would be.
 #pragma once
 
 #include "models/rules/alert_state.hpp"
@@ -12,7 +13,21 @@
 
 namespace sluice::models::rules {
 
-/// A [[rule]] of the configuration, read but not checked.
+/// What a [[derive]] writes.
+struct DeriveSource {
+    std::string to;                                           ///< the stream
+    Duration every{0};                                        ///< an interval of the device's time; 0: at each record
+    std::vector<std::pair<std::string, std::string>> fields;  ///< name and expression; empty: the record's own
+    // What becomes of them then, by path. Nothing here looks at these: whoever makes the payload does.
+    std::vector<std::string> drop;
+    std::vector<std::string> hash;
+    std::vector<std::pair<std::string, double>> round;
+    std::vector<std::pair<std::string, std::string>> rename;
+    std::string key = "{device}";
+    bool operator==(const DeriveSource&) const = default;
+};
+
+/// A [[rule]] or [[derive]] of the configuration, read but not checked.
 struct RuleSource {
     std::string name;
     std::string expr;
@@ -24,6 +39,7 @@ struct RuleSource {
     std::string severity = "warning";
     std::string message = "{rule}: {device}: {condition}, value {value}";
     Labels labels;
+    std::optional<DeriveSource> derive;  ///< then there is no `expr`, nor what belongs to alerts
     bool operator==(const RuleSource&) const = default;
 };
 
@@ -34,20 +50,49 @@ struct RuleDiagnostic {
     Diagnostic diagnostic;
 };
 
+/// A field that a derivation writes.
+struct DerivedField {
+    std::string name;
+    std::string pointer;             ///< of a field that is copied from the record, whatever it holds; else …
+    std::optional<Program> program;  ///< … what is calculated
+    std::size_t state = 0;           ///< where the program's state begins, behind the AlertState
+};
+
 struct Rule {
     RuleSource source;
-    Program program;
+    Program program;  ///< of a derivation: none
     std::optional<Program> where;
     MessageTemplate message;
     Hold hold;
-    std::size_t state = 0;  ///< where its AlertState begins in a device's block; the program's state follows
+    std::vector<DerivedField> fields;
+    std::size_t state = 0;  ///< where its AlertState begins in a device's block; the programs' states follow
 
-    /// What a state in a snapshot belongs to.
-    [[nodiscard]] std::size_t state_bytes() const { return sizeof(AlertState) + program.state_bytes(); }
+    [[nodiscard]] bool derives() const { return source.derive.has_value(); }
+    [[nodiscard]] std::size_t state_bytes() const;
+    // What a state in a snapshot belongs to.
+    [[nodiscard]] std::string state_name() const;
+    [[nodiscard]] std::uint64_t fingerprint() const;
+    /// How many values the largest of its programs writes.
+    [[nodiscard]] std::size_t values() const;
+    /// Whether it reads anything of the device's past.
+    [[nodiscard]] bool remembers() const;
+    /// Begins all that it remembers. @param block  behind the AlertState
+    void start(std::byte* block, Time now) const;
+    /// Calls `visit(program, where its state begins)`.
+    template <class Visit>
+    void each_program(Visit visit) const {
+        if (!derives()) visit(program, std::size_t{0});
+        for (const auto& field : fields) {
+            if (field.program) visit(*field.program, field.state);
+        }
+    }
 };
 
 /// Checks everything but the name. The fields get slots in `fields`.
 [[nodiscard]] std::variant<Rule, std::vector<RuleDiagnostic>> compile_rule(RuleSource source, FieldTable& fields);
+
+/// "machine.phases[0]" as a JSON pointer.
+[[nodiscard]] std::variant<std::string, Diagnostic> path_to_pointer(std::string_view path);
 
 /// The slots of `by`.
 [[nodiscard]] std::variant<std::vector<std::size_t>, RuleDiagnostic> compile_by(const RuleSource& source,

@@ -18,6 +18,20 @@ std::byte* program_state(const Rule& rule, const Device& device) {
     return device.state() + rule.state + sizeof(AlertState);
 }
 
+/// The last moment of the interval that is open. Of a derivation, `pending` is an open interval and since_ms its start.
+Time interval_end(const Rule& rule, const Device& device) {
+    const auto& interval = alert_state(rule, device);
+    if (interval.phase != AlertState::Phase::pending) return kNever;
+    return Time(Duration(interval.since_ms) + rule.source.derive->every - Duration(1));
+}
+
+/// Intervals begin at multiples of their length, as the hours of a day do.
+std::int64_t interval_start(Time now, Duration every) {
+    const auto ms = to_ms(now);
+    const auto length = every.count();
+    return ms - ((ms % length) + length) % length;
+}
+
 }  // namespace
 
 std::variant<RuleSet, std::vector<RuleDiagnostic>> RuleSet::build(const std::vector<RuleSource>& sources,
@@ -37,16 +51,21 @@ std::variant<RuleSet, std::vector<RuleDiagnostic>> RuleSet::build(const std::vec
             faults.insert(faults.end(), std::make_move_iterator(more->begin()), std::make_move_iterator(more->end()));
         }
         if (!faults.empty()) continue;
+        auto& rule = std::get<Rule>(compiled);
+        if (rule.derives() && !rule.remembers()) {
+            set.values_.resize(std::max(set.values_.size(), rule.values()));
+            set.maps_.push_back(std::move(rule));
+            continue;
+        }
         auto group =
             std::find_if(set.groups_.begin(), set.groups_.end(), [&](const auto& g) { return g.by == source.by; });
         if (group == set.groups_.end()) {
             group = set.groups_.insert(group, Group{source.by, std::get<std::vector<std::size_t>>(slots), {}});
         }
-        auto& rule = std::get<Rule>(compiled);
         rule.state = group->state_bytes;
         group->state_bytes += rule.state_bytes();
         group->lateness_max = std::max(group->lateness_max, source.lateness);
-        set.values_.resize(std::max(set.values_.size(), rule.program.values()));
+        set.values_.resize(std::max(set.values_.size(), rule.values()));
         group->rules.push_back(std::move(rule));
     }
     if (!faults.empty()) return faults;
@@ -60,6 +79,7 @@ void RuleSet::add(const RecordView& record, std::vector<Alert>& alerts) {
     ++counters_.records;
     newest_arrival_ = std::max(newest_arrival_, record.arrival);
     const Time time = record.timestamp.value_or(record.arrival);
+    for (const auto& rule : maps_) map(rule, record, time);
     for (std::uint32_t g = 0; g < groups_.size(); ++g) {
         if (!device_name(groups_[g], record)) {
             ++counters_.without_device;
@@ -109,7 +129,7 @@ RuleSet::At RuleSet::device_of(std::uint32_t group_index, Time time, std::vector
     at.device.now = time;
     for (const auto& rule : group.rules) {
         alert_state(rule, at.device) = AlertState{};
-        rule.program.start(program_state(rule, at.device), time);
+        rule.start(program_state(rule, at.device), time);
     }
     return at;
 }
@@ -134,10 +154,14 @@ void RuleSet::add_to(At at, const RecordView& record, Time time, std::vector<Ale
             continue;
         }
         if (rule.where && rule.where->evaluate(moment, {}) != 1) continue;
+        if (rule.derives()) {
+            feed(at, rule, moment);
+            continue;
+        }
         rule.program.update(program_state(rule, device), moment, values_);
         if (in_order) judge(at, rule, moment, alerts);
     }
-    if (in_order) schedule(at);
+    schedule(at);  // what is out of order may open an interval too
 }
 
 /// Whether no rule may use it. Notices that the device's clock was set back; the record is then the first of the new
@@ -161,15 +185,77 @@ bool RuleSet::is_too_late(At at, const RecordView& record, Time time) {
 /// Windows start at `time`, which is before what they held; alerts that fire go on.
 void RuleSet::start_anew(At at, Time time) {
     for (const auto& rule : at.group.rules) {
+        if (rule.derives()) end_interval(at, rule);
         auto& state = alert_state(rule, at.device);
         if (state.phase != AlertState::Phase::firing) state = AlertState{};
         state.cleared_ms = AlertState::kHolds;
-        rule.program.start(program_state(rule, at.device), time);
+        rule.start(program_state(rule, at.device), time);
     }
     at.device.newest = kLongAgo;
     at.device.now = time;
     at.device.late_since = kNever;
 }
+
+// Derivations
+
+/// One record at a time: it is never too late, nor out of order.
+void RuleSet::map(const Rule& rule, const RecordView& record, Time time) {
+    const Program::Moment moment{&record, record.key, time, time};
+    if (rule.where && rule.where->evaluate(moment, {}) != 1) return;
+    derive(rule, nullptr, moment, time, time);
+}
+
+void RuleSet::feed(At at, const Rule& rule, const Program::Moment& moment) {
+    const auto every = rule.source.derive->every;
+    auto* state = program_state(rule, at.device);
+    if (every.count() == 0) return derive(rule, state, moment, moment.time, moment.time);
+    auto& interval = alert_state(rule, at.device);
+    if (interval.phase == AlertState::Phase::idle) {
+        interval.phase = AlertState::Phase::pending;
+        interval.since_ms = interval_start(moment.now, every);
+    }
+    auto since = moment;
+    since.since = Time(Duration(interval.since_ms));
+    rule.each_program([&](const Program& p, std::size_t where) { p.update(state + where, since, values_); });
+}
+
+void RuleSet::end_interval(At at, const Rule& rule) {
+    const auto last = interval_end(rule, at.device);
+    if (last == kNever) return;
+    const auto end = last + Duration(1);
+    auto* state = program_state(rule, at.device);
+    const Program::Moment moment{nullptr, at.device.name, at.device.now, at.device.now};
+    derive(rule, state, moment, end - rule.source.derive->every, end);
+    alert_state(rule, at.device) = AlertState{};
+    rule.each_program([&](const Program& p, std::size_t where) { p.begin_anew(state + where, end); });
+}
+
+void RuleSet::derive(const Rule& rule, std::byte* state, const Program::Moment& moment, Time time, Time end) {
+    Derived said{&rule, std::string(moment.device), time, end, {}};
+    for (const auto& field : rule.fields) {
+        auto& value = said.values.emplace_back();
+        if (!field.program) continue;
+        const auto& program = *field.program;
+        if (moment.record != nullptr)
+            program.update(state + field.state, moment, values_);
+        else
+            program.refresh(state + field.state, moment.now, values_);
+        if (program.type().type == Type::text) {
+            const auto text = program.evaluate_text(moment);
+            if (text.data() != nullptr) value = std::string(text);
+            continue;
+        }
+        const double number = program.evaluate(moment, values_);
+        if (!std::isfinite(number)) continue;
+        if (program.type().type == Type::boolean)
+            value = number != 0;
+        else
+            value = number;
+    }
+    derived_.push_back(std::move(said));
+}
+
+// Alerts
 
 void RuleSet::judge(At at, const Rule& rule, const Program::Moment& moment, std::vector<Alert>& alerts) {
     auto& state = alert_state(rule, at.device);
@@ -213,6 +299,7 @@ Alert RuleSet::alert(const Rule& rule, const Device& device, const Program::Mome
 
 void RuleSet::end_all(At at, Alert::Reason reason, std::vector<Alert>& alerts) {
     for (const auto& rule : at.group.rules) {
+        if (rule.derives()) end_interval(at, rule);
         if (alert_state(rule, at.device).phase != AlertState::Phase::firing) continue;
         rule.program.refresh(program_state(rule, at.device), at.device.now, values_);
         auto said = alert(rule, at.device, {nullptr, at.device.name, at.device.now, at.device.now});
@@ -227,6 +314,7 @@ void RuleSet::end_all(At at, Alert::Reason reason, std::vector<Alert>& alerts) {
 // Time
 
 Time RuleSet::due(const Rule& rule, const Device& device) const {
+    if (rule.derives()) return interval_end(rule, device);
     return std::min(alert_state(rule, device).due(rule.hold),
                     rule.program.next_change(program_state(rule, device), device.now));
 }
@@ -247,6 +335,10 @@ void RuleSet::run_due(At at, Time before, std::vector<Alert>& alerts) {
             device.now = last;
             if (due(rule, device) > next) continue;
             device.now = std::max(next, last);
+            if (rule.derives()) {
+                end_interval(at, rule);
+                continue;
+            }
             rule.program.refresh(program_state(rule, device), device.now, values_);
             judge(at, rule, {nullptr, device.name, device.now, device.now}, alerts);
         }
@@ -283,6 +375,7 @@ std::vector<const Rule*> RuleSet::rules() const {
     for (const auto& group : groups_) {
         for (const auto& rule : group.rules) all.push_back(&rule);
     }
+    for (const auto& rule : maps_) all.push_back(&rule);
     return all;
 }
 

@@ -1,4 +1,4 @@
-// rule_set.hpp: all rules of a stream: takes its records in order, gives alerts.
+// rule_set.hpp: all rules of a stream: takes its records in order, gives alerts, and records that are derived.
 //
 // Time. Each device has its own clock: the time of its newest record, plus what has passed on the gateway's clock since
 // that record arrived. Windows, `for` and silence run on it, so that a device whose clock is wrong, or that sends a
@@ -8,8 +8,10 @@
 // five minutes of arrival (or the lateness, where that is longer), its clock was set back: its windows start anew.
 // Replay. add() and advance() read nothing but their arguments. The same records, and the last advance(), give the same
 // alerts however often advance() was called between them: what is due in between is evaluated at the moment it was due.
-// Memory. max_devices times device_bytes(), and nothing that grows with the records.
-// Not thread-safe; owned by one thread.
+// Intervals. A derivation that writes `every` so often does so at the last moment of an interval in which the device
+// sent something, before anything later is seen; each value counts in one interval, that of its arrival among the
+// others. Memory. max_devices times device_bytes(), and nothing that grows with the records. Not thread-safe; owned by
+// one thread.
 #pragma once
 
 #include "models/alert.hpp"
@@ -36,6 +38,16 @@ struct RuleSetCounters {
     std::uint64_t clocks_set_back = 0;
 };
 
+/// What a derivation says of a record, or of an interval.
+struct Derived {
+    using Value = std::variant<std::monostate, double, bool, std::string>;
+    const Rule* rule = nullptr;  ///< as long as the rule set
+    std::string device;
+    Time time;                  ///< of the record; or the start of the interval, …
+    Time end;                   ///< … and its end
+    std::vector<Value> values;  ///< of rule->fields; of those that are copied, none
+};
+
 class RuleSet {
  public:
     static constexpr std::size_t kDevicesMax = 10'000;
@@ -54,10 +66,13 @@ class RuleSet {
     /// to come must arrive at `now` or later; what is due at `now` or later stays.
     void advance(Time now, std::vector<Alert>& alerts);
 
+    /// What derivations have said since it was emptied, in order: whoever calls add() and advance() empties it.
+    [[nodiscard]] std::vector<Derived>& derived() { return derived_; }
+
     /// When advance() has something to do next; kNever where it hasn't.
     [[nodiscard]] Time next_due() const { return timers_.empty() ? kNever : timers_.top().due; }
 
-    /// All rules, those of the same `by` together.
+    /// All rules, those of the same `by` together; then derivations without memory.
     [[nodiscard]] std::vector<const Rule*> rules() const;
     [[nodiscard]] std::size_t devices_max() const { return devices_max_; }
     [[nodiscard]] const RuleSetCounters& counters() const { return counters_; }
@@ -105,6 +120,10 @@ class RuleSet {
     void add_to(At at, const RecordView& record, Time time, std::vector<Alert>& alerts);
     bool is_too_late(At at, const RecordView& record, Time time);
     void start_anew(At at, Time time);
+    void map(const Rule& rule, const RecordView& record, Time time);
+    void feed(At at, const Rule& rule, const Program::Moment& moment);
+    void end_interval(At at, const Rule& rule);
+    void derive(const Rule& rule, std::byte* state, const Program::Moment& moment, Time time, Time end);
     void judge(At at, const Rule& rule, const Program::Moment& moment, std::vector<Alert>& alerts);
     void run_due(At at, Time before, std::vector<Alert>& alerts);
     void schedule(At at);
@@ -127,11 +146,13 @@ class RuleSet {
     FieldTable fields_;
     std::size_t devices_max_ = 0;
     std::vector<Group> groups_;
+    std::vector<Rule> maps_;  ///< derivations that look at one record at a time: no device, no order, no lateness
     std::priority_queue<Timer> timers_;
     Time newest_arrival_ =
         kLongAgo;  // of the records, so that a gateway clock that is set back doesn't turn time around
     std::size_t firing_ = 0;
     RuleSetCounters counters_;
+    std::vector<Derived> derived_;
     std::string name_;            // scratch: the device of the record at hand
     std::vector<double> values_;  // scratch: of the program at hand
 };

@@ -42,8 +42,8 @@ void RuleSet::save(StateWriter& writer) const {
         for (const auto& path : group.by) writer.text(path);
         writer.u32(static_cast<std::uint32_t>(group.rules.size()));
         for (const auto& rule : group.rules) {
-            writer.text(rule.source.name);
-            writer.u64(rule.program.fingerprint());
+            writer.text(rule.state_name());
+            writer.u64(rule.fingerprint());
             writer.u32(static_cast<std::uint32_t>(rule.state_bytes()));
         }
         writer.u64(group.devices.next_serial());
@@ -69,11 +69,11 @@ std::vector<RuleSet::SavedRule> RuleSet::read_rules(StateReader& reader, const G
         if (rule.bytes < sizeof(AlertState)) reader.fail("a rule's state is too short");
         if (group != nullptr) {
             const auto here = std::find_if(group->rules.begin(), group->rules.end(),
-                                           [&](const Rule& r) { return r.source.name == rule.name; });
+                                           [&](const Rule& r) { return r.state_name() == rule.name; });
             if (here != group->rules.end()) rule.rule = &*here;
         }
-        rule.same_windows = rule.rule != nullptr && rule.rule->program.fingerprint() == fingerprint &&
-                            rule.rule->state_bytes() == rule.bytes;
+        rule.same_windows =
+            rule.rule != nullptr && rule.rule->fingerprint() == fingerprint && rule.rule->state_bytes() == rule.bytes;
         saved.push_back(std::move(rule));
     }
     return saved;
@@ -98,7 +98,7 @@ void RuleSet::read_device(StateReader& reader, const Group* group, DeviceTable* 
         for (const auto& rule : group->rules) {
             const auto state = AlertState{};
             std::memcpy(device.state() + rule.state, &state, sizeof state);
-            rule.program.start(device.state() + rule.state + sizeof(AlertState), device.now);
+            rule.start(device.state() + rule.state + sizeof(AlertState), device.now);
         }
     }
     for (const auto& saved : rules) {
@@ -108,8 +108,8 @@ void RuleSet::read_device(StateReader& reader, const Group* group, DeviceTable* 
         std::memcpy(&state, bytes.data(), sizeof state);
         if (state.phase > AlertState::Phase::firing) return reader.fail("an alert is in no known phase");
         if (table != nullptr && saved.rule != nullptr) {
-            std::memcpy(device.state() + saved.rule->state, bytes.data(),
-                        saved.same_windows ? bytes.size() : sizeof state);
+            const auto alone = saved.rule->derives() ? 0 : sizeof state;  // an interval without its windows is none
+            std::memcpy(device.state() + saved.rule->state, bytes.data(), saved.same_windows ? bytes.size() : alone);
         } else if (state.phase == AlertState::Phase::firing) {
             alerts.push_back(removed(saved.name, device, state));
             if (saved.rule != nullptr) alerts.back().reason = Alert::Reason::evicted;

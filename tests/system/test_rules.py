@@ -1,5 +1,6 @@
-"""Rules in the agent: each change of an alert is one record, whatever is killed when, and the same that `sluice rules
-test` finds in the log."""
+"""Rules in the agent: each change of an alert is one record, and so is all that is derived, whatever is killed when, and
+the same that `sluice rules test` finds in the log."""
+import hmac
 import json
 import os
 import random
@@ -42,6 +43,28 @@ name = "quiet"
 stream = "telemetry"
 expr = "silence(1s)"
 """
+DERIVED = """
+[[derive]]
+name = "each"
+stream = "telemetry"
+to = "copies"
+hash = ["fleet"]
+drop = ["ts"]
+[[derive]]
+name = "sums"
+stream = "telemetry"
+to = "means"
+every = "100ms"
+fields = { n = "count(seq, 100ms)", mean = "avg(seq, 100ms)", slow = "slope(seq, 1s)" }
+[[derive]]
+name = "mean-of-means"
+stream = "means"
+to = "seconds"
+every = "1s"
+fields = { n = "sum(n, 1s)", mean = "avg(mean, 1s)" }
+[rules]
+hash_key_env = "SLUICE_HASH_KEY"
+"""
 
 
 class Gateway:
@@ -68,10 +91,17 @@ class Gateway:
     def has_alerts(self):
         return (self.agent.data / "log/alerts-0").is_dir()
 
-    def tested(self, *options):
+    def tested(self, *options, kind="id"):
         result = sluice("rules", "test", "-c", self.agent.config, "--data-dir", self.agent.data, "--json", *options)
         assert result.returncode == 0, result.stderr
-        return [line for line in map(json.loads, result.stdout.splitlines()) if "id" in line]
+        return [line for line in map(json.loads, result.stdout.splitlines()) if kind in line]
+
+    def derived(self, stream):
+        return [(record["key"], record["timestamp"], record["value"]) for record in self.agent.records(stream)]
+
+    def expected(self, stream, source, *options):
+        return [(line["key"], line["timestamp"], line["value"])
+                for line in self.tested("--stream", source, *options, kind="derived") if line["derived"] == stream]
 
     def wait_for_alerts(self, count, timeout=15):
         return wait_until(lambda: len(self.alerts()) >= count and self.alerts(), timeout, self.alerts)
@@ -86,7 +116,7 @@ def states(alerts):
     return [(alert["rule"], alert["state"]) for alert in alerts]
 
 
-def test_alerts_are_those_of_the_log_whenever_the_agent_is_killed(gateway):
+def kill_again_and_again(gateway):
     devices = [Device(number, gateway.port, 1, KILLS * 600) for number in range(3)]
     for device in devices:
         device.start()
@@ -101,8 +131,12 @@ def test_alerts_are_those_of_the_log_whenever_the_agent_is_killed(gateway):
     for device in devices:
         device.join(60 + KILLS)
         assert not device.is_alive(), f"{device.name}: {device.acknowledged}"
-    time.sleep(4)  # all are silent, and that is told two seconds later
+    time.sleep(8)  # all are silent, and that is told two seconds later; so long again for what is derived of it
     gateway.agent.stop()
+
+
+def test_alerts_are_those_of_the_log_whenever_the_agent_is_killed(gateway):
+    kill_again_and_again(gateway)
     alerts, expected = gateway.alerts(), gateway.tested("--wait", "3s")
     # A message that is sent again may end a silence without moving its device's time: then the next has the same start.
     by_id = {}
@@ -112,9 +146,41 @@ def test_alerts_are_those_of_the_log_whenever_the_agent_is_killed(gateway):
         assert changes == [("firing", "resolved")[n % 2] for n in range(len(changes))], f"{one}: a change is there twice"
     assert len(alerts) > KILLS * 3
     assert {alert["rule"] for alert in alerts} >= {"wave", "mean", "quiet"}
-    differ = next((n for n, pair in enumerate(zip(alerts, expected)) if pair[0] != pair[1]), min(len(alerts), len(expected)))
-    assert alerts == expected, f"{len(alerts)}, {len(expected)} expected; the first that differ: {differ}\n" + "\n".join(
-        map(str, [*alerts[differ:differ + 2], *expected[differ:differ + 2]]))
+    same(alerts, expected)
+
+
+def same(records, expected):
+    differ = next((n for n, pair in enumerate(zip(records, expected)) if pair[0] != pair[1]), min(len(records), len(expected)))
+    assert records == expected, f"{len(records)}, {len(expected)} expected; the first that differ: {differ}\n" + "\n".join(
+        map(str, [*records[differ:differ + 2], *expected[differ:differ + 2]]))
+
+
+def test_what_is_derived_is_there_once_whenever_the_agent_is_killed(new_agent, monkeypatch):
+    monkeypatch.setenv("SLUICE_HASH_KEY", "secret")
+    gateway = Gateway(new_agent, RULES + DERIVED).start()
+    kill_again_and_again(gateway)
+    copies = gateway.derived("copies")
+    assert len(copies) == len(gateway.agent.records("telemetry"))
+    same(copies, gateway.expected("copies", "telemetry"))
+    means = gateway.derived("means")
+    same(means, gateway.expected("means", "telemetry", "--wait", "3s"))
+    assert sum(json.loads(value)["n"] for _, _, value in means) == len(copies), "a record counts in one interval"
+    assert len({(key, start) for key, start, _ in means}) >= KILLS * 10
+    same(gateway.derived("seconds"), gateway.expected("seconds", "means", "--wait", "3s"))
+    same(gateway.alerts(), gateway.tested("--stream", "telemetry", "--wait", "3s"))
+
+
+def test_what_must_not_leave_is_not_in_what_is_derived(new_agent, monkeypatch):
+    monkeypatch.setenv("SLUICE_HASH_KEY", "secret")
+    gateway = Gateway(new_agent, DERIVED).start()
+    gateway.publish("pump-7", {"seq": 1, "ts": BASE, "fleet": "north"})
+    MosquittoClients.publish(gateway.port, "5", "plant/pump-7/telemetry", "no JSON", 1)
+    gateway.publish("pump-7", {"seq": 2, "ts": BASE + 1, "fleet": "north"})
+    copies = wait_until(lambda: len(gateway.derived("copies")) == 2 and gateway.derived("copies"), 10, gateway.agent.output)
+    digest = hmac.new(b"secret", b"north", "sha256").hexdigest()[:32]
+    assert copies == [("pump-7", BASE, f'{{"seq":1,"fleet":"{digest}"}}'), ("pump-7", BASE + 1, f'{{"seq":2,"fleet":"{digest}"}}')]
+    gateway.agent.wait_for_output("a record is no JSON object, and nothing is derived from it")
+    assert "secret" not in (gateway.agent.data / "rules/telemetry.state").read_bytes().decode(errors="replace")
 
 
 def test_an_alert_says_what_it_is_about(gateway):
@@ -179,6 +245,35 @@ def test_without_its_snapshot_a_rule_goes_on_where_its_alerts_end(gateway):
     assert first[1]["reason"] == "state_lost"
     gateway.publish("pump-7", {"seq": 170, "ts": BASE + 1})
     wait_until(lambda: states(gateway.alerts()).count(("wave", "firing")) == 2, 10, gateway.alerts)
+
+
+def told(gateway, *options):
+    result = sluice("alerts", "--data-dir", gateway.agent.data, *options)
+    assert result.returncode == 0, result.stderr
+    return result
+
+
+def test_alerts_are_told_with_and_without_an_agent(gateway):
+    gateway.publish("pump-7", {"seq": 70, "ts": BASE})
+    gateway.publish("pump-8", {"seq": 70, "ts": BASE})
+    gateway.publish("pump-8", {"seq": 1, "ts": BASE + 1})
+    gateway.wait_for_alerts(3)
+    wait_until(lambda: "pump-7" in told(gateway).stdout, 5, told(gateway))
+    running = {option: told(gateway, *option).stdout for option in [(), ("--json",), ("--all", "--json")]}
+    assert "wave" in running[()] and "pump-8" not in [line.split()[-1] for line in running[()].splitlines() if "wave " in line]
+    assert all(len(line) <= 80 for line in running[()].splitlines())
+    firing = [alert for alert in gateway.alerts() if alert["rule"] == "wave" and alert["device"] == "pump-7"]
+    assert firing[0] in [json.loads(line) for line in running[("--json",)].splitlines()]
+    assert [json.loads(line) for line in running[("--all", "--json")].splitlines()][:3] == gateway.alerts()[:3]
+    status = json.loads(sluice("status", "--data-dir", gateway.agent.data, "--json").stdout)
+    assert status["rules"]["firing_by_rule"]["wave"] == 1
+    gateway.agent.kill()
+    gateway.start()
+    assert firing[0] in [json.loads(line) for line in told(gateway, "--json").stdout.splitlines()]
+    gateway.agent.kill()
+    result = told(gateway, "--json")
+    assert "no agent runs" in result.stderr
+    assert firing[0] in [json.loads(line) for line in result.stdout.splitlines()]
 
 
 # Each record costs many transforms: milliseconds.

@@ -1,7 +1,10 @@
 """The tutorial of docs/rules.md does what it says: its files are written, its commands run, their output compared."""
+import collections
+import json
 import pathlib
 import re
 import subprocess
+from xml.etree import ElementTree
 
 import pytest
 
@@ -50,6 +53,25 @@ def test_a_difference_from_what_was_expected_is_told(tmp_path):
                              '  (not expected: hot: a b: x > 80, value 81)\n')
     result = run("hot\n")
     assert result.returncode == 1 and "x.expected:1:1: 1 words" in result.stderr
+
+
+def test_a_plot_shows_curves_limits_and_firings(tmp_path):
+    rule = '[[rule]]\nname = "{}"\nstream = "t"\nexpr = "{}"\nfor = "2s"\n'
+    (tmp_path / "rules.toml").write_text(rule.format("hot", "avg(x, 5s) > 80 and y < 3") + rule.format("still", "silence(1h)"))
+    lines = [{"ts": 1700000000 + n, "device": device, "x": 70 + (20 if 30 < n < 60 and device == "a<b" else 0), "y": n % 3}
+             for n in range(100) for device in ("a<b", "c")]
+    (tmp_path / "x.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    plain = [SLUICE, "rules", "test", "-c", tmp_path / "rules.toml", "--in", tmp_path / "x.jsonl"]
+    without = subprocess.run(plain, capture_output=True, text=True, timeout=60, check=True).stdout
+    result = subprocess.run([*plain, "--plot", tmp_path / "x.svg"], capture_output=True, text=True, timeout=60, check=True)
+    assert result.stdout == without
+    svg = ElementTree.parse(tmp_path / "x.svg").getroot()
+    by_class = collections.Counter(part.get("class") for part in svg.iter())
+    texts = [part.text for part in svg.iter() if part.tag.endswith("text")]
+    assert by_class["limit"] == 2 and {"avg(x, 5s) > 80", "y < 3", "hot", "still", "a<b", "c"} <= set(texts)
+    assert by_class["firing f0"] == 2 and by_class["firing f1"] == 0, "the one that fired is the first, in each panel of its rule"
+    assert by_class["curve d0"] == 3 and by_class["curve raw d0"] == 1
+    assert (tmp_path / "x.svg").stat().st_size < 60_000
 
 
 SHIPPED = sorted((pathlib.Path(__file__).parents[2] / "configs/rules").glob("*.toml"))

@@ -117,6 +117,91 @@ TEST_CASE("config rules: rules come from files and directories too") {
     CHECK(alone.rules.rules.size() == 1);
 }
 
+namespace {
+
+/// A derivation behind kGood: `[[derive]]` is line 8, `more` begins on line 12.
+std::string with_derivation(const std::string& more) {
+    return kGood + "[[derive]]\nname = \"d\"\nstream = \"telemetry\"\nto = \"small\"\n" + more;
+}
+
+}  // namespace
+
+TEST_CASE("config rules: a derivation with all its keys") {
+    const TempDir dir;
+    dir.write("key", "secret\n");
+    const auto loaded = load_config(dir.write("s.toml", with_derivation(R"toml(
+every = "1m"
+where = "running"
+by = ["site"]
+lateness = "5s"
+key = "{device}/1m"
+fields = { mean = "avg(temperature, 1m)", "max.t" = "max(temperature, 1m)" }
+drop = ["operator"]
+hash = ["serial"]
+round = { mean = 0.1, x = 10 }
+rename = { mean = "average" }
+[rules]
+hash_key_file = "key"
+[stream.small]
+retention = "30d"
+[stream.telemetry]
+forward = false
+)toml")),
+                                    {});
+CHECK(loaded.text() == "");
+REQUIRE(loaded.config);
+const auto& rules = loaded.config->rules;
+CHECK(rules.hash_key == "secret");
+const auto& source = rules.rules.at(0).source;
+CHECK(source.by == std::vector<std::string>{"site"});
+CHECK(source.lateness == 5s);
+const auto& derive = *source.derive;
+CHECK(derive.to == "small");
+CHECK(derive.every == 1min);
+CHECK(derive.key == "{device}/1m");
+CHECK(derive.fields.at(1) == std::pair<std::string, std::string>{"max.t", "max(temperature, 1m)"});
+CHECK(derive.drop == std::vector<std::string>{"operator"});
+CHECK(derive.hash == std::vector<std::string>{"serial"});
+CHECK(derive.round == std::vector<std::pair<std::string, double>>{{"mean", 0.1}, {"x", 10}});
+CHECK(derive.rename == std::vector<std::pair<std::string, std::string>>{{"mean", "average"}});
+CHECK(loaded.config->streams.contains("small"));
+CHECK(loaded.config->routes.at(0).keep_arrival);
+}
+
+TEST_CASE("config rules: what a derivation can't do") {
+    CHECK(faults_of(kGood + "[[derive]]\n") ==
+          "s.toml:8:1: [[derive]] needs \"name\" (such as name = \"overheating\")\n"
+          "s.toml:8:1: [[derive]] needs \"stream\" (the stream whose records it looks at: stream = \"telemetry\")\n"
+          "s.toml:8:1: [[derive]] needs \"to\" (the stream that is written: to = \"telemetry-1m\")\n");
+    CHECK(faults_of(with_derivation("hash = [\"a\"]\n")).starts_with("s.toml:12:8: derive.hash: there is no key"));
+    CHECK(faults_of(with_derivation("key = \"{device_hash}\"\n"))
+              .starts_with("s.toml:12:7: derive.key: there is no key"));
+    CHECK(faults_of(with_derivation("drop = [\"a +\"]\n")).starts_with("s.toml:12:8: derive.drop: \"a +\": "));
+    CHECK(faults_of(with_derivation("round = { a = 0 }\n")).find("derive.round wants a step above 0") !=
+          std::string::npos);
+    CHECK(faults_of(with_derivation("rename = { a.b = \"c\" }\n")).find("a path with a dot needs quotes") !=
+          std::string::npos);
+    CHECK(faults_of(with_derivation("fields = { a = \"avg(x\" }\n")).find("derive.fields of d: a: ") !=
+          std::string::npos);
+    CHECK(faults_of(with_derivation("evry = \"1m\"\n")).find("did you mean \"every\"?") != std::string::npos);
+    const auto to = [](const std::string& name, const std::string& more = {}) {
+        return faults_of(kGood + "[[derive]]\nname = \"d\"\nstream = \"telemetry\"\nto = \"" + name + "\"\n" + more);
+    };
+    CHECK(to("alerts").starts_with("s.toml:11:6: derive.to: the agent writes this stream itself"));
+    CHECK(to("sluice.events").starts_with("s.toml:11:6: derive.to: the agent writes this stream itself"));
+    CHECK(to("telemetry").starts_with("s.toml:11:6: derive.to: a route leads to this stream"));
+    CHECK(to("a b").starts_with("s.toml:11:6: derive.to: \"a b\" is not a stream's name"));
+    CHECK(
+        to("small", "[stream.small]\ncleanup = \"compact\"\n").starts_with("s.toml:11:6: derive.to: a derived stream"));
+    const std::string second = "[[derive]]\nname = \"e\"\nstream = \"b\"\nto = \"c\"\n";
+    CHECK(to("b", second).empty());  // one after the other
+    CHECK(to("c", second + "[[derive]]\nname = \"f\"\nstream = \"c\"\nto = \"b\"\n")
+              .find("the stream would be derived from itself") != std::string::npos);
+    CHECK(
+        to("c", "[[derive]]\nname = \"f\"\nstream = \"telemetry\"\nto = \"b\"\n" + second).find("and has one source") !=
+        std::string::npos);
+}
+
 TEST_CASE("config rules: where a part of a string stands") {
     CHECK(at("k = \"abc\"", 1, 5, 2).column == 8);
     CHECK(at("k = 'a\\bc'", 1, 5, 2).column == 8);  // no escapes in such a string

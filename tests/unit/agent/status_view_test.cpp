@@ -99,3 +99,28 @@ TEST_CASE("status: numbers are short") {
     CHECK(short_count(1234) == "1.2k");
     CHECK(short_count(123'456'789) == "123M");
 }
+
+TEST_CASE("status: alerts that fire are told by rule") {
+    CHECK(page_of(busy_snapshot()).find("alerts    1 firing: overheating 1 (sluice alerts says which)") !=
+          std::string::npos);
+    auto snapshot = busy_snapshot();
+    snapshot.rules->firing = 0;
+    CHECK(page_of(snapshot).find("alerts    none fires") != std::string::npos);
+    snapshot.rules.reset();
+    CHECK(page_of(snapshot).find("alerts ") == std::string::npos);
+}
+
+TEST_CASE("alerts: the page has what began, what ended, and nothing that steers a terminal") {
+    const auto alerts = nlohmann::ordered_json::parse(R"([
+        {"state": "firing", "severity": "critical", "rule": "overheating", "device": "pump-7", "message": "is \u001b[31m hot",
+         "start": "2026-01-31T10:03:00.000Z", "at": "2026-01-31T10:05:00.000Z"},
+        {"state": "resolved", "severity": "critical", "rule": "a-rule-with-a-name-that-is-longer-than-its-column",
+         "device": "a-device-with-a-name-that-is-longer-than-its-column", "message": "",
+         "start": "2026-01-31T10:03:00.000Z", "at": "2026-01-31T10:06:00.000Z"}])");
+    const auto page = alerts_page(alerts);
+    CHECK(page.find("2026-01-31 10:03:00  critical  overheating              pump-7\n    is ") != std::string::npos);
+    CHECK(page.find("2026-01-31 10:06:00  resolved  a-rule-with") != std::string::npos);
+    CHECK(longest_line(page) <= 80);
+    CHECK(!has_control_codes(page));
+    CHECK(alerts_page(nlohmann::ordered_json::array()) == "no alert\n");
+}

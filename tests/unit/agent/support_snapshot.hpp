@@ -39,6 +39,7 @@ inline Snapshot busy_snapshot() {
     snapshot.forwarder->transactions_committed = 41;
     snapshot.brokers = "kafka-1:9092";
     snapshot.exactly_once = true;
+    snapshot.rules = RulesSnapshot{990, 3, 12, 1, 0, 4, 1, {{"overheating", 1}, {"silence", 0}}};
     snapshot.commit.commits = 55;
     snapshot.given_up[0] = 17;
     snapshot.quota_used_bytes = 16U << 20U;

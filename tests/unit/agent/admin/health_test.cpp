@@ -59,12 +59,15 @@ TEST_CASE("status: the JSON has every part, and null where there is none") {
     CHECK(json.at("streams").at(0).at("forwarding").at("backlog") == 290);
     CHECK(json.at("streams").at(1).at("forwarding").is_null());
     CHECK(json.at("storage").at("given_up").at("no-space") == 17);
+    CHECK(json.at("rules").at("firing_by_rule").at("overheating") == 1);
     auto bare = busy_snapshot();
+    bare.rules.reset();
     bare.forwarder.reset();
     bare.listener.reset();
     bare.quota_bytes.reset();
     const auto little = status_json(bare, {});
     CHECK(little.at("kafka").is_null());
+    CHECK(little.at("rules").is_null());
     CHECK(little.at("listener").is_null());
     CHECK(little.at("storage").at("quota_bytes").is_null());
 }

@@ -9,7 +9,9 @@
 
 #include <doctest/doctest.h>
 
+#include <map>
 #include <random>
+#include <set>
 
 using namespace sluice;
 using namespace sluice::agent;
@@ -148,6 +150,88 @@ TEST_CASE("stream rules: after a kill at any alert, the others follow and none c
         feed(*again, all, std::max(end, at), all.size(), said);
         CHECK(again->repeated() == since.size());
         CHECK(texts(said) == texts(expected));
+    }
+}
+
+namespace {
+
+RuleSource derivation(const std::string& name, const std::string& to, models::Duration every,
+                      std::vector<std::pair<std::string, std::string>> fields) {
+    RuleSource source;
+    source.name = name;
+    source.derive.emplace();
+    source.derive->to = to;
+    source.derive->every = every;
+    source.derive->fields = std::move(fields);
+    return source;
+}
+
+std::vector<RuleSource> with_derivations() {
+    auto all = sources();
+    all.push_back(derivation("each", "copies", 0s, {{"x", "x"}, {"mean", "avg(x, 1m)"}}));
+    all.push_back(derivation("minutes", "sums", 60s, {{"n", "count(x, 1m)"}, {"mean", "avg(x, 1m)"}}));
+    all.push_back(derivation("tens", "sums", 10s, {{"n", "count(x, 10s)"}}));
+    return all;
+}
+
+/// What is said, by the log that it goes to: "" is that of the alerts.
+using Logs = std::map<std::string, std::vector<Said>>;
+
+void feed_logs(StreamRules& rules, const std::vector<Sent>& all, std::size_t from, std::size_t to, Logs& logs,
+               bool looks = true) {
+    rules.on_derived([&](const std::string& stream, const storage::Record& record, const AlertPosition& position) {
+        logs[stream].push_back({*record.key + *record.value, position});
+    });
+    feed(rules, all, from, to, logs[""], looks);
+}
+
+}  // namespace
+
+TEST_CASE("stream rules: after a kill each log goes on where it ends, whatever the others have") {
+    const auto rules = with_derivations();
+    for (unsigned seed = 1; seed <= 30; ++seed) {
+        CAPTURE(seed);
+        const auto all = traffic(seed);
+        Logs expected;
+        auto whole = made(rules);
+        whole->start_at(Offset(0), {});
+        feed_logs(*whole, all, 0, all.size(), expected);
+        REQUIRE(expected.size() == 3);
+        REQUIRE(expected["copies"].size() == all.size());
+        REQUIRE(expected["sums"].size() > 50);
+
+        std::mt19937 random(seed);
+        const auto at = random() % all.size();
+        Logs said;
+        auto first = made(rules);
+        first->start_at(Offset(0), {});
+        feed_logs(*first, all, 0, at, said);
+        auto again = made(rules);
+        std::vector<models::Alert> ended;
+        REQUIRE(!again->take_over(*first, ended));
+        // Each log had its own end when it was killed. All that came before it is in it.
+        AlertsSeen seen;
+        std::set<AlertsSeen::Advance> advances;
+        std::size_t end = at;
+        for (const auto& [name, whole_log] : expected) {
+            const auto before = said[name].size();
+            const auto durable = before + random() % (whole_log.size() - before + 1);
+            said[name].assign(whole_log.begin(), whole_log.begin() + static_cast<std::ptrdiff_t>(durable));
+            for (std::size_t i = before; i < durable; ++i) {
+                const auto& position = whole_log[i].position;
+                if (position.advanced_ms != 0) advances.insert({position.next, position.advanced_ms});
+                end = std::max(end, static_cast<std::size_t>(position.next));
+                name.empty() ? void(seen.last = position) : void(seen.derived[name] = position);
+            }
+        }
+        seen.advances.assign(advances.begin(), advances.end());
+        again->start_at(again->next(), seen);
+        feed_logs(*again, all, at, end, said, false);
+        feed_logs(*again, all, end, all.size(), said);
+        for (const auto& [name, whole_log] : expected) {
+            CAPTURE(name);
+            CHECK(texts(said[name]) == texts(whole_log));
+        }
     }
 }
 

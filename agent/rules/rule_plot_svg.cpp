@@ -1,0 +1,231 @@
+// How a plot looks.
+#include "agent/rules/rule_plot.hpp"
+#include "agent/text.hpp"
+#include "models/rules/message.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <iterator>
+#include <limits>
+#include <utility>
+
+namespace sluice::agent {
+
+namespace {
+
+using models::Duration;
+using models::Time;
+using std::chrono_literals::operator""h;
+using std::chrono_literals::operator""min;
+using std::chrono_literals::operator""s;
+
+constexpr double kWidth = 960;
+constexpr double kLeft = 72;
+constexpr double kRight = kWidth - 16;
+constexpr double kPanel = 130;
+constexpr double kGap = 26;
+constexpr double kTitle = 26;
+constexpr double kBar = 5;
+constexpr int kTicksX = 8;
+constexpr double kTicksY = 4;
+
+constexpr const char* kStyle = R"(<style>
+text { font: 12px system-ui, sans-serif; fill: #333 } .title { font-weight: 600; font-size: 14px } .small { fill: #777 }
+.back { fill: #fff } .frame { fill: none; stroke: #bbb } .grid { stroke: #e4e4e4 } .limit { stroke: #c22; stroke-dasharray: 5 4 }
+.curve { fill: none; stroke-width: 1.4 } .raw { opacity: .35; stroke-width: 1 } .firing { opacity: .16 } .pending { opacity: .07 }
+.d0 { stroke: #1769aa } .d1 { stroke: #b45309 } .d2 { stroke: #2e7d32 } .d3 { stroke: #7b3fa0 } .d4 { stroke: #ad1457 } .d5 { stroke: #00796b }
+.f0 { fill: #1769aa } .f1 { fill: #b45309 } .f2 { fill: #2e7d32 } .f3 { fill: #7b3fa0 } .f4 { fill: #ad1457 } .f5 { fill: #00796b }
+@media (prefers-color-scheme: dark) {
+text { fill: #ddd } .small { fill: #999 } .back { fill: #16181d } .frame { stroke: #555 } .grid { stroke: #2c3038 } .limit { stroke: #ff6b6b }
+.firing { opacity: .3 } .pending { opacity: .13 }
+.d0 { stroke: #6db3f2 } .d1 { stroke: #f0a04b } .d2 { stroke: #7bc67e } .d3 { stroke: #c79be0 } .d4 { stroke: #f06fa0 } .d5 { stroke: #4fc3b5 }
+.f0 { fill: #6db3f2 } .f1 { fill: #f0a04b } .f2 { fill: #7bc67e } .f3 { fill: #c79be0 } .f4 { fill: #f06fa0 } .f5 { fill: #4fc3b5 }
+}
+</style>
+)";
+
+std::string escaped(const std::string& text) {
+    std::string out;
+    for (const char c : one_line(text)) {
+        if (c == '<')
+            out += "&lt;";
+        else if (c == '&')
+            out += "&amp;";
+        else
+            out += c;
+    }
+    return out;
+}
+
+std::string px(double value) {
+    std::array<char, 32> text{};
+    std::snprintf(text.data(), text.size(), "%.1f", value);
+    return text.data();
+}
+
+std::string text_at(double x, double y, const std::string& text, const std::string& more = {}) {
+    return "<text x=\"" + px(x) + "\" y=\"" + px(y) + "\"" + more + ">" + escaped(text) + "</text>\n";
+}
+
+std::string line(double x1, double y1, double x2, double y2, const std::string& kind) {
+    return "<line class=\"" + kind + "\" x1=\"" + px(x1) + "\" y1=\"" + px(y1) + "\" x2=\"" + px(x2) + "\" y2=\"" +
+           px(y2) + "\"/>\n";
+}
+
+std::string box(double x, double y, double width, double height, const std::string& kind) {
+    return "<rect class=\"" + kind + "\" x=\"" + px(x) + "\" y=\"" + px(y) + "\" width=\"" + px(width) +
+           "\" height=\"" + px(height) + "\"/>\n";
+}
+
+/// Steps such as 1, 2, 5, 10 that fit at most `most` times.
+double nice_step(double span, double most) {
+    const double least = span / most;
+    const double power = std::pow(10, std::floor(std::log10(least)));
+    for (const double factor : {1.0, 2.0, 5.0}) {
+        if (power * factor >= least) return power * factor;
+    }
+    return power * 10;
+}
+
+Duration nice_step(Duration span) {
+    for (const Duration step : std::initializer_list<Duration>{1s, 2s, 5s, 10s, 30s, 1min, 2min, 5min, 10min, 30min,
+                                                               1h, 2h, 3h, 6h,  12h, 24h,  48h,  96h,  168h,  336h}) {
+        if (span / step <= kTicksX) return step;
+    }
+    return span / kTicksX + Duration(1);
+}
+
+/// Of a panel: from values to the picture.
+struct Scale {
+    Time start;
+    Time end;
+    double low;
+    double high;
+    double top;
+
+    [[nodiscard]] double x(Time time) const {
+        const auto part = static_cast<double>((std::clamp(time, start, end) - start).count()) /
+                          static_cast<double>(std::max<std::int64_t>((end - start).count(), 1));
+        return kLeft + part * (kRight - kLeft);
+    }
+    [[nodiscard]] double y(double value) const { return top + kPanel * (1 - (value - low) / (high - low)); }
+};
+
+std::string axes(const Scale& scale, bool labelled) {
+    std::string out;
+    const double step = nice_step(scale.high - scale.low, kTicksY);
+    for (double value = std::ceil(scale.low / step) * step; value <= scale.high; value += step) {
+        const double shown = std::abs(value) < step / 2 ? 0 : value;
+        out += line(kLeft, scale.y(value), kRight, scale.y(value), "grid");
+        out += text_at(kLeft - 6, scale.y(value) + 4, models::rules::format_number(shown),
+                       " class=\"small\" text-anchor=\"end\"");
+    }
+    const auto wide = nice_step(scale.end - scale.start);
+    const auto first = (scale.start.time_since_epoch() / wide) * wide;
+    for (Time time(first); time <= scale.end; time += wide) {
+        if (time < scale.start) continue;
+        out += line(scale.x(time), scale.top, scale.x(time), scale.top + kPanel, "grid");
+        if (!labelled) continue;
+        const auto text = format_time(time);  // 2026-01-31T12:00:00.000Z
+        const auto label = wide >= 24h    ? text.substr(0, 10)
+                           : wide >= 1min ? text.substr(5, 5) + " " + text.substr(11, 5)
+                                          : text.substr(11, 8);
+        out += text_at(scale.x(time), scale.top + kPanel + 16, label, " class=\"small\" text-anchor=\"middle\"");
+    }
+    return out + box(kLeft, scale.top, kRight - kLeft, kPanel, "frame");
+}
+
+/// Where a step has many values, from its least to its greatest.
+std::string curve(const Scale& scale, const PlotCurve& values, const std::string& kind) {
+    std::string path;
+    double low_before = 0;
+    for (const auto& step : values.steps()) {
+        if (step.empty()) continue;
+        const bool rises = step.high - low_before > low_before - step.low;
+        const double first = rises ? step.low : step.high;
+        const double second = rises ? step.high : step.low;
+        path += (path.empty() ? "M" : "L") + px(scale.x(step.time)) + " " + px(scale.y(first));
+        if (first != second) path += "V" + px(scale.y(second));
+        low_before = second;
+    }
+    return "<path class=\"curve " + kind + "\" d=\"" + path + "\"/>\n";
+}
+
+/// The range of what is drawn, with room around it.
+std::pair<double, double> range_of(const std::vector<const PlotCurve*>& curves, const std::optional<double>& limit) {
+    double low = limit.value_or(std::numeric_limits<double>::infinity());
+    double high = limit.value_or(-std::numeric_limits<double>::infinity());
+    for (const auto* each : curves) {
+        for (const auto& step : each->steps()) {
+            low = std::min(low, step.low);
+            high = std::max(high, step.high);
+        }
+    }
+    if (low > high) return {0, 1};
+    const double room = high > low ? (high - low) * 0.06 : std::max(std::abs(high) * 0.1, 1e-3);
+    return {low - room, high + room};
+}
+
+}  // namespace
+
+std::string RulePlot::svg(const std::vector<Firing>& firings, Time end) const {
+    const auto devices = shown_devices(firings);
+    const auto number = [&](const std::string& device) {
+        return std::to_string(std::find(devices.begin(), devices.end(), device) - devices.begin());
+    };
+    const Time start = start_.value_or(end);
+    std::string body;
+    double y = 8;
+    for (std::size_t i = 0; i < devices.size(); ++i) {
+        const double x = kLeft + static_cast<double>(i) * (kRight - kLeft) / static_cast<double>(kDevicesMax);
+        body += box(x, y + 3, 10, 10, "f" + std::to_string(i)) + text_at(x + 15, y + 13, devices[i]);
+    }
+    y += 24;
+    for (const auto& plotted : rules_) {
+        auto title = plotted.rule.expr;
+        if (plotted.rule.for_.count() > 0) title += ", for " + models::rules::format_duration(plotted.rule.for_);
+        body += text_at(kLeft, y + 16, plotted.rule.name, " class=\"title\"");
+        const auto at = kLeft + 20 + 8.5 * static_cast<double>(plotted.rule.name.size());
+        body += text_at(at, y + 16, title.substr(0, 120), " class=\"small\"");
+        y += kTitle;
+        for (const auto& panel : plotted.panels) {
+            std::vector<std::pair<const PlotCurve*, std::string>> drawn;
+            const auto add = [&](const std::string& what, const std::string& kind) {
+                const auto found = plotted.curves.find(what);
+                if (found == plotted.curves.end()) return;
+                for (const auto& device : devices) {
+                    const auto of = found->second.find(device);
+                    if (of != found->second.end()) drawn.emplace_back(&of->second, kind + "d" + number(device));
+                }
+            };
+            if (panel.raw) add(*panel.raw, "raw ");
+            add(panel.what, "");
+            std::vector<const PlotCurve*> curves;
+            for (const auto& [each, kind] : drawn) curves.push_back(each);
+            const auto [low, high] = range_of(curves, panel.limit);
+            const bool last = &panel == &plotted.panels.back();
+            const Scale scale{start, end, low, high, y + 16};
+            body += text_at(kLeft, y + 11, panel.what + (panel.threshold.empty() ? "" : " " + panel.threshold));
+            body += axes(scale, last);
+            for (const auto& firing : firings) {
+                if (firing.rule != plotted.rule.name || std::stoul(number(firing.device)) >= devices.size()) continue;
+                const auto fill = "f" + number(firing.device);
+                const double from = scale.x(firing.start);
+                const double fired = scale.x(firing.fired);
+                const double to = std::max(scale.x(firing.end.value_or(end)), fired + 1);
+                body += box(from, scale.top, fired - from, kPanel, "pending " + fill);
+                body += box(fired, scale.top, to - fired, kPanel, "firing " + fill);
+                body += box(fired, scale.top + kPanel - kBar, to - fired, kBar, fill);
+            }
+            if (panel.limit) body += line(kLeft, scale.y(*panel.limit), kRight, scale.y(*panel.limit), "limit");
+            for (const auto& [each, kind] : drawn) body += curve(scale, *each, kind);
+            y += 16 + kPanel + (last ? kGap + 6 : 8);
+        }
+    }
+    return "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 " + px(kWidth) + " " + px(y) + "\">\n" + kStyle +
+           box(0, 0, kWidth, y, "back") + body + "</svg>\n";
+}
+
+}  // namespace sluice::agent
