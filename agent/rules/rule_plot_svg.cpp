@@ -28,6 +28,8 @@ constexpr double kPanel = 130;
 constexpr double kGap = 26;
 constexpr double kTitle = 26;
 constexpr double kBar = 5;
+constexpr double kLabelHalf = 36;
+constexpr double kLimitsAway = 10;
 constexpr int kTicksX = 8;
 constexpr double kTicksY = 4;
 
@@ -110,7 +112,9 @@ struct Scale {
                           static_cast<double>(std::max<std::int64_t>((end - start).count(), 1));
         return kLeft + part * (kRight - kLeft);
     }
-    [[nodiscard]] double y(double value) const { return top + kPanel * (1 - (value - low) / (high - low)); }
+    [[nodiscard]] double y(double value) const {
+        return top + kPanel * (1 - (std::clamp(value, low, high) - low) / (high - low));
+    }
 };
 
 std::string axes(const Scale& scale, bool labelled) {
@@ -132,7 +136,9 @@ std::string axes(const Scale& scale, bool labelled) {
         const auto label = wide >= 24h    ? text.substr(0, 10)
                            : wide >= 1min ? text.substr(5, 5) + " " + text.substr(11, 5)
                                           : text.substr(11, 8);
-        out += text_at(scale.x(time), scale.top + kPanel + 16, label, " class=\"small\" text-anchor=\"middle\"");
+        const bool fits = scale.x(time) + kLabelHalf <= kWidth;
+        out += text_at(fits ? scale.x(time) : kRight, scale.top + kPanel + 16, label,
+                       fits ? " class=\"small\" text-anchor=\"middle\"" : " class=\"small\" text-anchor=\"end\"");
     }
     return out + box(kLeft, scale.top, kRight - kLeft, kPanel, "frame");
 }
@@ -153,7 +159,7 @@ std::string curve(const Scale& scale, const PlotCurve& values, const std::string
     return "<path class=\"curve " + kind + "\" d=\"" + path + "\"/>\n";
 }
 
-/// The range of what is drawn, with room around it.
+/// The range of what is drawn, with room around it. What is far beyond the limit is cut: one sees how it comes near.
 std::pair<double, double> range_of(const std::vector<const PlotCurve*>& curves, const std::optional<double>& limit) {
     double low = limit.value_or(std::numeric_limits<double>::infinity());
     double high = limit.value_or(-std::numeric_limits<double>::infinity());
@@ -162,6 +168,10 @@ std::pair<double, double> range_of(const std::vector<const PlotCurve*>& curves, 
             low = std::min(low, step.low);
             high = std::max(high, step.high);
         }
+    }
+    if (limit && *limit != 0) {
+        low = std::max(low, *limit - kLimitsAway * std::abs(*limit));
+        high = std::min(high, *limit + kLimitsAway * std::abs(*limit));
     }
     if (low > high) return {0, 1};
     const double room = high > low ? (high - low) * 0.06 : std::max(std::abs(high) * 0.1, 1e-3);

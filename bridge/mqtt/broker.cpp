@@ -14,10 +14,7 @@ namespace {
 constexpr auto kStatisticsInterval = std::chrono::seconds(10);
 constexpr auto kLinesInterval = std::chrono::seconds(10);
 constexpr int kLinesMax = 10;
-constexpr auto kTick = std::chrono::milliseconds(200);
-constexpr auto kQuietTick = std::chrono::seconds(1);
-constexpr std::size_t kFewConnections = 20;  // looked at all at once
-constexpr std::size_t kTicksOfAll = 5;       // in which each connection has had its turn
+constexpr std::size_t kTicksOfAll = 5;  // in which each connection has had its turn
 
 std::vector<TopicFilter> parse_filters(const std::vector<std::string>& texts) {
     std::vector<TopicFilter> filters;
@@ -136,7 +133,7 @@ void Broker::drain() {
     for (auto* connection : touched) connection->on_progress();
 }
 
-std::chrono::milliseconds Broker::tick(TimePoint now) {
+void Broker::tick(TimePoint now) {
     now_ = now;
     drain();  // what waits for room in the log
     tick_some_connections();
@@ -149,24 +146,16 @@ std::chrono::milliseconds Broker::tick(TimePoint now) {
     for (const auto& client_id : over) end_session(client_id);
     keep_late_wills();
     renew_lines();
-    if (now >= next_statistics_) {
-        next_statistics_ = now + kStatisticsInterval;
-        for (const auto& expired : retained_.remove_expired(clock_.now())) forget_retained(store_, *expired);
-        publish_statistics();
-    }
-    const auto received = counters_.received.load();
-    const bool quiet = std::exchange(received_before_, received) == received && waiting_.empty();
-    return quiet && connections_.size() <= kFewConnections && options_.message_rate_max == 0 ? kQuietTick : kTick;
-}
-
-bool Broker::ticks_all() const {
-    return options_.message_rate_max > 0 || connections_.size() <= kFewConnections;
+    if (now < next_statistics_) return;
+    next_statistics_ = now + kStatisticsInterval;
+    for (const auto& expired : retained_.remove_expired(clock_.now())) forget_retained(store_, *expired);
+    publish_statistics();
 }
 
 /// A part of them, so that ten thousand are not looked at at once while a message waits. Those with a message rate to
 /// be refilled don't like to wait.
 void Broker::tick_some_connections() {
-    const auto part = ticks_all() ? connections_.size() : connections_.size() / kTicksOfAll + 1;
+    const auto part = options_.message_rate_max > 0 ? connections_.size() : connections_.size() / kTicksOfAll + 1;
     for (auto left = std::min(part, connections_.size()); left > 0; --left) {
         if (next_ticked_ >= connections_.size()) next_ticked_ = 0;
         connections_[next_ticked_++]->tick(now_);

@@ -70,9 +70,8 @@ class Broker {
     void start();
     /// Takes what has become durable, and goes on.
     void drain();
-    /// Keep-alives, expiries, wills; what waits for room in the log.
-    /// @return when to call it again: a quiet gateway is not woken five times a second
-    std::chrono::milliseconds tick(TimePoint now);
+    /// Keep-alives, expiries, wills. Call it a few times a second.
+    void tick(TimePoint now);
     /// The gatekeeper has changed its mind: those are closed that could not come in any more.
     void reconsider();
     /// These two of the options may change while it runs.
@@ -154,7 +153,6 @@ class Broker {
     void send_will(Live& live);
     [[nodiscard]] bool keep_will(const LateWill& will);
     void keep_late_wills();
-    [[nodiscard]] bool ticks_all() const;
     void tick_some_connections();
     SessionStore::Ticket deliver(Live& live, Outgoing outgoing);
     void publish_statistics();
@@ -175,7 +173,6 @@ class Broker {
     std::unordered_map<SubscriberId, Live*> by_id_;
     std::vector<Connection*> connections_;
     std::size_t next_ticked_ = 0;              // of them
-    std::uint64_t received_before_ = 0;        // when it was ticked last
     std::unordered_set<Connection*> waiting_;  // for the log or the store
     std::deque<LateWill> late_wills_;
     SubscriptionTree tree_;

@@ -33,6 +33,7 @@ namespace asio = boost::asio;
 using boost::system::error_code;
 using SocketAcceptor = asio::basic_socket_acceptor<asio::generic::stream_protocol>;
 
+constexpr auto kTick = std::chrono::milliseconds(200);
 constexpr auto kTickOfStop = std::chrono::milliseconds(5);
 constexpr auto kFarewellTimeout = std::chrono::seconds(1);
 constexpr auto kAcceptPause = std::chrono::milliseconds(100);
@@ -104,7 +105,7 @@ class Listener::Impl {
     void run() {
         broker_.start();
         for (auto& door : acceptors_) accept(door);
-        tick({});
+        tick();
         thread_ = std::thread([this] {
             ::pthread_setname_np(::pthread_self(), "net");
             io_.run();
@@ -137,7 +138,7 @@ class Listener::Impl {
             broker_.shut_down();
             const auto open = transports_;  // stop() takes them out
             for (const auto& transport : open) transport->stop();
-            tick({});
+            tick();
             said.set_value();
         });
         said.get_future().wait();
@@ -249,13 +250,13 @@ class Listener::Impl {
                 }};
     }
 
-    void tick(std::chrono::milliseconds pause) {
-        timer_.expires_after(stopping_ ? kTickOfStop : pause);
+    void tick() {
+        timer_.expires_after(stopping_ ? kTickOfStop : kTick);
         timer_.async_wait([this](error_code error) {
             if (error) return;
-            const auto next = broker_.tick(std::chrono::steady_clock::now());
+            broker_.tick(std::chrono::steady_clock::now());
             open_ = transports_.size();
-            tick(next);
+            tick();
         });
     }
 
