@@ -124,12 +124,7 @@ std::string with_derivation(const std::string& more) {
     return kGood + "[[derive]]\nname = \"d\"\nstream = \"telemetry\"\nto = \"small\"\n" + more;
 }
 
-}  // namespace
-
-TEST_CASE("config rules: a derivation with all its keys") {
-    const TempDir dir;
-    dir.write("key", "secret\n");
-    const auto loaded = load_config(dir.write("s.toml", with_derivation(R"toml(
+constexpr auto kAllKeys = R"toml(
 every = "1m"
 where = "running"
 by = ["site"]
@@ -146,26 +141,32 @@ hash_key_file = "key"
 retention = "30d"
 [stream.telemetry]
 forward = false
-)toml")),
-                                    {});
-CHECK(loaded.text() == "");
-REQUIRE(loaded.config);
-const auto& rules = loaded.config->rules;
-CHECK(rules.hash_key == "secret");
-const auto& source = rules.rules.at(0).source;
-CHECK(source.by == std::vector<std::string>{"site"});
-CHECK(source.lateness == 5s);
-const auto& derive = *source.derive;
-CHECK(derive.to == "small");
-CHECK(derive.every == 1min);
-CHECK(derive.key == "{device}/1m");
-CHECK(derive.fields.at(1) == std::pair<std::string, std::string>{"max.t", "max(temperature, 1m)"});
-CHECK(derive.drop == std::vector<std::string>{"operator"});
-CHECK(derive.hash == std::vector<std::string>{"serial"});
-CHECK(derive.round == std::vector<std::pair<std::string, double>>{{"mean", 0.1}, {"x", 10}});
-CHECK(derive.rename == std::vector<std::pair<std::string, std::string>>{{"mean", "average"}});
-CHECK(loaded.config->streams.contains("small"));
-CHECK(loaded.config->routes.at(0).keep_arrival);
+)toml";
+
+}  // namespace
+
+TEST_CASE("config rules: a derivation with all its keys") {
+    const TempDir dir;
+    dir.write("key", "secret\n");
+    const auto loaded = load_config(dir.write("s.toml", with_derivation(kAllKeys)), {});
+    CHECK(loaded.text() == "");
+    REQUIRE(loaded.config);
+    const auto& rules = loaded.config->rules;
+    CHECK(rules.hash_key == "secret");
+    const auto& source = rules.rules.at(0).source;
+    CHECK(source.by == std::vector<std::string>{"site"});
+    CHECK(source.lateness == 5s);
+    const auto& derive = *source.derive;
+    CHECK(derive.to == "small");
+    CHECK(derive.every == 1min);
+    CHECK(derive.key == "{device}/1m");
+    CHECK(derive.fields.at(1) == std::pair<std::string, std::string>{"max.t", "max(temperature, 1m)"});
+    CHECK(derive.drop == std::vector<std::string>{"operator"});
+    CHECK(derive.hash == std::vector<std::string>{"serial"});
+    CHECK(derive.round == std::vector<std::pair<std::string, double>>{{"mean", 0.1}, {"x", 10}});
+    CHECK(derive.rename == std::vector<std::pair<std::string, std::string>>{{"mean", "average"}});
+    CHECK(loaded.config->streams.contains("small"));
+    CHECK(loaded.config->routes.at(0).keep_arrival);
 }
 
 TEST_CASE("config rules: what a derivation can't do") {
