@@ -59,7 +59,7 @@ class BatchBuilder {
     /// @param last_delta  the last offset delta that the batch stands for, where it is beyond that of its last record
     /// @return Errc::invalid where the batch would be larger than kBatchBytesMax or kBatchRecordsMax; the builder is
     /// then as before.
-    [[nodiscard]] Result<EncodedBatch> finish(Offset base_offset, Compression compression, const BatchMarks& marks = {},
+    [[nodiscard]] Result<EncodedBatch> finish(Offset base_offset, Compression compression, const BatchMarks& marks,
                                               std::optional<std::int32_t> last_delta = std::nullopt);
     /// The batch of the last finish() as it was before compression. For readers in memory.
     [[nodiscard]] std::span<const std::byte> uncompressed() const { return std::span(buffer_).first(used_); }

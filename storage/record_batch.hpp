@@ -62,7 +62,7 @@ struct BatchHeader {
 };
 
 /// Writes `header` to the front of `batch`, which is exactly one batch of header.size_bytes; checksum 0.
-void store_batch_header(std::span<std::byte> batch, const BatchHeader& header, const BatchMarks& marks = {});
+void store_batch_header(std::span<std::byte> batch, const BatchHeader& header, const BatchMarks& marks);
 /// Puts the checksum on, and returns it.
 std::uint32_t seal_batch(std::span<std::byte> batch);
 

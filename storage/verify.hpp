@@ -7,12 +7,16 @@
 #include "storage/result.hpp"
 #include "storage/types.hpp"
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
 
 namespace sluice::storage {
+
+/// The small files of a log that end in a checksum, and that it can do without.
+inline constexpr std::array kSmallFiles = {"recovery-point", "gapless-from", "cleaner-offset", "offset-reserve"};
 
 struct Finding {
     enum class Kind : std::uint8_t {

@@ -5,6 +5,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <cmath>
+
 namespace sluice::agent::admin {
 
 namespace {
@@ -21,7 +23,7 @@ Json or_null(const std::optional<T>& value) {
 
 /// A rate with one decimal: more is noise.
 double tenths(double value) {
-    return static_cast<double>(static_cast<std::int64_t>(value * kTenth + 0.5)) / kTenth;
+    return std::round(value * kTenth) / kTenth;
 }
 
 Json drain_of(const std::optional<double>& seconds) {

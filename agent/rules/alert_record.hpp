@@ -32,7 +32,7 @@ struct AlertPosition {
     std::int64_t next = 0;         ///< the record before this offset was the last that had been evaluated
     std::int64_t advanced_ms = 0;  ///< 0: that record caused it; else time went on to here, and kRulesChanged
     std::uint32_t number = 0;      ///< of several of the same moment in the same log
-    auto operator<=>(const AlertPosition&) const = default;
+    auto operator<=>(const AlertPosition&) const = default;  // NOLINT(modernize-use-nullptr)
 };
 /// The alert ended because its rule isn't there any more, or its state.
 inline constexpr std::int64_t kRulesChanged = std::numeric_limits<std::int64_t>::max();
@@ -52,7 +52,7 @@ struct AlertsSeen {
     struct Advance {
         std::int64_t next;
         std::int64_t to_ms;
-        auto operator<=>(const Advance&) const = default;
+        auto operator<=>(const Advance&) const = default;  // NOLINT(modernize-use-nullptr)
     };
     std::optional<AlertPosition> last;                     ///< all up to it are there
     std::map<std::string, AlertPosition> derived;          ///< by stream: all up to it are there

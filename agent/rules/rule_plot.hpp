@@ -44,7 +44,16 @@ class RulePlot {
         std::vector<Panel> panels;
         std::map<std::string, std::map<std::string, PlotCurve>> curves;  ///< by what, by device
     };
+    struct Drawn {
+        const PlotCurve* curve;
+        std::string kind;  ///< its classes
+    };
     [[nodiscard]] std::vector<std::string> shown_devices(const std::vector<Firing>& firings) const;
+    [[nodiscard]] std::string panel_svg(const Plotted& plotted, const Panel& panel,
+                                        const std::vector<std::string>& devices, const std::vector<Firing>& firings,
+                                        models::Time end, double y) const;
+    [[nodiscard]] static std::vector<Drawn> curves_of(const Plotted& plotted, const Panel& panel,
+                                                      const std::vector<std::string>& devices);
 
     std::vector<Plotted> rules_;
     std::vector<std::string> devices_;  // in the order in which they came

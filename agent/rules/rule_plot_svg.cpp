@@ -120,10 +120,11 @@ struct Scale {
 std::string axes(const Scale& scale, bool labelled) {
     std::string out;
     const double step = nice_step(scale.high - scale.low, kTicksY);
-    for (double value = std::ceil(scale.low / step) * step; value <= scale.high; value += step) {
-        const double shown = std::abs(value) < step / 2 ? 0 : value;
+    for (auto i = static_cast<std::int64_t>(std::ceil(scale.low / step)); static_cast<double>(i) * step <= scale.high;
+         ++i) {
+        const double value = static_cast<double>(i) * step;
         out += line(kLeft, scale.y(value), kRight, scale.y(value), "grid");
-        out += text_at(kLeft - 6, scale.y(value) + 4, models::rules::format_number(shown),
+        out += text_at(kLeft - 6, scale.y(value) + 4, models::rules::format_number(value),
                        " class=\"small\" text-anchor=\"end\"");
     }
     const auto wide = nice_step(scale.end - scale.start);
@@ -160,11 +161,12 @@ std::string curve(const Scale& scale, const PlotCurve& values, const std::string
 }
 
 /// The range of what is drawn, with room around it. What is far beyond the limit is cut: one sees how it comes near.
-std::pair<double, double> range_of(const std::vector<const PlotCurve*>& curves, const std::optional<double>& limit) {
+template <class Drawn>
+std::pair<double, double> range_of(const std::vector<Drawn>& curves, const std::optional<double>& limit) {
     double low = limit.value_or(std::numeric_limits<double>::infinity());
     double high = limit.value_or(-std::numeric_limits<double>::infinity());
-    for (const auto* each : curves) {
-        for (const auto& step : each->steps()) {
+    for (const auto& each : curves) {
+        for (const auto& step : each.curve->steps()) {
             low = std::min(low, step.low);
             high = std::max(high, step.high);
         }
@@ -178,64 +180,85 @@ std::pair<double, double> range_of(const std::vector<const PlotCurve*>& curves, 
     return {low - room, high + room};
 }
 
+/// The names of the devices, each with its colour.
+std::string legend(const std::vector<std::string>& devices, double y) {
+    std::string out;
+    for (std::size_t i = 0; i < devices.size(); ++i) {
+        const double x = kLeft + static_cast<double>(i) * (kRight - kLeft) / static_cast<double>(kDevicesMax);
+        out += box(x, y + 3, 10, 10, "f" + std::to_string(i)) + text_at(x + 15, y + 13, devices[i]);
+    }
+    return out;
+}
+
+std::string heading(const models::rules::RuleSource& rule, double y) {
+    auto expression = rule.expr;
+    if (rule.for_.count() > 0) expression += ", for " + models::rules::format_duration(rule.for_);
+    const auto beside = kLeft + 20 + 8.5 * static_cast<double>(rule.name.size());
+    return text_at(kLeft, y + 16, rule.name, " class=\"title\"") +
+           text_at(beside, y + 16, expression.substr(0, 120), " class=\"small\"");
+}
+
+/// From when a device's condition held, from when the alert fired, and until when.
+std::string firing_boxes(const Scale& scale, const Firing& firing, const std::string& fill) {
+    const double from = scale.x(firing.start);
+    const double fired = scale.x(firing.fired);
+    const double to = std::max(scale.x(firing.end.value_or(scale.end)), fired + 1);
+    return box(from, scale.top, fired - from, kPanel, "pending " + fill) +
+           box(fired, scale.top, to - fired, kPanel, "firing " + fill) +
+           box(fired, scale.top + kPanel - kBar, to - fired, kBar, fill);
+}
+
 }  // namespace
 
 std::string RulePlot::svg(const std::vector<Firing>& firings, Time end) const {
     const auto devices = shown_devices(firings);
-    const auto number = [&](const std::string& device) {
-        return std::to_string(std::find(devices.begin(), devices.end(), device) - devices.begin());
-    };
-    const Time start = start_.value_or(end);
-    std::string body;
     double y = 8;
-    for (std::size_t i = 0; i < devices.size(); ++i) {
-        const double x = kLeft + static_cast<double>(i) * (kRight - kLeft) / static_cast<double>(kDevicesMax);
-        body += box(x, y + 3, 10, 10, "f" + std::to_string(i)) + text_at(x + 15, y + 13, devices[i]);
-    }
+    auto body = legend(devices, y);
     y += 24;
     for (const auto& plotted : rules_) {
-        auto title = plotted.rule.expr;
-        if (plotted.rule.for_.count() > 0) title += ", for " + models::rules::format_duration(plotted.rule.for_);
-        body += text_at(kLeft, y + 16, plotted.rule.name, " class=\"title\"");
-        const auto at = kLeft + 20 + 8.5 * static_cast<double>(plotted.rule.name.size());
-        body += text_at(at, y + 16, title.substr(0, 120), " class=\"small\"");
+        body += heading(plotted.rule, y);
         y += kTitle;
         for (const auto& panel : plotted.panels) {
-            std::vector<std::pair<const PlotCurve*, std::string>> drawn;
-            const auto add = [&](const std::string& what, const std::string& kind) {
-                const auto found = plotted.curves.find(what);
-                if (found == plotted.curves.end()) return;
-                for (const auto& device : devices) {
-                    const auto of = found->second.find(device);
-                    if (of != found->second.end()) drawn.emplace_back(&of->second, kind + "d" + number(device));
-                }
-            };
-            if (panel.raw) add(*panel.raw, "raw ");
-            add(panel.what, "");
-            std::vector<const PlotCurve*> curves;
-            for (const auto& [each, kind] : drawn) curves.push_back(each);
-            const auto [low, high] = range_of(curves, panel.limit);
             const bool last = &panel == &plotted.panels.back();
-            const Scale scale{start, end, low, high, y + 16};
-            body += text_at(kLeft, y + 11, panel.what + (panel.threshold.empty() ? "" : " " + panel.threshold));
-            body += axes(scale, last);
-            for (const auto& firing : firings) {
-                if (firing.rule != plotted.rule.name || std::stoul(number(firing.device)) >= devices.size()) continue;
-                const auto fill = "f" + number(firing.device);
-                const double from = scale.x(firing.start);
-                const double fired = scale.x(firing.fired);
-                const double to = std::max(scale.x(firing.end.value_or(end)), fired + 1);
-                body += box(from, scale.top, fired - from, kPanel, "pending " + fill);
-                body += box(fired, scale.top, to - fired, kPanel, "firing " + fill);
-                body += box(fired, scale.top + kPanel - kBar, to - fired, kBar, fill);
-            }
-            if (panel.limit) body += line(kLeft, scale.y(*panel.limit), kRight, scale.y(*panel.limit), "limit");
-            for (const auto& [each, kind] : drawn) body += curve(scale, *each, kind);
+            body += panel_svg(plotted, panel, devices, firings, end, y);
             y += 16 + kPanel + (last ? kGap + 6 : 8);
         }
     }
     return "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 " + px(kWidth) + " " + px(y) + "\">\n" + kStyle +
            box(0, 0, kWidth, y, "back") + body + "</svg>\n";
+}
+
+std::string RulePlot::panel_svg(const Plotted& plotted, const Panel& panel, const std::vector<std::string>& devices,
+                                const std::vector<Firing>& firings, Time end, double y) const {
+    const auto drawn = curves_of(plotted, panel, devices);
+    const auto [low, high] = range_of(drawn, panel.limit);
+    const Scale scale{start_.value_or(end), end, low, high, y + 16};
+    auto out = text_at(kLeft, y + 11, panel.what + (panel.threshold.empty() ? "" : " " + panel.threshold));
+    out += axes(scale, &panel == &plotted.panels.back());
+    for (const auto& firing : firings) {
+        const auto device = std::find(devices.begin(), devices.end(), firing.device);
+        if (firing.rule != plotted.rule.name || device == devices.end()) continue;
+        out += firing_boxes(scale, firing, "f" + std::to_string(device - devices.begin()));
+    }
+    if (panel.limit) out += line(kLeft, scale.y(*panel.limit), kRight, scale.y(*panel.limit), "limit");
+    for (const auto& each : drawn) out += curve(scale, *each.curve, each.kind);
+    return out;
+}
+
+std::vector<RulePlot::Drawn> RulePlot::curves_of(const Plotted& plotted, const Panel& panel,
+                                                 const std::vector<std::string>& devices) {
+    std::vector<Drawn> drawn;
+    const auto add = [&](const std::string& what, const std::string& kind) {
+        const auto found = plotted.curves.find(what);
+        if (found == plotted.curves.end()) return;
+        for (std::size_t i = 0; i < devices.size(); ++i) {
+            const auto of = found->second.find(devices[i]);
+            if (of != found->second.end()) drawn.push_back({&of->second, kind + "d" + std::to_string(i)});
+        }
+    };
+    if (panel.raw) add(*panel.raw, "raw ");
+    add(panel.what, "");
+    return drawn;
 }
 
 }  // namespace sluice::agent

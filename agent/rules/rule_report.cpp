@@ -27,7 +27,7 @@ struct Expected {
 };
 
 /// @return nullopt for a line that says nothing
-storage::Result<std::optional<Expected>> parse(std::string text, const std::string& path, std::size_t number) {
+storage::Result<std::optional<Expected>> parse(const std::string& text, const std::string& path, std::size_t number) {
     const auto wrong = [&](const std::string& what) {
         return Error(Errc::invalid, path + ":" + std::to_string(number) + ":1: " + what +
                                         " (write RULE DEVICE START END, as `sluice rules test` prints it)");

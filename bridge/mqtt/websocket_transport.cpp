@@ -1,8 +1,7 @@
 // MQTT over WebSocket (MQTT 5 section 6, RFC 6455): binary frames, the subprotocol "mqtt", any path.
+#include "bridge/mqtt/byte_stream.hpp"
 #include "bridge/mqtt/stream_transport.hpp"
-#include "bridge/mqtt/tls_context.hpp"
 
-#include <boost/asio/ssl/stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/message.hpp>
 #include <boost/beast/http/parser.hpp>
@@ -10,7 +9,6 @@
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
 #include <boost/beast/websocket/rfc6455.hpp>
-#include <boost/beast/websocket/ssl.hpp>
 #include <boost/beast/websocket/stream.hpp>
 
 namespace sluice::bridge::mqtt {
@@ -20,32 +18,12 @@ namespace {
 namespace beast = boost::beast;
 namespace http = beast::http;
 namespace websocket = beast::websocket;
-namespace ssl = boost::asio::ssl;
 using boost::system::error_code;
-using TlsStream = ssl::stream<Socket>;
+using Stream = websocket::stream<ByteStream&, false>;  // without compression
+using Done = ByteStream::Done;
 
 constexpr const char* kSubprotocol = "mqtt";  // [MQTT-6.0.0-3]
 constexpr std::size_t kRequestBytesMax = 8192;
-
-Socket& socket_below(Socket& socket) {
-    return socket;
-}
-Socket& socket_below(TlsStream& stream) {
-    return stream.next_layer();
-}
-
-template <class Done>
-void secure(Socket& /*socket*/, Peer& /*peer*/, Done done) {
-    done(error_code());
-}
-template <class Done>
-void secure(TlsStream& stream, Peer& peer, Done done) {
-    stream.async_handshake(ssl::stream_base::server,
-                           [&stream, &peer, done = std::move(done)](error_code error) mutable {
-                               if (!error) peer.certificate_subject = certificate_subject(stream.native_handle());
-                               done(error);
-                           });
-}
 
 /// The HTTP request that opens a WebSocket, and the answer to one that doesn't.
 struct Upgrade {
@@ -61,14 +39,11 @@ bool asks_for_mqtt(const http::request<http::string_body>& request) {
     return offered.exists(kSubprotocol);
 }
 
-template <class Next>
 struct WebSocketTraits {
-    using Stream = websocket::stream<Next>;
-    TlsContext context;  // as long as a connection needs it; nullptr without TLS
+    std::unique_ptr<ByteStream> below;
 
-    template <class Done>
     static void handshake(Stream& stream, Peer& peer, Done done) {
-        secure(stream.next_layer(), peer, [&stream, done = std::move(done)](error_code error) mutable {
+        stream.next_layer().handshake(peer, [&stream, done = std::move(done)](error_code error) mutable {
             if (error) return done(error);
             auto upgrade = std::make_shared<Upgrade>();
             auto& request = *upgrade;
@@ -83,7 +58,6 @@ struct WebSocketTraits {
         });
     }
 
-    template <class Done>
     static void accept(Stream& stream, const Upgrade& upgrade, Done done) {
         stream.binary(true);
         stream.auto_fragment(false);
@@ -94,7 +68,6 @@ struct WebSocketTraits {
         stream.async_accept(upgrade.parser.get(), std::move(done));
     }
 
-    template <class Done>
     static void refuse(Stream& stream, std::shared_ptr<Upgrade> upgrade, Done done) {
         auto& refusal = upgrade->refusal;
         refusal.result(http::status::bad_request);
@@ -108,31 +81,25 @@ struct WebSocketTraits {
                           });
     }
 
-    template <class Done>
-    static void write(Stream& stream, const std::string& bytes, Done done) {
+    static void write(Stream& stream, const std::string& bytes, ByteStream::Moved done) {
         stream.async_write(boost::asio::buffer(bytes), std::move(done));
     }
-    template <class Done>
     static void farewell(Stream& stream, Done done) {
         stream.async_close(websocket::close_code::normal, std::move(done));
     }
     static bool takes(Stream& stream) { return stream.got_binary(); }  // [MQTT-6.0.0-1]
-    static Socket& socket_of(Stream& stream) { return socket_below(stream.next_layer()); }
+    static Socket& socket_of(Stream& stream) { return stream.next_layer().socket(); }
 };
 
-template <class Next>
-using WebSocketTransport = StreamTransport<websocket::stream<Next>, WebSocketTraits<Next>>;
+using WebSocketTransport = StreamTransport<Stream, WebSocketTraits>;
 
 }  // namespace
 
 std::shared_ptr<OpenTransport> make_websocket(Server server, Socket socket, Peer peer, TlsContext context) {
-    if (!context) {
-        return std::make_shared<WebSocketTransport<Socket>>(server, std::move(peer), WebSocketTraits<Socket>{nullptr},
-                                                            std::move(socket));
-    }
-    auto& used = *context;
-    return std::make_shared<WebSocketTransport<TlsStream>>(
-        server, std::move(peer), WebSocketTraits<TlsStream>{std::move(context)}, std::move(socket), used);
+    auto below =
+        context ? ByteStream::tls(std::move(socket), std::move(context)) : ByteStream::plain(std::move(socket));
+    auto& used = *below;
+    return std::make_shared<WebSocketTransport>(server, std::move(peer), WebSocketTraits{std::move(below)}, used);
 }
 
 }  // namespace sluice::bridge::mqtt

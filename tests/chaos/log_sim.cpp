@@ -203,7 +203,7 @@ class Simulation {
         record.value = "forged " + value;
         builder.add(record);
         const auto base = log_->log_end_offset() + static_cast<std::int64_t>(20 + serial_ % 50);
-        const auto batch = builder.finish(base, Compression::none);
+        const auto batch = builder.finish(base, Compression::none, BatchMarks());
         return {reinterpret_cast<const char*>(batch->bytes.data()), batch->bytes.size()};
     }
 

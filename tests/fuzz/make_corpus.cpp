@@ -31,7 +31,7 @@ Bytes batch_of(Offset base, int records, Compression compression) {
         record.timestamp = Timestamp(std::chrono::milliseconds(1'700'000'000'000 + i));
         builder.add(record);
     }
-    const auto batch = builder.finish(base, compression);
+    const auto batch = builder.finish(base, compression, BatchMarks());
     return {batch->bytes.begin(), batch->bytes.end()};
 }
 
@@ -46,7 +46,7 @@ Bytes bomb() {
     header.attributes = static_cast<std::uint16_t>(Compression::zstd);
     header.record_count = static_cast<std::int32_t>(zeros.size());
     header.last_offset_delta = header.record_count - 1;
-    store_batch_header(batch, header);
+    store_batch_header(batch, header, BatchMarks());
     seal_batch(batch);
     return batch;
 }

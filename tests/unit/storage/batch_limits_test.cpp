@@ -25,7 +25,7 @@ std::vector<std::byte> claiming(std::size_t record_count, const std::vector<std:
     header.attributes = static_cast<std::uint16_t>(Compression::zstd);
     header.record_count = static_cast<std::int32_t>(record_count);
     header.last_offset_delta = header.record_count - 1;
-    store_batch_header(batch, header);
+    store_batch_header(batch, header, BatchMarks());
     seal_batch(batch);
     return batch;
 }
@@ -72,10 +72,10 @@ TEST_CASE("batch limits: a record of a million headers is refused") {
 TEST_CASE("batch limits: what can't be read is not written") {
     BatchBuilder builder;
     for (std::size_t i = 0; i < kBatchRecordsMax; ++i) builder.add(Record());
-    const auto largest = must(builder.finish(Offset(0), Compression::lz4));
+    const auto largest = must(builder.finish(Offset(0), Compression::lz4, BatchMarks()));
     CHECK(must(DecodedBatch::decode(largest.bytes)).records().size() == kBatchRecordsMax);
     builder.add(Record());
-    CHECK(builder.finish(Offset(0), Compression::lz4).error().kind() == Errc::invalid);
+    CHECK(builder.finish(Offset(0), Compression::lz4, BatchMarks()).error().kind() == Errc::invalid);
 
     TestLog log;
     GroupCommit commit({}, {});

@@ -29,7 +29,7 @@ LogOptions small_segments() {
 std::string batch_at(std::int64_t base, const std::string& value) {
     BatchBuilder builder;
     builder.add(record(value));
-    const auto bytes = must(builder.finish(Offset(base), Compression::none)).bytes;
+    const auto bytes = must(builder.finish(Offset(base), Compression::none, BatchMarks())).bytes;
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 

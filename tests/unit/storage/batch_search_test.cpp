@@ -24,7 +24,7 @@ using Bytes = std::vector<std::byte>;
 Bytes batch_at(std::int64_t base, std::string value = "value", Compression compression = Compression::none) {
     BatchBuilder builder;
     builder.add(record(std::move(value)));
-    const auto batch = must(builder.finish(Offset(base), compression));
+    const auto batch = must(builder.finish(Offset(base), compression, BatchMarks()));
     return {batch.bytes.begin(), batch.bytes.end()};
 }
 
@@ -48,7 +48,7 @@ Bytes fake_header(std::int64_t base, std::size_t size) {
     header.size_bytes = kBatchHeaderBytes;
     header.record_count = 1;
     Bytes bytes(kBatchHeaderBytes);
-    store_batch_header(bytes, header);
+    store_batch_header(bytes, header, BatchMarks());
     store_big_endian<std::int32_t>(bytes.data() + 8, static_cast<std::int32_t>(size - 12));
     return bytes;
 }

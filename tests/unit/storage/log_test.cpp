@@ -464,7 +464,7 @@ TEST_CASE("recovery: a batch that is the payload of a damaged one hides nothing,
     must(log->roll());
     BatchBuilder inner;
     inner.add(record("inside"));
-    const auto image = must(inner.finish(Offset(0), Compression::none)).bytes;
+    const auto image = must(inner.finish(Offset(0), Compression::none, BatchMarks())).bytes;
     const auto base = log->log_end_offset().value();
     append_numbered(log, 5, 8);
     log.append("before" + std::string(reinterpret_cast<const char*>(image.data()), image.size()));

@@ -37,7 +37,7 @@ std::vector<Record> sample_records() {
 std::vector<std::byte> encoded(Offset base_offset, const std::vector<Record>& records, Compression compression) {
     BatchBuilder builder;
     for (const auto& record : records) builder.add(record);
-    const auto batch = must(builder.finish(base_offset, compression));
+    const auto batch = must(builder.finish(base_offset, compression, BatchMarks()));
     return {batch.bytes.begin(), batch.bytes.end()};
 }
 
