@@ -1,6 +1,6 @@
-#include "agent/config_reference.hpp"
 #include "agent/reload.hpp"
 
+#include "agent/config_reference.hpp"
 #include "tests/unit/agent/support.hpp"
 
 #include <doctest/doctest.h>
