@@ -152,8 +152,7 @@ LoadedConfig load_config(const std::string& file, const ConfigOverrides& overrid
     LoadedConfig loaded;
     // What a file that can't be read would have said is unknown: to go on would report faults that are none.
     if (tree) {
-        std::set<std::string> known;
-        ConfigSection top({diagnostics, known}, &*tree, {file}, "", "");
+        ConfigSection top({diagnostics}, &*tree, {file}, "", "");
         loaded.config = read(top);
         flatten("", *tree, loaded.keys);
     }
@@ -168,9 +167,9 @@ LoadedDataDir load_data_dir(const std::string& file) {
     const auto tree = gather(file, {}, diagnostics);
     LoadedDataDir loaded{Config().data_dir, {}};
     if (tree) {
-        std::set<std::string> known;
-        ConfigSection top({diagnostics, known}, &*tree, {file}, "", "");
-        subsection(top, "agent").read_path("data_dir", loaded.data_dir);
+        ConfigSection top({diagnostics}, &*tree, {file}, "", "");
+        auto agent = subsection(top, "agent");
+        read_data_dir(agent, loaded.data_dir);
     }
     loaded.errors = diagnostics.errors();
     return loaded;
@@ -181,30 +180,24 @@ LoadedRules load_rules(const std::string& file) {
     const auto tree = gather(file, {}, diagnostics);
     LoadedRules loaded;
     if (tree) {
-        std::set<std::string> known;
-        ConfigSection top({diagnostics, known}, &*tree, {file}, "", "");
-        subsection(top, "agent").read_path("data_dir", loaded.data_dir);
+        ConfigSection top({diagnostics}, &*tree, {file}, "", "");
+        auto agent = subsection(top, "agent");
+        read_data_dir(agent, loaded.data_dir);
         read_rules_alone(top, loaded.rules);
     }
     loaded.errors = diagnostics.errors();
     return loaded;
 }
 
-std::set<std::string> known_config_keys() {
-    // The readers are the list: they are let loose on one table of each kind that may be repeated.
+std::vector<ConfigKey> config_keys() {
+    // The readers are let loose on one table of each kind that may be repeated or left out.
     Diagnostics diagnostics;
-    const auto tree = parse_toml("[[source.mqtt]]\n[[route]]\n[[rule]]\n[[derive]]\n[stream.NAME]\n", "", diagnostics);
-    std::set<std::string> known;
-    ConfigSection top({diagnostics, known}, &*tree, {}, "", "");
+    const auto tree = parse_toml(
+        "[listener.mqtt]\n[[source.mqtt]]\n[[route]]\n[stream.NAME]\n[[rule]]\n[[derive]]\n[kafka]\n", "", diagnostics);
+    std::vector<ConfigKey> keys;
+    ConfigSection top({diagnostics, &keys}, &*tree, {}, "", "");
     static_cast<void>(read(top));
-    std::erase_if(known, [](const std::string& key) { return key.find('.') == std::string::npos; });
-    known.erase("stream.NAME");
-    known.erase("listener.mqtt");
-    known.erase("listener.mqtt.tls");
-    known.erase("source.mqtt");
-    known.erase("source.mqtt.tls");
-    known.erase("admin.tls");
-    return known;
+    return keys;
 }
 
 }  // namespace sluice::agent

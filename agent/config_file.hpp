@@ -9,7 +9,6 @@
 
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -53,8 +52,5 @@ struct LoadedRules {
 };
 /// Only the rules, and agent.data_dir: a file may have nothing else in it.
 [[nodiscard]] LoadedRules load_rules(const std::string& file);
-
-/// The full names of all keys of this version: "agent.id", "source.mqtt.url", "stream.NAME.kafka_topic".
-[[nodiscard]] std::set<std::string> known_config_keys();
 
 }  // namespace sluice::agent

@@ -18,6 +18,8 @@ namespace sluice::agent {
 /// Streams whose names begin so are the agent's own.
 inline constexpr std::string_view kOwnStreamPrefix = "sluice.";
 
+/// agent.data_dir alone
+void read_data_dir(ConfigSection& agent, std::string& data_dir);
 /// [agent]
 void read_agent(ConfigSection& top, Config& config);
 /// [listener.mqtt], before the sources: one of the two is needed.

@@ -12,8 +12,11 @@ constexpr const char* kOff = "off";
 
 /// @return whether other machines can reach the address
 bool read_bind(ConfigSection& section, std::optional<std::string>& bind) {
-    std::string text;
-    if (!section.read("bind", text)) return false;
+    auto text = bind.value_or(kOff);
+    if (!section.read("bind", text,
+                      {"where HTTP is served. An address that other machines can reach needs a token and `[admin.tls]`",
+                       "", "address, or `\"off\"`"}))
+        return false;
     if (text == kOff) {
         bind.reset();
         return false;
@@ -30,7 +33,9 @@ bool read_bind(ConfigSection& section, std::optional<std::string>& bind) {
 }
 
 void read_hosts(ConfigSection& section, std::vector<std::string>& hosts) {
-    for (const auto* value : section.strings("hosts")) {
+    for (const auto* value : section.strings(
+             "hosts", {"names of this machine that clients may use in URLs; addresses and `localhost` always may", "",
+                       "array of host names"})) {
         const auto& text = *value->get_if<std::string>();
         const auto host = admin::host_of_header(text);
         if (!host || host->size() != text.size()) {
@@ -44,9 +49,9 @@ void read_hosts(ConfigSection& section, std::vector<std::string>& hosts) {
 
 void read_tls(ConfigSection& parent, bridge::mqtt::ServerTlsOptions& tls) {
     auto section = subsection(parent, "tls");
-    section.read_path("cert_file", tls.cert_file);
-    section.read_path("key_file", tls.key_file);
-    section.read_choice("min_version", tls.only_1_3, {{"1.2", false}, {"1.3", true}});
+    section.read_path("cert_file", tls.cert_file, "PEM, the certificate and its chain: HTTPS instead of HTTP");
+    section.read_path("key_file", tls.key_file, {"PEM, its key, without a pass phrase", "required with `cert_file`"});
+    section.read_choice("min_version", tls.only_1_3, {{"1.2", false}, {"1.3", true}}, "the lowest version of TLS");
     section.refuse_unknown();
     check_tls_files(section, std::nullopt, tls.cert_file, tls.key_file);
 }
@@ -57,7 +62,10 @@ void read_admin(ConfigSection& top, Config& config) {
     auto section = subsection(top, "admin");
     auto& options = config.admin;
     const bool reachable = read_bind(section, options.bind);
-    const bool has_token = read_secret(section, "token", options.token);
+    const bool has_token = read_secret(
+        section, "token", options.token,
+        {"with it, all but `/healthz` and `/readyz` needs `Authorization: Bearer TOKEN`; one of these three", "",
+         "string, at least 16 characters"});
     if (options.token && options.token->size() < admin::kTokenBytesMin) {
         section.error(section.has("token")        ? "token"
                       : section.has("token_file") ? "token_file"

@@ -16,8 +16,9 @@ constexpr auto kEveryMin = std::chrono::milliseconds(100);  // as of a window
 constexpr auto kEveryMax = 24h;
 
 /// NAME = TEXT of a table of strings.
-void read_texts(ConfigSection& section, std::string_view key, std::vector<std::pair<std::string, std::string>>& texts) {
-    const auto* value = section.table(key);
+void read_texts(ConfigSection& section, std::string_view key, std::vector<std::pair<std::string, std::string>>& texts,
+                const KeyDoc& doc) {
+    const auto* value = section.table(key, doc);
     if (value == nullptr) return;
     for (const auto& entry : value->get_if<ConfigTable>()->entries) {
         if (const auto* text = entry.value.get_if<std::string>()) {
@@ -31,7 +32,8 @@ void read_texts(ConfigSection& section, std::string_view key, std::vector<std::p
 }
 
 void read_steps(ConfigSection& section, std::vector<std::pair<std::string, double>>& steps) {
-    const auto* value = section.table("round");
+    const auto* value = section.table(
+        "round", {"the step of which numbers are rounded to a multiple, by path", "", "table of numbers"});
     if (value == nullptr) return;
     for (const auto& entry : value->get_if<ConfigTable>()->entries) {
         const auto* real = entry.value.get_if<double>();
@@ -46,8 +48,8 @@ void read_steps(ConfigSection& section, std::vector<std::pair<std::string, doubl
     }
 }
 
-void read_paths(ConfigSection& section, std::string_view key, std::vector<std::string>& paths) {
-    for (const auto* path : section.strings(key)) paths.push_back(*path->get_if<std::string>());
+void read_paths(ConfigSection& section, std::string_view key, std::vector<std::string>& paths, const KeyDoc& doc) {
+    for (const auto* path : section.strings(key, doc)) paths.push_back(*path->get_if<std::string>());
 }
 
 /// A stream is derived from one other: its log says how far that has been written (agent/rules/alert_record.hpp).
@@ -79,18 +81,26 @@ std::string fault_of_target(const RuleConfig& derivation, const Config& config) 
 bool read_derivation(ConfigSection& section, RuleConfig& rule, bool has_hash_key) {
     auto& derive = rule.source.derive.emplace();
     read_what_and_where(section, rule);
-    if (!section.read("to", derive.to)) {
+    if (!section.read("to", derive.to,
+                      {"the stream that is written: no route leads there, it has one source, and is neither compacted "
+                       "nor kept in memory",
+                       "", "stream"})) {
         if (!section.has("to")) section.missing("to", "the stream that is written: to = \"telemetry-1m\"");
     } else if (!is_kafka_topic_name(derive.to)) {
         section.error("to", in_quotes(derive.to) + " is not a stream's name", "1 to 249 letters, digits and . _ -");
     }
-    section.read("every", derive.every, kEveryMin, kEveryMax);
-    section.read("key", derive.key);
-    read_texts(section, "fields", derive.fields);
-    read_paths(section, "drop", derive.drop);
-    read_paths(section, "hash", derive.hash);
+    section.read(
+        "every", derive.every, kEveryMin, kEveryMax,
+        {"what is written comes at the end of each interval in which the device sent something", "at each record"});
+    section.read("key", derive.key,
+                 {"the key of what is written: `{device}`, `{device_hash}`, `{FIELD}` of what is written", "",
+                  "text with places"});
+    read_texts(section, "fields", derive.fields,
+               {"what is written: `{ mean = \"avg(temperature, 1m)\" }`", "the record's own", "table of expressions"});
+    read_paths(section, "drop", derive.drop, {"the fields that are left out", "", "array of paths"});
+    read_paths(section, "hash", derive.hash, {"the fields that are replaced by their HMAC", "", "array of paths"});
     read_steps(section, derive.round);
-    read_texts(section, "rename", derive.rename);
+    read_texts(section, "rename", derive.rename, {"new names of fields, by path", "", "table of strings"});
     const bool hashes = !derive.hash.empty() || derive.key.find("{device_hash}") != std::string::npos;
     if (hashes && !has_hash_key) {
         section.error(derive.hash.empty() ? "key" : "hash", "there is no key to hash with",

@@ -27,7 +27,7 @@ using std::chrono_literals::operator""h;
 constexpr const char* kThinLinkLevel = "1";
 
 void read_brokers(ConfigSection& section, std::string& brokers) {
-    if (!section.read("brokers", brokers)) {
+    if (!section.read("brokers", brokers, "`host:port,host:port`; an IPv6 address stands in brackets")) {
         if (section.is_there() && !section.has("brokers"))
             section.missing("brokers", "such as brokers = \"kafka-1:9092,kafka-2:9092\"");
         return;
@@ -43,12 +43,19 @@ void read_brokers(ConfigSection& section, std::string& brokers) {
 void read_delivery(ConfigSection& section, ClusterOptions& kafka) {
     section.read_choice<Delivery>(
         "delivery", kafka.delivery,
-        {{"at-least-once", Delivery::at_least_once}, {"exactly-once", Delivery::exactly_once}});
+        {{"at-least-once", Delivery::at_least_once}, {"exactly-once", Delivery::exactly_once}},
+        "whether a record may arrive twice after a failure ([exactly-once.md](exactly-once.md))");
     auto& transaction = kafka.transaction;
-    section.read("transaction_interval", transaction.interval, 10ms, 10min);
-    section.read_integer<std::size_t>("transaction_records", transaction.records, 1, 100'000'000);
-    section.read_size("transaction_bytes", transaction.bytes, 16U << 10U, 4ULL << 30U);
-    if (section.read("position_topic", kafka.position_topic) && !is_kafka_topic_name(kafka.position_topic)) {
+    section.read("transaction_interval", transaction.interval, 10ms, 10min,
+                 "exactly-once: a transaction closes after this, with a backlog later; at most half of "
+                 "`transaction.timeout.ms`");
+    section.read_integer<std::size_t>("transaction_records", transaction.records, 1, 100'000'000,
+                                      "… or with so many records");
+    section.read_size("transaction_bytes", transaction.bytes, 16U << 10U, 4ULL << 30U,
+                      "… or so many bytes, or fewer on a thin link");
+    if (section.read("position_topic", kafka.position_topic,
+                     {"exactly-once: where Kafka keeps how far we are; compacted", "", "topic name ²"}) &&
+        !is_kafka_topic_name(kafka.position_topic)) {
         section.error("position_topic", in_quotes(kafka.position_topic) + " is not a Kafka topic's name",
                       "1 to 249 letters, digits and . _ -");
     }
@@ -150,8 +157,9 @@ void read_user(ConfigSection& section, std::map<std::string, std::string>& prope
     };
     std::optional<std::string> username;
     std::optional<std::string> password;
-    section.read("username", username);
-    const bool has_password = read_password(section, password);
+    section.read("username", username, "sets `sasl.username`");
+    const bool has_password =
+        read_password(section, password, "sets `sasl.password`, with `username`; one of these three");
     set("username", "sasl.username", username);
     set("password", "sasl.password", password);
     if (has_password && !section.has("username")) section.missing("username", "a password is given");
@@ -163,7 +171,10 @@ void read_user(ConfigSection& section, std::map<std::string, std::string>& prope
 /// A token that somebody else gets and renews.
 void read_token_file(ConfigSection& section, std::map<std::string, std::string>& properties) {
     std::string path;
-    if (!section.read_path("token_file", path)) return;
+    if (!section.read_path("token_file", path,
+                           "for `\"sasl.mechanism\" = \"OAUTHBEARER\"`: a file with the token, read again before it "
+                           "expires ([below](#a-token-of-an-identity-provider))"))
+        return;
     const auto config = std::string(bridge::kafka::kTokenFilePrefix) + path;
     if (!properties.emplace("sasl.oauthbearer.config", config).second) {
         section.error("token_file", "is also given as \"sasl.oauthbearer.config\"", "keep one of the two");
@@ -178,16 +189,22 @@ void read_token_file(ConfigSection& section, std::map<std::string, std::string>&
 
 void read_topics(ConfigSection& section, ClusterOptions& kafka) {
     section.read_choice<TopicPolicy>("topics", kafka.topics,
-                                     {{"create", TopicPolicy::create}, {"check", TopicPolicy::check}});
-    section.read_integer<std::int32_t>("partitions", kafka.partitions, 1, 10'000);
-    section.read_integer<std::int16_t>("replication_factor", kafka.replication_factor, 1, 100);
+                                     {{"create", TopicPolicy::create}, {"check", TopicPolicy::check}},
+                                     "a missing topic is made, or its stream is held and it is said");
+    section.read_integer<std::int32_t>("partitions", kafka.partitions, 1, 10'000,
+                                       "the number of partitions of a topic that we make");
+    section.read_integer<std::int16_t>("replication_factor", kafka.replication_factor, 1, 100,
+                                       {"the number of replicas of a topic that we make", "the broker's"});
 }
 
 void read_pace(ConfigSection& section, ClusterOptions& kafka) {
-    section.read_size("inflight_bytes", kafka.inflight_bytes, 64U << 10U, 1U << 30U);
-    section.read("cursor_interval", kafka.cursor_interval, 10ms, 1h);
-    section.read("retry_min", kafka.retry_min, 10ms, 1h);
-    section.read("retry_max", kafka.retry_max, 10ms, 24h);
+    section.read_size("inflight_bytes", kafka.inflight_bytes, 64U << 10U, 1U << 30U,
+                      "memory of records handed to the cluster and not acknowledged, librdkafka's own included (some "
+                      "500 bytes a record): bounds it, whatever the backlog");
+    section.read("cursor_interval", kafka.cursor_interval, 10ms, 1h,
+                 "how often is stored how far we are; after a crash so much is sent again");
+    section.read("retry_min", kafka.retry_min, 10ms, 1h, "waits between attempts of a held stream double from here …");
+    section.read("retry_max", kafka.retry_max, 10ms, 24h, "… up to here");
     if (kafka.retry_min > kafka.retry_max) {
         section.error(section.has("retry_max") ? "retry_max" : "retry_min", "retry_min is more than retry_max");
     }
@@ -196,9 +213,12 @@ void read_pace(ConfigSection& section, ClusterOptions& kafka) {
 std::optional<storage::DeliveryOptions> read_proofs(ConfigSection& section, Delivery delivery) {
     bool wanted = true;
     storage::DeliveryOptions proofs;
-    section.read("proof", wanted);
-    section.read("proof_retention", proofs.retention, 1h, 24h * 3650);
-    section.read_size("proof_bytes", proofs.bytes_max, 1ULL << 20U, 1ULL << 40U);
+    section.read("proof", wanted,
+                 "where each record went is kept, for `sluice why`: [proof-of-delivery.md](proof-of-delivery.md)");
+    section.read("proof_retention", proofs.retention, 1h, 24h * 3650, "… for so long");
+    section.read_size(
+        "proof_bytes", proofs.bytes_max, 1ULL << 20U, 1ULL << 40U,
+        "… in so many bytes of the data directory; beyond it the oldest sixteenth goes. Not part of `storage.quota`");
     proofs.transactional = delivery == Delivery::exactly_once;
     for (const auto* key : {"proof_retention", "proof_bytes"}) {
         if (!wanted && section.has(key)) section.warning(key, "has no effect", "proof is false");
@@ -218,12 +238,21 @@ void read_kafka(ConfigSection& top, Config& config) {
     if (is_thin) kafka.compression = "zstd";
     section.read_choice<std::string>(
         "compression", kafka.compression,
-        {{"none", "none"}, {"gzip", "gzip"}, {"snappy", "snappy"}, {"lz4", "lz4"}, {"zstd", "zstd"}});
+        {{"none", "none"}, {"gzip", "gzip"}, {"snappy", "snappy"}, {"lz4", "lz4"}, {"zstd", "zstd"}},
+        "on the way to Kafka; with an `uplink.rate` the default is `\"zstd\"` at level 1; the level is "
+        "`\"compression.level\"` in `[kafka.properties]` ([uplink.md](uplink.md))");
     read_topics(section, kafka);
     read_pace(section, kafka);
-    section.read("origin_headers", kafka.origin_headers);
+    section.read("origin_headers", kafka.origin_headers,
+                 "each record has the header `sluice.origin`, `STREAM/LOG-ID/OFFSET`; at-least-once: what may have "
+                 "arrived before a kill is looked up and not sent again ([delivery.md](delivery.md)). Needs the right "
+                 "to read the topic");
     const auto proofs = read_proofs(section, kafka.delivery);
-    const auto* properties = section.table("properties");
+    const auto* properties =
+        section.table("properties",
+                      "any property of librdkafka: `\"security.protocol\" = \"SASL_SSL\"`, `\"sasl.mechanism\"`, "
+                      "`\"ssl.ca.location\"` …; also `\"reconnect.backoff.max.ms\"`: each broker that is away is tried "
+                      "once a second");
     if (properties != nullptr) read_properties(section, *properties->get_if<ConfigTable>(), "", kafka.properties);
     if (is_thin && !section.has("compression")) kafka.properties.emplace("compression.level", kThinLinkLevel);
     read_user(section, kafka.properties);

@@ -16,7 +16,10 @@ using bridge::TimestampFormat;
 constexpr auto kAheadMax = std::chrono::hours(24 * 365);
 
 void read_headers(ConfigSection& route, std::map<std::string, std::string>& headers) {
-    const auto* value = route.table("headers");
+    const auto* value = route.table(
+        "headers",
+        {"more headers, beside those that each record has (`mqtt.topic`, `mqtt.qos`, `mqtt.retain`, user properties)",
+         "", "table of templates"});
     if (value == nullptr) return;
     for (const auto& entry : value->get_if<ConfigTable>()->entries) {
         const auto* text = entry.value.get_if<std::string>();
@@ -30,7 +33,7 @@ void read_headers(ConfigSection& route, std::map<std::string, std::string>& head
 }
 
 void read_stream_name(ConfigSection& section, std::string& stream) {
-    if (!section.read("stream", stream)) {
+    if (!section.read("stream", stream, {"names beginning with `sluice.` are the agent's own", "", "stream name ²"})) {
         if (!section.has("stream")) section.missing("stream", "such as stream = \"telemetry\"");
     } else if (!is_kafka_topic_name(stream)) {
         section.error("stream", in_quotes(stream) + " is not a stream's name", "1 to 249 letters, digits and . _ -");
@@ -44,21 +47,28 @@ void read_stream_name(ConfigSection& section, std::string& stream) {
 
 /// @return whether the topic, on which all else depends, could be read
 bool read_route(ConfigSection& section, RouteOptions& route) {
-    const bool has_topic = section.read("topic", route.topic);
+    const bool has_topic = section.read("topic", route.topic,
+                                        {"a level may be a capture: `factory/{site}/{device}/#`", "", "topic filter"});
     if (!section.has("topic")) {
         section.missing("topic", "such as topic = \"factory/{site}/{device}/telemetry\"");
     }
     read_stream_name(section, route.stream);
-    section.read("key", route.key);
-    section.read("timestamp", route.timestamp);
+    section.read("key", route.key,
+                 {"the record's key, with `{captures}` of the topic: `\"{site}/{device}\"`", "no key", "template"});
+    section.read("timestamp", route.timestamp,
+                 {"where in the payload the time stands: `\"/ts\"`", "time of arrival", "JSON pointer"});
     section.read_choice<TimestampFormat>("timestamp_format", route.timestamp_format,
                                          {{"auto", TimestampFormat::automatic},
                                           {"rfc3339", TimestampFormat::rfc3339},
                                           {"s", TimestampFormat::seconds},
                                           {"ms", TimestampFormat::milliseconds},
                                           {"us", TimestampFormat::microseconds},
-                                          {"ns", TimestampFormat::nanoseconds}});
-    section.read("timestamp_ahead_max", route.timestamp_ahead_max, std::chrono::seconds(1), kAheadMax, "unlimited");
+                                          {"ns", TimestampFormat::nanoseconds}},
+                                         "`auto`: a string is RFC 3339, a number s, ms, us or ns by its size");
+    section.read("timestamp_ahead_max", route.timestamp_ahead_max, std::chrono::seconds(1), kAheadMax, "unlimited",
+                 "a time further ahead of the arrival is a fault of the device's clock: the time of arrival counts, "
+                 "and the record has the header `sluice.timestamp-error`. Kafka 4 refuses what is more than an hour "
+                 "ahead of its own clock");
     for (const auto* key : {"timestamp_format", "timestamp_ahead_max"}) {
         if (!section.has(key) || section.has("timestamp")) continue;
         section.error(key, "has no effect without timestamp", "name the field: timestamp = \"/ts\"");

@@ -23,7 +23,7 @@ constexpr auto kYear = 366 * 24h;
 constexpr std::size_t kDevicesMaxMax = 1'000'000;
 
 void read_labels(ConfigSection& rule, models::Labels& labels) {
-    const auto* value = rule.table("labels");
+    const auto* value = rule.table("labels", {"what the alert carries for programs", "", "table of strings"});
     if (value == nullptr) return;
     for (const auto& entry : value->get_if<ConfigTable>()->entries) {
         if (const auto* text = entry.value.get_if<std::string>()) {
@@ -39,12 +39,13 @@ void read_labels(ConfigSection& rule, models::Labels& labels) {
 bool read_rule(ConfigSection& section, RuleConfig& rule) {
     auto& source = rule.source;
     read_what_and_where(section, rule);
-    const bool has_expr = section.read("expr", source.expr);
+    const bool has_expr = section.read("expr", source.expr, {"the condition", "", "expression"});
     if (!section.has("expr")) section.missing("expr", "such as expr = \"temperature > 80\"");
-    section.read("for", source.for_, 0s, kYear);
-    section.read("keep_firing_for", source.keep_firing_for, 0s, kYear);
-    section.read("severity", source.severity);
-    section.read("message", source.message);
+    section.read("for", source.for_, 0s, kYear, "how long the condition must hold before the alert fires");
+    section.read("keep_firing_for", source.keep_firing_for, 0s, kYear,
+                 "how long it must be false before the alert is resolved");
+    section.read("severity", source.severity, "what the alert carries");
+    section.read("message", source.message, {"the alert's text for people", "", "text with places"});
     read_labels(section, source.labels);
     section.refuse_unknown();
     return has_expr && !source.name.empty() && !rule.stream.empty();
@@ -89,9 +90,13 @@ void compile_rules(const RulesConfig& rules, std::vector<ConfigSection>& section
 /// Reads all rules. @return the section of each
 std::vector<ConfigSection> read_all(ConfigSection& top, RulesConfig& rules) {
     auto general = subsection(top, "rules");
-    static_cast<void>(general.strings("files"));  // they have been read with the configuration
-    general.read_integer<std::size_t>("max_devices", rules.devices_max, 1, kDevicesMaxMax);
-    read_secret(general, "hash_key", rules.hash_key);
+    static_cast<void>(
+        general.strings("files", {"files with `[[rule]]` tables, or directories of which all `*.toml` are read", "",
+                                  "array of paths"}));  // they have been read with the configuration
+    general.read_integer<std::size_t>(
+        "max_devices", rules.devices_max, 1, kDevicesMaxMax,
+        "for each stream with rules and each `by`: of more, the one that was silent longest makes room");
+    read_secret(general, "hash_key", rules.hash_key, "what derivations hash with; one of these three");
     general.refuse_unknown();
     std::vector<ConfigSection> sections;
     std::set<std::string> names;
@@ -140,18 +145,25 @@ void check_stream(ConfigSection& section, const std::string& stream, const Confi
 
 void read_what_and_where(ConfigSection& section, RuleConfig& rule) {
     auto& source = rule.source;
-    if (!section.read("name", source.name)) {
+    if (!section.read(
+            "name", source.name,
+            {"what its alerts, or the state of a derivation, are known by; each name once", "", "identity ¹"})) {
         if (!section.has("name")) section.missing("name", "such as name = \"overheating\"");
     } else if (!is_identity(source.name)) {
         section.error("name", in_quotes(source.name) + " is not a rule's name",
                       "1 to 128 letters, digits and . _ : - [ ]");
     }
-    if (!section.read("stream", rule.stream) && !section.has("stream")) {
+    if (!section.read("stream", rule.stream, {"the stream whose records it looks at", "", "stream"}) &&
+        !section.has("stream")) {
         section.missing("stream", "the stream whose records it looks at: stream = \"telemetry\"");
     }
-    section.read("where", source.where);
-    for (const auto* path : section.strings("by")) source.by.push_back(*path->get_if<std::string>());
-    section.read("lateness", source.lateness, 0s, kYear);
+    section.read("where", source.where,
+                 {"it sees only records for which this is true; no windows in it", "all records", "expression"});
+    for (const auto* path : section.strings(
+             "by", {"what makes the device: `[\"site\", \"machine.id\"]`; of a derivation only with windows",
+                    "the record's key", "array of fields"}))
+        source.by.push_back(*path->get_if<std::string>());
+    section.read("lateness", source.lateness, 0s, kYear, "how far behind the device's newest record a record may be");
 }
 
 std::map<std::string, std::vector<RuleSource>> RulesConfig::by_stream() const {

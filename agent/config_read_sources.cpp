@@ -22,7 +22,7 @@ constexpr std::string_view kTls = "mqtts://";
 /// "mqtt://host:port", with the port in it; nullopt after an error.
 std::optional<HostPort> read_url(ConfigSection& section, std::string& url) {
     std::string text;
-    if (!section.read("url", text)) {
+    if (!section.read("url", text, "`mqtt://host[:port]` (1883) or `mqtts://host[:port]` (8883)")) {
         if (!section.has("url")) section.missing("url", kUrlExample);
         return std::nullopt;
     }
@@ -48,7 +48,7 @@ std::optional<HostPort> read_url(ConfigSection& section, std::string& url) {
 }
 
 void read_topics(ConfigSection& section, std::vector<std::string>& topics) {
-    const auto values = section.strings("topics");
+    const auto values = section.strings("topics", "topic filters to subscribe to; `$share/GROUP/…` too");
     if (!section.has("topics")) section.missing("topics", "such as topics = [\"factory/#\"]");
     std::vector<bridge::mqtt::TopicFilter> filters;
     for (const auto* value : values) {
@@ -74,10 +74,11 @@ void read_topics(ConfigSection& section, std::vector<std::string>& topics) {
 
 void read_tls(ConfigSection& source, const std::string& url, bridge::mqtt::TlsOptions& tls) {
     auto section = subsection(source, "tls");
-    section.read_path("ca_file", tls.ca_file);
-    section.read_path("cert_file", tls.cert_file);
-    section.read_path("key_file", tls.key_file);
-    section.read("verify", tls.verify);
+    section.read_path("ca_file", tls.ca_file,
+                      {"PEM, who may have signed the broker's certificate", "the system's trust store"});
+    section.read_path("cert_file", tls.cert_file, "PEM, our certificate and its chain");
+    section.read_path("key_file", tls.key_file, "PEM, its key, without a pass phrase");
+    section.read("verify", tls.verify, "`false` trusts any broker: for a test bench only");
     section.refuse_unknown();
     check_tls_files(section, tls.ca_file, tls.cert_file, tls.key_file);
     if (url.starts_with(kPlain) && !section.entries().empty()) {
@@ -87,37 +88,49 @@ void read_tls(ConfigSection& source, const std::string& url, bridge::mqtt::TlsOp
 }
 
 void read_connection(ConfigSection& section, SourceOptions& source) {
-    section.read_integer<std::uint8_t>("qos", source.qos, 0, 2);
+    section.read_integer<std::uint8_t>("qos", source.qos, 0, 2, "the highest QoS that messages come with");
     section.read_choice<ProtocolVersion>("version", source.version,
-                                         {{"5", ProtocolVersion::v5}, {"3.1.1", ProtocolVersion::v3_1_1}});
-    section.read("keep_alive", source.keep_alive, 1s, 65535s);
-    section.read("session_expiry", source.session_expiry, 0s, 24h * 365);
-    section.read("connect_timeout", source.connect_timeout, 100ms, 1h);
-    section.read("reconnect_min", source.reconnect_min, 10ms, 1h);
-    section.read("reconnect_max", source.reconnect_max, 10ms, 24h);
+                                         {{"5", ProtocolVersion::v5}, {"3.1.1", ProtocolVersion::v3_1_1}},
+                                         "the version of the protocol");
+    section.read("keep_alive", source.keep_alive, 1s, 65535s,
+                 "a broker that is silent for one and a half of this is gone");
+    section.read("session_expiry", source.session_expiry, 0s, 24h * 365,
+                 "how long the broker keeps messages while we are away (MQTT 5; with 3.1.1 the broker decides)");
+    section.read("connect_timeout", source.connect_timeout, 100ms, 1h, "how long an attempt to connect may take");
+    section.read("reconnect_min", source.reconnect_min, 10ms, 1h,
+                 "waits between attempts double from here, with jitter …");
+    section.read("reconnect_max", source.reconnect_max, 10ms, 24h,
+                 "… up to here. They start over once a connection has lasted for twice this time (1 to 10 minutes)");
     if (source.reconnect_min > source.reconnect_max) {
         section.error(section.has("reconnect_max") ? "reconnect_max" : "reconnect_min",
                       "reconnect_min is more than reconnect_max");
     }
-    section.read_integer<std::uint16_t>("receive_maximum", source.receive_maximum, 1, 65535);
+    section.read_integer<std::uint16_t>("receive_maximum", source.receive_maximum, 1, 65535,
+                                        "messages of QoS 1 and 2 on the way to us at a time (MQTT 5)");
 }
 
 void read_user(ConfigSection& section, SourceOptions& source) {
-    section.read("username", source.username);
-    const bool password = read_password(section, source.password);
+    section.read("username", source.username, "the user that the broker knows us as");
+    const bool password = read_password(section, source.password, "the password, with `username`; one of these three");
     if (password && !section.has("username")) section.missing("username", "a password is given");
 }
 
 void read_source(ConfigSection& section, const std::string& agent_id, SourceOptions& source) {
     const auto broker = read_url(section, source.url);
     if (broker) source.name = broker->host + ":" + std::to_string(broker->port);
-    if (section.read("name", source.name) && !is_identity(source.name)) {
+    if (section.read(
+            "name", source.name,
+            {"unique; part of log lines and of the default client id", "host and port of `url`", "identity ¹"}) &&
+        !is_identity(source.name)) {
         section.error("name", in_quotes(source.name) + " is not a name", "1 to 128 letters, digits and . _ : - [ ]");
     }
     read_topics(section, source.topics);
     read_connection(section, source);
     source.client_id = "sluice-" + agent_id + "-" + source.name;
-    if (section.read("client_id", source.client_id) && source.client_id.empty()) {
+    if (section.read("client_id", source.client_id,
+                     {"names the session that the broker keeps for us: unique for a broker, the same over restarts",
+                      "`sluice-AGENT-NAME`"}) &&
+        source.client_id.empty()) {
         section.error("client_id", "is empty", "it names the session that the broker keeps for us");
     }
     read_user(section, source);

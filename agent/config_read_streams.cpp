@@ -26,36 +26,50 @@ void read_cleanup(ConfigSection& section, storage::LogOptions& log) {
     using storage::Cleanup;
     section.read_choice<Cleanup>(
         "cleanup", log.cleanup,
-        {{"delete", Cleanup::remove}, {"compact", Cleanup::compact}, {"compact,delete", Cleanup::compact_and_remove}});
+        {{"delete", Cleanup::remove}, {"compact", Cleanup::compact}, {"compact,delete", Cleanup::compact_and_remove}},
+        "old segments go; or the latest record of each key stays; or both");
     // A compacted stream is a table: that Kafka gets only the latest record of a key is what it is for.
     if (!log.removes()) log.hold_until_forwarded = false;
-    section.read_ratio("min_dirty_ratio", log.min_dirty_ratio);
-    section.read("min_compaction_lag", log.min_compaction_lag, 0s, 3650 * kDay);
-    section.read("delete_retention", log.delete_retention, 0s, 3650 * kDay);
+    section.read_ratio("min_dirty_ratio", log.min_dirty_ratio, 0, 1,
+                       "compacted when this part of the log is new since the last time");
+    section.read("min_compaction_lag", log.min_compaction_lag, 0s, 3650 * kDay,
+                 "segments written to since are not compacted");
+    section.read("delete_retention", log.delete_retention, 0s, 3650 * kDay,
+                 "how long a tombstone (a record without a value) stays after the first compaction");
 }
 
 void read_full_disk(ConfigSection& section, storage::LogOptions& log) {
     using storage::OnFull;
-    section.read_choice<OnFull>("on_full", log.on_full,
-                                {{"block", OnFull::block},
-                                 {"drop_oldest", OnFull::drop_oldest},
-                                 {"drop_newest", OnFull::drop_newest},
-                                 {"compact", OnFull::compact},
-                                 {"thin", OnFull::thin}});
+    section.read_choice<OnFull>(
+        "on_full", log.on_full,
+        {{"block", OnFull::block},
+         {"drop_oldest", OnFull::drop_oldest},
+         {"drop_newest", OnFull::drop_newest},
+         {"compact", OnFull::compact},
+         {"thin", OnFull::thin}},
+        "what gives way when `storage.quota` or the disk is used up and nothing forwarded is left to delete "
+        "([operations](operations.md)); with `cleanup = \"compact\"` not `\"drop_oldest\"` or `\"thin\"`");
     const bool gives_up_records = log.on_full == OnFull::drop_oldest || log.on_full == OnFull::thin;
     if (gives_up_records && !log.removes()) {
         section.error("on_full", "a table (cleanup = \"compact\") would lose the latest records of keys",
                       "\"compact\", \"block\" or \"drop_newest\"");
     }
-    section.read_integer("priority", log.priority, -1000, 1000);
-    section.read("thin_interval", log.thin_interval, 1s, kDay);
+    section.read_integer("priority", log.priority, -1000, 1000, "streams of a lower priority give way first");
+    section.read(
+        "thin_interval", log.thin_interval, 1s, kDay,
+        "`on_full = \"thin\"`: one record for each key and so much time stays; doubled where that is not enough");
 }
 
 void read_retention(ConfigSection& section, storage::LogOptions& log) {
-    section.read("retention", log.retention, 1s, 3650 * kDay, kForEver);
+    section.read("retention", log.retention, 1s, 3650 * kDay, kForEver,
+                 "closed segments that were written longer ago are deleted");
     std::uint64_t bytes = 0;
-    if (section.read_size("retention_bytes", bytes, 1U << 10U, 1ULL << 50U)) log.retention_bytes = bytes;
-    section.read("hold_until_forwarded", log.hold_until_forwarded);
+    if (section.read_size("retention_bytes", bytes, 1U << 10U, 1ULL << 50U,
+                          {"the oldest segments are deleted beyond this", "no limit"}))
+        log.retention_bytes = bytes;
+    section.read("hold_until_forwarded", log.hold_until_forwarded,
+                 "`false`: deleted or compacted even where Kafka doesn't have them yet; what is deleted so is reported "
+                 "as a gap; of a table (`cleanup = \"compact\"`) the default is `false`");
     for (const auto* key : {"retention", "retention_bytes"}) {
         if (section.has(key) && !log.removes()) {
             section.warning(key, "has no effect on a table (cleanup = \"compact\")", "\"compact,delete\"");
@@ -64,21 +78,25 @@ void read_retention(ConfigSection& section, storage::LogOptions& log) {
 }
 
 void read_stream(ConfigSection& section, StreamConfig& stream) {
-    if (section.read("kafka_topic", stream.kafka_topic) && !is_kafka_topic_name(*stream.kafka_topic)) {
+    if (section.read("kafka_topic", stream.kafka_topic,
+                     {"the Kafka topic that it is forwarded to", "`NAME`", "topic name ²"}) &&
+        !is_kafka_topic_name(*stream.kafka_topic)) {
         section.error("kafka_topic", in_quotes(*stream.kafka_topic) + " is not a Kafka topic's name",
                       "1 to 249 letters, digits and . _ -");
     }
-    section.read("forward", stream.forward);
-    section.read_choice<double>("forward_priority", stream.forward_weight,
-                                {{"high", bridge::kafka::kHighWeight},
-                                 {"normal", bridge::kafka::kNormalWeight},
-                                 {"low", bridge::kafka::kLowWeight}});
+    section.read("forward", stream.forward, "`false`: the records stay on the gateway");
+    section.read_choice<double>(
+        "forward_priority", stream.forward_weight,
+        {{"high", bridge::kafka::kHighWeight},
+         {"normal", bridge::kafka::kNormalWeight},
+         {"low", bridge::kafka::kLowWeight}},
+        "its share of an uplink that can't take all: 16, 4 and 1 parts ([uplink.md](uplink.md))");
     using Order = bridge::kafka::StreamTarget::Order;
-    section.read_choice<Order>("order", stream.order, {{"fifo", Order::fifo}, {"live_first", Order::live_first}});
-    if (section.read_ratio("backlog_share", stream.backlog_share) &&
-        (stream.backlog_share < kLeastShare || stream.backlog_share > 1 - kLeastShare)) {
-        section.error("backlog_share", "is not from 0.01 to 0.99", "neither lane may starve");
-    }
+    section.read_choice<Order>("order", stream.order, {{"fifo", Order::fifo}, {"live_first", Order::live_first}},
+                               "`\"live_first\"`: after an outage the newest records go out at once, and the backlog "
+                               "follows ([uplink.md](uplink.md))");
+    section.read_ratio("backlog_share", stream.backlog_share, kLeastShare, 1 - kLeastShare,
+                       "`\"live_first\"`: the backlog's part of the stream's share of the uplink");
     if (section.has("backlog_share") && stream.order == Order::fifo) {
         section.warning("backlog_share", "has no effect", "order = \"live_first\"");
     }
@@ -86,14 +104,21 @@ void read_stream(ConfigSection& section, StreamConfig& stream) {
     using storage::Durability;
     section.read_choice<Durability>(
         "durability", stream.log.durability,
-        {{"fsync", Durability::fsync}, {"flush", Durability::flush}, {"memory", Durability::memory}});
-    section.read_size("memory_bytes_max", stream.log.memory_bytes_max, 64U << 10U, 1U << 30U);
-    section.read("memory_age_max", stream.log.memory_age_max, 1s, 24h);
+        {{"fsync", Durability::fsync}, {"flush", Durability::flush}, {"memory", Durability::memory}},
+        "what accepted means: synced to disk; in the page cache (survives the agent's death, not a power cut); or in "
+        "memory, written only where Kafka doesn't take it in time");
+    section.read_size("memory_bytes_max", stream.log.memory_bytes_max, 64U << 10U, 1U << 30U,
+                      "durability `\"memory\"`: more than this is written to disk …");
+    section.read("memory_age_max", stream.log.memory_age_max, 1s, 24h,
+                 "… and so is what has waited for Kafka so long: what a power cut or a kill loses at most");
     section.read_choice<Compression>(
         "compression", stream.log.compression,
-        {{"none", Compression::none}, {"lz4", Compression::lz4}, {"zstd", Compression::zstd}});
-    section.read_size("segment_bytes", stream.log.segment_bytes, 1U << 10U, 1U << 30U);
-    section.read("segment_age", stream.log.segment_age, 1s, 365 * kDay);
+        {{"none", Compression::none}, {"lz4", Compression::lz4}, {"zstd", Compression::zstd}},
+        "how the local log is compressed");
+    section.read_size("segment_bytes", stream.log.segment_bytes, 1U << 10U, 1U << 30U,
+                      "space is given back a segment at a time");
+    section.read("segment_age", stream.log.segment_age, 1s, 365 * kDay,
+                 "a segment is closed at this age, however small");
     read_cleanup(section, stream.log);
     read_retention(section, stream.log);
     read_full_disk(section, stream.log);

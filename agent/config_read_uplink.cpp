@@ -11,7 +11,8 @@ using bridge::kafka::WindowClock;
 void read_windows(ConfigSection& section, UplinkWindows& target) {
     std::vector<DailyWindow> windows;
     bool good = true;
-    for (const auto* value : section.strings("windows")) {
+    for (const auto* value : section.strings(
+             "windows", {"times of day at which may be sent: `[\"22:00-06:00\"]`; all is kept meanwhile", "always"})) {
         const auto& text = *value->get_if<std::string>();
         const auto window = bridge::kafka::parse_daily_window(text);
         good = good && window;
@@ -23,7 +24,8 @@ void read_windows(ConfigSection& section, UplinkWindows& target) {
         }
     }
     auto clock = WindowClock::local;
-    section.read_choice<WindowClock>("clock", clock, {{"local", WindowClock::local}, {"utc", WindowClock::utc}});
+    section.read_choice<WindowClock>("clock", clock, {{"local", WindowClock::local}, {"utc", WindowClock::utc}},
+                                     "which clock the windows are told by");
     if (section.has("clock") && !section.has("windows")) {
         section.warning("clock", "has no effect without windows", "windows = [\"22:00-06:00\"]");
     }
@@ -36,8 +38,14 @@ void read_uplink(ConfigSection& top, Config& config) {
     auto section = subsection(top, "uplink");
     bridge::kafka::UplinkOptions uplink;
     std::uint64_t bytes = 0;
-    if (section.read_size("rate", bytes, 128, 1ULL << 40U)) uplink.rate = bytes;
-    if (section.read_size("burst", bytes, 1U << 10U, 1ULL << 30U)) uplink.burst = bytes;
+    if (section.read_size("rate", bytes, 128, 1ULL << 40U,
+                          {"bytes a second over the wire, as librdkafka counts them: compressed, with all that is not "
+                           "records, before TLS",
+                           "no limit"}))
+        uplink.rate = bytes;
+    if (section.read_size("burst", bytes, 1U << 10U, 1ULL << 30U,
+                          {"so much may go at once after a silence", "what `rate` gives in two seconds"}))
+        uplink.burst = bytes;
     if (section.has("burst") && !section.has("rate")) {
         section.warning("burst", "has no effect without a rate", "rate = \"64KiB\"");
     }

@@ -16,7 +16,7 @@ constexpr std::size_t kSecretBytesMax = 64U << 10U;
 
 void read_from_file(ConfigSection& section, const std::string& key, std::optional<std::string>& target) {
     std::string path;
-    if (!section.read_path(key, path)) return;
+    if (!section.read_path(key, path, "a file whose contents it is, without the line end")) return;
     auto text = read_text_file(path, kSecretBytesMax);
     if (!text) {
         section.error(key, text.error().message());
@@ -31,7 +31,7 @@ void read_from_file(ConfigSection& section, const std::string& key, std::optiona
 
 void read_from_environment(ConfigSection& section, const std::string& key, std::optional<std::string>& target) {
     std::string name;
-    if (!section.read(key, name)) return;
+    if (!section.read(key, name, {"a variable of the environment that has it", "", "name"})) return;
     const char* value = std::getenv(name.c_str());
     if (value == nullptr || *value == '\0') {
         section.error(key, "the environment has no " + in_quotes(name), "set it for the process");
@@ -46,9 +46,9 @@ std::string elsewhere(std::string_view name) {
 
 }  // namespace
 
-bool read_secret(ConfigSection& section, std::string_view name, std::optional<std::string>& target) {
+bool read_secret(ConfigSection& section, std::string_view name, std::optional<std::string>& target, const KeyDoc& doc) {
     const std::array<std::string, 3> keys{std::string(name), std::string(name) + "_file", std::string(name) + "_env"};
-    if (section.read(name, target)) {
+    if (section.read(name, target, doc)) {
         warn_if_exposed(section, section.place_of(name), "the " + std::string(name), name);
     }
     read_from_file(section, keys[1], target);

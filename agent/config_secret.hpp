@@ -12,10 +12,11 @@ namespace sluice::agent {
 /// Reads `NAME`, `NAME_file` (its contents without a line end) or `NAME_env` (the name of a variable), of which at most
 /// one may be given. A secret that others can see where it stands is a warning.
 /// @param name  "password", "token"
+/// @param doc   of NAME; the other two say that they are in its place
 /// @return whether one of the three is given, good or not
-bool read_secret(ConfigSection& section, std::string_view name, std::optional<std::string>& target);
-inline bool read_password(ConfigSection& section, std::optional<std::string>& target) {
-    return read_secret(section, "password", target);
+bool read_secret(ConfigSection& section, std::string_view name, std::optional<std::string>& target, const KeyDoc& doc);
+inline bool read_password(ConfigSection& section, std::optional<std::string>& target, const KeyDoc& doc) {
+    return read_secret(section, "password", target, doc);
 }
 
 /// Warns where the secret at `place` can be read by others: in the file, or in the list of processes.

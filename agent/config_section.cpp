@@ -1,29 +1,15 @@
 #include "agent/config_section.hpp"
 
-#include "agent/config_names.hpp"
-#include "agent/config_units.hpp"
 #include "models/nearest_name.hpp"
 
 #include <algorithm>
-#include <filesystem>
 
 namespace sluice::agent {
 
 namespace {
 
-constexpr const char* kInQuotes = "put it in quotes";
-constexpr const char* kDurationForm = "a whole number and ms, s, m, h or d, such as \"10s\"";
-constexpr const char* kSizeForm = "a whole number and B, KiB, MiB, GiB, TiB, KB, MB, GB or TB, such as \"16MiB\"";
-
-std::string range(const std::string& min, const std::string& max) {
-    return "from " + min + " to " + max;
-}
-
-std::string started_at(const std::string& path, const Place& place) {
-    const std::filesystem::path target(path);
-    if (path.empty() || target.is_absolute() || place.source.starts_with("--")) return path;
-    return (std::filesystem::path(place.source).parent_path() / target).string();
-}
+constexpr const char* kNone = "none";
+constexpr const char* kRequired = "required";
 
 }  // namespace
 
@@ -45,112 +31,22 @@ std::string ConfigSection::full_name(std::string_view key) const {
 }
 
 const ConfigValue* ConfigSection::take(std::string_view key) {
-    if (std::find(known_.begin(), known_.end(), key) == known_.end()) {
-        known_.emplace_back(key);
-        context_.known_keys.insert(full_name(key));
-    }
+    if (std::find(known_.begin(), known_.end(), key) == known_.end()) known_.emplace_back(key);
     const auto* entry = table_ == nullptr ? nullptr : table_->find(key);
     return entry == nullptr ? nullptr : &entry->value;
 }
 
-bool ConfigSection::read(std::string_view key, std::string& target) {
-    const auto* value = take(key);
-    if (value == nullptr) return false;
-    if (const auto* text = value->get_if<std::string>()) {
-        target = *text;
-        return true;
-    }
-    const bool scalar = value->get_if<ConfigArray>() == nullptr && value->get_if<ConfigTable>() == nullptr;
-    wrong_type(key, *value, "a string", scalar ? kInQuotes : "");
-    return false;
+void ConfigSection::note(std::string_view key, const KeyDoc& doc, const std::string& type,
+                         const std::string& fallback) {
+    if (context_.keys == nullptr) return;
+    auto shown = doc.fallback.empty() ? fallback : std::string(doc.fallback);
+    if (shown.empty()) shown = kNone;
+    context_.keys->push_back(
+        {full_name(key), doc.kind.empty() ? type : std::string(doc.kind), std::move(shown), std::string(doc.meaning)});
 }
 
-bool ConfigSection::read(std::string_view key, std::optional<std::string>& target) {
-    std::string text;
-    if (!read(key, text)) return false;
-    target = std::move(text);
-    return true;
-}
-
-bool ConfigSection::read(std::string_view key, bool& target) {
-    const auto* value = take(key);
-    if (value == nullptr) return false;
-    const auto* boolean = value->get_if<bool>();
-    if (boolean == nullptr)
-        wrong_type(key, *value, "true or false", "");
-    else
-        target = *boolean;
-    return boolean != nullptr;
-}
-
-bool ConfigSection::read(std::string_view key, std::chrono::milliseconds& target, std::chrono::milliseconds min,
-                         std::chrono::milliseconds max) {
-    const auto* value = take(key);
-    if (value == nullptr) return false;
-    const auto* text = value->get_if<std::string>();
-    if (text == nullptr) {
-        wrong_type(key, *value, "a duration", kDurationForm);
-        return false;
-    }
-    const auto duration = parse_duration(*text);
-    if (!duration) {
-        error(key, in_quotes(*text) + " is not a duration", kDurationForm);
-        return false;
-    }
-    if (*duration < min || *duration > max) {
-        error(key, in_quotes(*text) + " is out of range",
-              range(in_quotes(format_duration(min)), in_quotes(format_duration(max))));
-        return false;
-    }
-    target = *duration;
-    return true;
-}
-
-bool ConfigSection::read(std::string_view key, std::optional<std::chrono::milliseconds>& target,
-                         std::chrono::milliseconds min, std::chrono::milliseconds max, std::string_view word) {
-    const auto* value = take(key);
-    const auto* text = value == nullptr ? nullptr : value->get_if<std::string>();
-    if (text != nullptr && *text == word) {
-        target.reset();
-        return true;
-    }
-    std::chrono::milliseconds duration{};
-    if (!read(key, duration, min, max)) return false;
-    target = duration;
-    return true;
-}
-
-bool ConfigSection::read(std::string_view key, std::chrono::seconds& target, std::chrono::seconds min,
-                         std::chrono::seconds max) {
-    std::chrono::milliseconds duration{};
-    if (!read(key, duration, min, max)) return false;
-    if (duration % std::chrono::seconds(1) != std::chrono::milliseconds(0)) {
-        error(key, in_quotes(format_duration(duration)) + " is not a whole number of seconds");
-        return false;
-    }
-    target = std::chrono::duration_cast<std::chrono::seconds>(duration);
-    return true;
-}
-
-bool ConfigSection::read_path(std::string_view key, std::string& target) {
-    std::string path;
-    if (!read(key, path)) return false;
-    if (path.empty()) {
-        error(key, "is empty", "name a path");
-        return false;
-    }
-    target = started_at(path, place_of(key));
-    return true;
-}
-
-bool ConfigSection::read_path(std::string_view key, std::optional<std::string>& target) {
-    std::string path;
-    if (!read_path(key, path)) return false;
-    target = std::move(path);
-    return true;
-}
-
-std::vector<const ConfigValue*> ConfigSection::strings(std::string_view key) {
+std::vector<const ConfigValue*> ConfigSection::strings(std::string_view key, const KeyDoc& doc) {
+    note(key, doc, "array of strings");
     std::vector<const ConfigValue*> texts;
     const auto* value = take(key);
     if (value == nullptr) return texts;
@@ -168,6 +64,11 @@ std::vector<const ConfigValue*> ConfigSection::strings(std::string_view key) {
             context_.diagnostics.error(element.place, full_name(key) + " wants strings, not " + describe(element));
     }
     return texts;
+}
+
+const ConfigValue* ConfigSection::table(std::string_view key, const KeyDoc& doc) {
+    note(key, doc, "table");
+    return table(key);
 }
 
 const ConfigValue* ConfigSection::table(std::string_view key) {
@@ -205,6 +106,10 @@ void ConfigSection::warning(std::string_view key, const std::string& what, std::
 
 void ConfigSection::missing(std::string_view key, std::string todo) {
     context_.diagnostics.error(place_, title_ + " needs " + in_quotes(key), std::move(todo));
+    if (context_.keys == nullptr) return;
+    for (auto& noted : *context_.keys) {
+        if (noted.name == full_name(key) && noted.fallback == kNone) noted.fallback = kRequired;
+    }
 }
 
 void ConfigSection::refuse_unknown() {
@@ -223,71 +128,6 @@ void ConfigSection::wrong_type(std::string_view key, const ConfigValue& value, c
                                std::string todo) {
     context_.diagnostics.error(value.place, full_name(key) + " wants " + wanted + ", not " + describe(value),
                                std::move(todo));
-}
-
-bool ConfigSection::read_ratio(std::string_view key, double& target) {
-    const auto* value = take(key);
-    if (value == nullptr) return false;
-    const auto* fraction = value->get_if<double>();
-    const auto* whole = value->get_if<std::int64_t>();
-    if (fraction == nullptr && whole == nullptr) {
-        wrong_type(key, *value, "a number", range("0.0", "1.0"));
-        return false;
-    }
-    const double number = fraction != nullptr ? *fraction : static_cast<double>(*whole);
-    if (!(number >= 0 && number <= 1)) {
-        std::ostringstream given;
-        given << number;
-        error(key, given.str() + " is out of range", range("0.0", "1.0"));
-        return false;
-    }
-    target = number;
-    return true;
-}
-
-std::optional<std::int64_t> ConfigSection::integer(std::string_view key, std::int64_t min, std::int64_t max) {
-    const auto* value = take(key);
-    if (value == nullptr) return std::nullopt;
-    const auto* number = value->get_if<std::int64_t>();
-    if (number == nullptr) {
-        wrong_type(key, *value, "a whole number", range(std::to_string(min), std::to_string(max)));
-        return std::nullopt;
-    }
-    if (*number >= min && *number <= max) return *number;
-    error(key, std::to_string(*number) + " is out of range", range(std::to_string(min), std::to_string(max)));
-    return std::nullopt;
-}
-
-std::optional<std::uint64_t> ConfigSection::size(std::string_view key, std::uint64_t min, std::uint64_t max) {
-    const auto* value = take(key);
-    if (value == nullptr) return std::nullopt;
-    const auto* text = value->get_if<std::string>();
-    if (text == nullptr) {
-        wrong_type(key, *value, "a size", kSizeForm);
-        return std::nullopt;
-    }
-    const auto bytes = parse_size(*text);
-    if (bytes && *bytes >= min && *bytes <= max) return bytes;
-    if (!bytes)
-        error(key, in_quotes(*text) + " is not a size", kSizeForm);
-    else
-        error(key, in_quotes(*text) + " is out of range",
-              range(in_quotes(format_size(min)), in_quotes(format_size(max))));
-    return std::nullopt;
-}
-
-std::optional<std::size_t> ConfigSection::choice(std::string_view key, const std::vector<std::string_view>& names) {
-    std::string text;
-    if (!read(key, text)) return std::nullopt;
-    const auto found = std::find(names.begin(), names.end(), text);
-    if (found != names.end()) return static_cast<std::size_t>(found - names.begin());
-    std::string all;
-    for (std::size_t i = 0; i < names.size(); ++i) {
-        all += i == 0 ? "" : i + 1 == names.size() ? " or " : ", ";
-        all += in_quotes(names[i]);
-    }
-    error(key, in_quotes(text) + " is not known", all);
-    return std::nullopt;
 }
 
 }  // namespace sluice::agent

@@ -1,11 +1,13 @@
 // config_section.hpp: reads the keys of one table of the configuration, and finds every fault in it.
 //
 // A key is known because somebody asked for it: the readers of sections are the only list of keys, and what
-// is left over in the end is unknown. A target is changed only by a value that is given and good; otherwise
-// it keeps its default. Nothing is clamped: what is out of range is an error that names the range.
+// is left over in the end is unknown. docs/configuration.md is written from what they ask for. A target is changed only
+// by a value that is given and good; otherwise it keeps its default. Nothing is clamped: what is out of range is an
+// error that names the range.
 #pragma once
 
 #include "agent/config_diagnostic.hpp"
+#include "agent/config_reference.hpp"
 #include "agent/config_tree.hpp"
 
 #include <chrono>
@@ -13,7 +15,6 @@
 #include <initializer_list>
 #include <limits>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -23,7 +24,7 @@ namespace sluice::agent {
 
 struct ReadContext {
     Diagnostics& diagnostics;
-    std::set<std::string>& known_keys;  ///< full names of all keys that were asked for: "kafka.brokers"
+    std::vector<ConfigKey>* keys = nullptr;  ///< where what is asked for is noted, for the reference
 };
 
 class ConfigSection {
@@ -43,47 +44,55 @@ class ConfigSection {
     [[nodiscard]] std::string full_name(std::string_view key) const;
 
     // Each returns whether the key is given and good.
-    bool read(std::string_view key, std::string& target);
-    bool read(std::string_view key, std::optional<std::string>& target);
-    bool read(std::string_view key, bool& target);
+    bool read(std::string_view key, std::string& target, const KeyDoc& doc);
+    bool read(std::string_view key, std::optional<std::string>& target, const KeyDoc& doc);
+    bool read(std::string_view key, bool& target, const KeyDoc& doc);
     bool read(std::string_view key, std::chrono::milliseconds& target, std::chrono::milliseconds min,
-              std::chrono::milliseconds max);
+              std::chrono::milliseconds max, const KeyDoc& doc);
     /// `word` stands for no limit: nullopt.
     bool read(std::string_view key, std::optional<std::chrono::milliseconds>& target, std::chrono::milliseconds min,
-              std::chrono::milliseconds max, std::string_view word);
-    bool read(std::string_view key, std::chrono::seconds& target, std::chrono::seconds min, std::chrono::seconds max);
+              std::chrono::milliseconds max, std::string_view word, const KeyDoc& doc);
+    bool read(std::string_view key, std::chrono::seconds& target, std::chrono::seconds min, std::chrono::seconds max,
+              const KeyDoc& doc);
     /// A file or directory. A relative one starts at the directory of the configuration file that names it;
     /// on the command line, at the current directory.
-    bool read_path(std::string_view key, std::string& target);
-    bool read_path(std::string_view key, std::optional<std::string>& target);
+    bool read_path(std::string_view key, std::string& target, const KeyDoc& doc);
+    bool read_path(std::string_view key, std::optional<std::string>& target, const KeyDoc& doc);
     template <class Integer>
-    bool read_integer(std::string_view key, Integer& target, Integer min, Integer max) {
-        const auto value = integer(key, min, max);
-        if (value) target = static_cast<Integer>(*value);
-        return value.has_value();
+    bool read_integer(std::string_view key, Integer& target, Integer min, Integer max, const KeyDoc& doc) {
+        std::int64_t value = static_cast<std::int64_t>(target);
+        const bool good = integer(key, value, static_cast<std::int64_t>(min), static_cast<std::int64_t>(max), doc);
+        if (good) target = static_cast<Integer>(value);
+        return good;
     }
     template <class Unsigned>
-    bool read_size(std::string_view key, Unsigned& target, std::uint64_t min, std::uint64_t max) {
+    bool read_size(std::string_view key, Unsigned& target, std::uint64_t min, std::uint64_t max, const KeyDoc& doc) {
         static_assert(std::numeric_limits<Unsigned>::max() >= (1ULL << 32U) - 1);
-        const auto value = size(key, min, max);
-        if (value) target = static_cast<Unsigned>(*value);
-        return value.has_value();
+        std::uint64_t value = target;
+        const bool good = size(key, value, min, max, doc);
+        if (good) target = static_cast<Unsigned>(value);
+        return good;
     }
-    /// A number from 0 to 1.
-    bool read_ratio(std::string_view key, double& target);
+    bool read_ratio(std::string_view key, double& target, double min, double max, const KeyDoc& doc);
     template <class Enum>
     bool read_choice(std::string_view key, Enum& target,
-                     std::initializer_list<std::pair<std::string_view, Enum>> choices) {
+                     std::initializer_list<std::pair<std::string_view, Enum>> choices, const KeyDoc& doc) {
         std::vector<std::string_view> names;
-        for (const auto& [name, value] : choices) names.push_back(name);
-        const auto chosen = choice(key, names);
-        if (chosen) target = (choices.begin() + *chosen)->second;
-        return chosen.has_value();
+        std::size_t chosen = choices.size();
+        for (const auto& [name, value] : choices) {
+            if (value == target) chosen = names.size();
+            names.push_back(name);
+        }
+        const bool good = choice(key, names, chosen, doc);
+        if (good) target = (choices.begin() + chosen)->second;
+        return good;
     }
 
     /// The strings of an array of strings, which must not be empty; a fault is reported and left out.
-    std::vector<const ConfigValue*> strings(std::string_view key);
-    /// A table within this one ([a.key]), or nullptr.
+    std::vector<const ConfigValue*> strings(std::string_view key, const KeyDoc& doc);
+    /// The value of a key that is a table, or nullptr: its keys are the user's.
+    const ConfigValue* table(std::string_view key, const KeyDoc& doc);
+    /// A section within this one ([a.key]), or nullptr.
     const ConfigValue* table(std::string_view key);
     /// The tables of an array of tables ([[a.key]]).
     std::vector<const ConfigValue*> tables(std::string_view key);
@@ -100,10 +109,17 @@ class ConfigSection {
 
  private:
     const ConfigValue* take(std::string_view key);
+    void note(std::string_view key, const KeyDoc& doc, const std::string& type, const std::string& fallback = {});
     void wrong_type(std::string_view key, const ConfigValue& value, const std::string& wanted, std::string todo);
-    std::optional<std::int64_t> integer(std::string_view key, std::int64_t min, std::int64_t max);
-    std::optional<std::uint64_t> size(std::string_view key, std::uint64_t min, std::uint64_t max);
-    std::optional<std::size_t> choice(std::string_view key, const std::vector<std::string_view>& names);
+    bool string(std::string_view key, std::string& target);
+    bool path(std::string_view key, std::string& target);
+    bool duration(std::string_view key, std::chrono::milliseconds& target, std::chrono::milliseconds min,
+                  std::chrono::milliseconds max);
+    bool integer(std::string_view key, std::int64_t& target, std::int64_t min, std::int64_t max, const KeyDoc& doc);
+    bool size(std::string_view key, std::uint64_t& target, std::uint64_t min, std::uint64_t max, const KeyDoc& doc);
+    /// @param chosen  an index of `names`; that of none of them: no default
+    bool choice(std::string_view key, const std::vector<std::string_view>& names, std::size_t& chosen,
+                const KeyDoc& doc);
 
     ReadContext context_;
     const ConfigTable* table_;

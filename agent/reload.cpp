@@ -20,7 +20,7 @@ constexpr std::array<std::string_view, 10> kReloadable = {
     "listener.mqtt.acl",
     "route",
 };
-constexpr std::array<std::string_view, 1> kReloadablePrefixes = {"listener.mqtt.tls."};
+constexpr std::array<std::string_view, 2> kReloadablePrefixes = {"listener.mqtt.tls.", "route."};
 
 template <class Texts>
 std::string joined(const Texts& texts) {
