@@ -66,8 +66,8 @@ CurveThinner::CurveThinner(Timestamp from, Timestamp to, std::size_t points_max)
     : from_(from), to_(to), points_max_(points_max), slices_(points_max / kPointsOfSlice) {}
 
 std::size_t CurveThinner::slice_of(Timestamp timestamp) const {
-    const auto whole = static_cast<double>((to_ - from_).count()) + 1;
-    const auto part = static_cast<double>((timestamp - from_).count()) / whole;
+    const auto ms = [](Timestamp time) { return static_cast<double>(time.time_since_epoch().count()); };
+    const auto part = (ms(timestamp) - ms(from_)) / (ms(to_) - ms(from_) + 1);
     return std::min(static_cast<std::size_t>(part * static_cast<double>(slices_.size())), slices_.size() - 1);
 }
 
