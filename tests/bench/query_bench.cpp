@@ -75,6 +75,13 @@ double median_of(int rounds, const std::function<double()>& measure) {
     return all[all.size() / 2];
 }
 
+/// Of times by the clock: others on the machine only add.
+double least_of(int rounds, const std::function<double()>& measure) {
+    double least = measure();
+    for (int i = 1; i < rounds; ++i) least = std::min(least, measure());
+    return least;
+}
+
 /// A stream's log below DIR/data, gone at the end.
 class Filled {
  public:
@@ -211,7 +218,7 @@ void hour_of_a_week(const std::string& directory, std::uint64_t gigabytes) {
     double worst = 0;
     for (const int hour : {1, 84, 100, 166}) {
         ask(*session, query(hour));
-        worst = std::max(worst, median_of(5, [&] { return ask(*session, query(hour)); }));
+        worst = std::max(worst, least_of(5, [&] { return ask(*session, query(hour)); }));
     }
     say({"one hour of a week, first row: segments",
          static_cast<double>(filled.log->segments().all().size()),
@@ -252,7 +259,7 @@ void curve(const std::string& directory, std::int64_t others_ms, const std::stri
     request.to = Timestamp(std::chrono::milliseconds(kBeginMs + kDayMs - 1));
     request.points_max = 1600;
     bool right = true;
-    const double seconds = median_of(3, [&] {
+    const double seconds = least_of(5, [&] {
         const auto start = SteadyClock::now();
         const auto drawn = must(agent::query::read_curve(filled.files, request));
         right = right && drawn.found == 86'400 &&
@@ -282,7 +289,7 @@ int main(int argc, char** argv) {
         std::cerr << "query_bench DIR [--gigabytes N]\n";
         return 2;
     }
-    if (std::getenv("SKIP") == nullptr) rates(arguments[0]);
+    rates(arguments[0]);
     curve(arguments[0], 60'000, "curve of a day, 86,400 points, 499 devices once a minute beside it", true);
     curve(arguments[0], 1000, "curve of a day, 86,400 points, 499 devices once a second beside it", false);
     hour_of_a_week(arguments[0], arguments.size() == 3 ? std::stoull(arguments[2]) : 10);
