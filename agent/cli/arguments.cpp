@@ -1,5 +1,6 @@
 // The command line: the one place that knows the argument library. Each command's --help ends with an example.
 #include "agent/cli/commands.hpp"
+#include "agent/cli/sql.hpp"
 #include "agent/config_units.hpp"
 
 #include <CLI/CLI.hpp>
@@ -181,6 +182,21 @@ void add_log_clean(CLI::App& log, Run& run) {
     command->add_option("stream", arguments->stream, "only this stream")->type_name("STREAM");
     add_config_options(command, arguments->config);
     command->callback([&run, arguments] { run = [arguments] { return log_clean_command(*arguments); }; });
+}
+
+void add_sql(CLI::App& app, Run& run) {
+    auto arguments = std::make_shared<SqlArguments>();
+    auto* command = add_command(app, "sql", "Ask the local log with SQL, read-only, whether an agent runs or not",
+                                "sluice sql \"select key, avg(value ->> '$.temperature') from telemetry\n"
+                                "    where timestamp > now('-1 hour') group by key\"\n"
+                                "  sluice sql            a prompt; on a pipe, statements are read from it");
+    command->add_option("query", arguments->query, "SELECT statements; none: a prompt, or standard input")
+        ->type_name("QUERY");
+    add_log_options(command, arguments->log);
+    command
+        ->add_option("--format", arguments->format, "table, csv, json (an array) or jsonl (an object a line) [table]")
+        ->type_name("FORMAT");
+    command->callback([&run, arguments] { run = [arguments] { return sql_command(*arguments); }; });
 }
 
 void add_why(CLI::App& app, Run& run) {
@@ -373,6 +389,7 @@ int run_command_line(int argc, char** argv) {
     life->require_subcommand(1);
     add_life_train(*life, run);
     add_life_predict(*life, run);
+    add_sql(app, run);
     add_why(app, run);
     add_passwd(app, run);
     add_bench(app, run);

@@ -30,17 +30,30 @@ std::string unchanging(const std::string& path) {
     return uri + "?immutable=1";
 }
 
+storage::Result<std::unique_ptr<storage::Catalog>> open_catalog(storage::FileSystem& files, const std::string& path) {
+    return storage::Catalog::open(is_missing(files, path + "-wal") ? unchanging(path) : path,
+                                  storage::CatalogMode::read_only);
+}
+
 }  // namespace
 
 std::vector<Cursor> read_cursors(storage::FileSystem& files, const std::string& data_dir) {
     const auto path = data_dir + "/catalog.db";
     if (is_missing(files, path)) return {};
-    const auto catalog = storage::Catalog::open(is_missing(files, path + "-wal") ? unchanging(path) : path,
-                                                storage::CatalogMode::read_only);
+    const auto catalog = open_catalog(files, path);
     auto cursors = catalog ? (*catalog)->cursors() : storage::Result<std::vector<Cursor>>(catalog.error());
     if (cursors) return std::move(*cursors);
     std::cerr << path << ": cursors are not shown: " << cursors.error().message() << '\n';
     return {};
+}
+
+storage::Result<std::optional<std::string>> read_note(storage::FileSystem& files, const std::string& data_dir,
+                                                      const char* name) {
+    const auto path = data_dir + "/catalog.db";
+    if (is_missing(files, path)) return std::optional<std::string>();
+    const auto catalog = open_catalog(files, path);
+    if (!catalog) return catalog.error();
+    return (*catalog)->note(name);
 }
 
 }  // namespace sluice::agent

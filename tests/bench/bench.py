@@ -9,6 +9,7 @@
                 --seconds N of each measurement [10]; --only mosquitto measures mosquitto alone
   uplink        bytes on the wire and CPU for each record, by codec, level and records a batch
   models        rules: time a record, memory and snapshot of 10,000 devices, alone and with JSON as in the agent
+  query         SQL and curves over the local log: rates on one core, the first row of an hour of a week (10 GB), a curve
 
 --json prints one object a line: bench, figure, value, unit, baseline, ratio, goal, holds. Exits 1 where a goal, which
 is always about a ratio or a bound and never about this machine's speed, does not hold.
@@ -226,6 +227,7 @@ BENCHES = {"first-light": lambda figures, _: first_light(figures),
            "sync": lambda figures, _: from_program(figures, "sync_bench"),
            "uplink": lambda figures, _: bench_uplink.run(figures),
            "models": lambda figures, _: models(figures),
+           "query": lambda figures, _: from_program(figures, "query_bench"),
            "mqtt": lambda figures, arguments: bench_mqtt.run(figures, tool, arguments.seconds, arguments.only)}
 
 
