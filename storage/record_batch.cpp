@@ -3,6 +3,7 @@
 #include "storage/assert.hpp"
 #include "storage/compression.hpp"
 #include "storage/crc32c.hpp"
+#include "storage/record_fields.hpp"
 #include "storage/varint.hpp"
 
 #include <algorithm>
@@ -29,14 +30,7 @@ constexpr std::size_t kBaseSequenceAt = 53;
 constexpr std::size_t kRecordCountAt = 57;
 constexpr std::size_t kLengthCountsFrom = 12;
 constexpr std::int8_t kMagic = 2;
-constexpr std::uint16_t kCodecMask = 0x07;
-constexpr std::uint16_t kLogAppendTimeAttribute = 0x08;
 constexpr std::size_t kRecordBytesMin = 7;  // of a record without anything: a byte for each of its fields
-
-/// Defined for every pair: a device may claim any time.
-std::int64_t sum(std::int64_t a, std::int64_t b) {
-    return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) + static_cast<std::uint64_t>(b));
-}
 
 std::int64_t millis(Timestamp timestamp) {
     return timestamp.time_since_epoch().count();
@@ -46,55 +40,6 @@ bool mark_fits(const std::byte* at, Offset base_offset, const BatchMarks& marks)
     const BatchMark mark{load_big_endian<std::int16_t>(at + kProducerEpochAt),
                          load_big_endian<std::int32_t>(at + kBaseSequenceAt)};
     return marks.fit(base_offset, mark, load_big_endian<std::int64_t>(at + kProducerIdAt) != -1);
-}
-
-/// Takes a length-prefixed byte string off the front; the inner optional is null for length -1.
-std::optional<std::optional<std::string_view>> take_nullable(std::span<const std::byte>& bytes) {
-    const auto length = take_varint(bytes);
-    if (!length || *length < -1) return std::nullopt;
-    if (*length == -1) return std::optional<std::string_view>();
-    const auto size = static_cast<std::uint64_t>(*length);
-    if (size > bytes.size()) return std::nullopt;
-    const std::string_view text(reinterpret_cast<const char*>(bytes.data()), static_cast<std::size_t>(size));
-    bytes = bytes.subspan(static_cast<std::size_t>(size));
-    return std::optional(text);
-}
-
-std::optional<std::size_t> take_headers(std::span<const std::byte>& bytes, std::vector<HeaderView>& headers) {
-    const auto count = take_varint(bytes);
-    if (!count || *count < 0 || static_cast<std::uint64_t>(*count) > bytes.size()) return std::nullopt;
-    for (std::int64_t i = 0; i < *count; ++i) {
-        const auto key = take_nullable(bytes);
-        if (!key || !*key) return std::nullopt;
-        const auto value = take_nullable(bytes);
-        if (!value || headers.size() == kBatchHeadersMax) return std::nullopt;
-        headers.push_back({**key, *value});
-    }
-    return static_cast<std::size_t>(*count);
-}
-
-/// Takes one record off the front of `bytes`. Its headers are appended to `headers`; their number goes to `count`,
-/// as views into the vector can be made only when it has stopped growing.
-std::optional<RecordView> take_record(std::span<const std::byte>& bytes, const BatchHeader& batch,
-                                      std::vector<HeaderView>& headers, std::size_t& count) {
-    const auto length = take_varint(bytes);
-    if (!length || *length < 1 || static_cast<std::uint64_t>(*length) > bytes.size()) return std::nullopt;
-    auto body = bytes.first(static_cast<std::size_t>(*length)).subspan(1);
-    bytes = bytes.subspan(static_cast<std::size_t>(*length));
-    const auto timestamp_delta = take_varint(body);
-    const auto offset_delta = timestamp_delta ? take_varint(body) : std::nullopt;
-    if (!offset_delta || *offset_delta < 0 || *offset_delta > batch.last_offset_delta) return std::nullopt;
-    const auto key = take_nullable(body);
-    const auto value = key ? take_nullable(body) : std::nullopt;
-    const auto header_count = value ? take_headers(body, headers) : std::nullopt;
-    if (!header_count || !body.empty()) return std::nullopt;
-    count = *header_count;
-    RecordView record;
-    record.offset = batch.base_offset + *offset_delta;
-    record.timestamp = Timestamp(std::chrono::milliseconds(sum(millis(batch.base_timestamp), *timestamp_delta)));
-    record.key = *key;
-    record.value = *value;
-    return record;
 }
 
 }  // namespace
@@ -195,7 +140,7 @@ Result<DecodedBatch> DecodedBatch::decode(std::span<const std::byte> batch, Deco
     decoded.records_ = std::move(memory.records_);
     decoded.headers_.clear();
     decoded.records_.clear();
-    const auto codec = header->attributes & kCodecMask;
+    const auto codec = codec_of(*header);
     if (codec > static_cast<int>(Compression::zstd)) {
         return Error(Errc::corrupt, "batch uses codec " + std::to_string(codec) + ", which does not exist");
     }
@@ -229,14 +174,14 @@ Result<void> DecodedBatch::parse(std::span<const std::byte> body) {
     records_.reserve(record_count);
     auto at_least = header_.base_offset;
     for (std::size_t i = 0; i < record_count; ++i) {
-        auto record = take_record(body, header_, headers_, header_counts[i]);
-        if (!record || record->offset < at_least) {
+        const auto fields = take_record(body, header_);
+        const auto headers = fields ? take_headers(fields->headers, headers_) : std::nullopt;
+        if (!headers || fields->record.offset < at_least) {
             return Error(Errc::corrupt, "record " + std::to_string(i) + " of the batch is malformed");
         }
-        at_least = record->offset + 1;
-        // A broker that stamps what arrives sets the batch's time only (KIP-32).
-        if ((header_.attributes & kLogAppendTimeAttribute) != 0) record->timestamp = header_.max_timestamp;
-        records_.push_back(*record);
+        header_counts[i] = *headers;
+        at_least = fields->record.offset + 1;
+        records_.push_back(fields->record);
     }
     if (!body.empty()) return Error(Errc::corrupt, "batch has bytes after its last record");
     std::size_t first_header = 0;

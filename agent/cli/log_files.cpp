@@ -57,21 +57,6 @@ Result<StreamFiles> look_into(storage::FileSystem& files, std::string directory,
     return found;
 }
 
-/// Where to start in a segment for `from`. The index is a hint: what it names must be a batch, and not too late.
-FilePosition start_of(storage::FileSystem& files, const StreamFiles& stream, const storage::File& segment,
-                      Offset base_offset, FilePosition end, Offset from) {
-    if (from <= base_offset) return FilePosition(0);
-    const auto path = stream.directory + "/" + storage::segment_file_name(base_offset, storage::kIndexSuffix);
-    const auto file = files.open(path, storage::OpenMode::read);
-    if (!file) return FilePosition(0);
-    const auto index = storage::OffsetIndex::load(**file, base_offset, end.value());
-    if (!index) return FilePosition(0);
-    const auto position = index->look_up(from);
-    std::vector<std::byte> bytes;
-    const auto batch = storage::read_intact_batch(segment, position, end, base_offset, stream.marks, bytes);
-    return batch && *batch && (*batch)->base_offset <= from ? position : FilePosition(0);
-}
-
 /// @return false where `on_batch` has ended the walk
 Result<bool> walk_segment(const storage::File& segment, const std::string& path, FilePosition at, FilePosition end,
                           Offset base_offset, bool closed, const storage::BatchMarks& marks, const OnBatch& on_batch,
@@ -98,17 +83,17 @@ Result<bool> walk_segment(const storage::File& segment, const std::string& path,
     return true;
 }
 
-/// Whether a closed segment's key index says so.
-bool lacks_key(storage::FileSystem& files, const StreamFiles& stream, std::vector<Offset>::const_iterator base,
-               const std::string& key) {
-    if (std::next(base) == stream.segments.end() || stream.swaps.contains(*base)) return false;
-    const auto directory =
+/// A closed segment whose indexes are its own; nullptr: it has none, as it is the last one, or is about to be replaced.
+Result<std::unique_ptr<storage::Segment>> closed_segment(storage::FileSystem& files, const StreamFiles& stream,
+                                                         Offset base) {
+    const auto next = std::upper_bound(stream.segments.begin(), stream.segments.end(), base);
+    // The index that is there is still that of a segment that the new file stands for.
+    if (next == stream.segments.end() || stream.swaps.contains(base)) return std::unique_ptr<storage::Segment>();
+    const auto status = files.status(stream.segment_path(base));
+    if (!status) return status.error();
+    auto directory =
         std::make_shared<const storage::StreamDirectory>(storage::StreamDirectory{stream.directory, stream.marks});
-    const auto status = files.status(stream.segment_path(*base));
-    if (!status) return false;
-    const storage::Segment segment(files, directory, *base, *std::next(base), *status);
-    const auto index = storage::KeyIndex::load(files, segment);
-    return index && !index->last_of(key);
+    return std::make_unique<storage::Segment>(files, std::move(directory), base, *next, *status);
 }
 
 }  // namespace
@@ -162,21 +147,47 @@ Result<std::vector<StreamFiles>> find_streams(storage::FileSystem& files, const 
 }
 
 Result<Offset> first_offset_since(storage::FileSystem& files, const StreamFiles& stream, storage::Timestamp timestamp) {
-    const auto directory =
-        std::make_shared<const storage::StreamDirectory>(storage::StreamDirectory{stream.directory, stream.marks});
-    for (std::size_t i = 0; i + 1 < stream.segments.size(); ++i) {
-        const auto status = files.status(stream.segment_path(stream.segments[i]));
-        if (!status && status.error().kind() == Errc::not_found) continue;
-        if (!status) return status.error();
-        // The index that is there is still that of a segment that the new file stands for.
-        if (stream.swaps.contains(stream.segments[i])) return stream.segments[i];
-        const storage::Segment segment(files, directory, stream.segments[i], stream.segments[i + 1], *status);
-        const auto found = segment.look_up(timestamp);
+    for (const auto base : stream.segments) {
+        const auto found = first_offset_in_segment(files, stream, base, timestamp);
         if (!found && found.error().kind() == Errc::not_found) continue;
         if (!found) return found.error();
         if (*found) return **found;
     }
-    return stream.segments.empty() ? Offset(0) : stream.segments.back();
+    return Offset(0);
+}
+
+Result<std::optional<Offset>> first_offset_in_segment(storage::FileSystem& files, const StreamFiles& stream,
+                                                      Offset base, storage::Timestamp timestamp) {
+    const auto segment = closed_segment(files, stream, base);
+    if (!segment) return segment.error();
+    if (!*segment) return std::optional(base);
+    return (*segment)->look_up(timestamp);
+}
+
+Result<StreamFiles> look_again(storage::FileSystem& files, const StreamFiles& stream) {
+    return look_into(files, stream.directory, stream.stream);
+}
+
+FilePosition start_in_segment(storage::FileSystem& files, const StreamFiles& stream, const storage::File& segment,
+                              Offset base_offset, FilePosition end, Offset from) {
+    if (from <= base_offset) return FilePosition(0);
+    const auto path = stream.directory + "/" + storage::segment_file_name(base_offset, storage::kIndexSuffix);
+    const auto file = files.open(path, storage::OpenMode::read);
+    if (!file) return FilePosition(0);
+    const auto index = storage::OffsetIndex::load(**file, base_offset, end.value());
+    if (!index) return FilePosition(0);
+    // The index is a hint: what it names must be a batch, and not too late.
+    const auto position = index->look_up(from);
+    std::vector<std::byte> bytes;
+    const auto batch = storage::read_intact_batch(segment, position, end, base_offset, stream.marks, bytes);
+    return batch && *batch && (*batch)->base_offset <= from ? position : FilePosition(0);
+}
+
+bool segment_lacks_key(storage::FileSystem& files, const StreamFiles& stream, Offset base, const std::string& key) {
+    const auto segment = closed_segment(files, stream, base);
+    if (!segment || !*segment) return false;
+    const auto index = storage::KeyIndex::load(files, **segment);
+    return index && !index->last_of(key);
 }
 
 Result<void> walk_batches(storage::FileSystem& files, const StreamFiles& stream, Offset from,
@@ -200,7 +211,7 @@ Result<void> walk_batches(storage::FileSystem& files, const StreamFiles& stream,
     };
     for (auto base = holding_position(); base != now.segments.end();) {
         const bool closed = std::next(base) != now.segments.end();
-        if (!key || !lacks_key(files, now, base, *key)) {
+        if (!key || !segment_lacks_key(files, now, *base, *key)) {
             const auto path = now.segment_path(*base);
             const auto segment = files.open(path, storage::OpenMode::read);
             if (!segment && segment.error().kind() == Errc::not_found) {
@@ -214,7 +225,7 @@ Result<void> walk_batches(storage::FileSystem& files, const StreamFiles& stream,
             const auto size = (*segment)->size();
             if (!size) return size.error();
             const FilePosition end(*size);
-            const auto start = start_of(files, now, **segment, *base, end, position);
+            const auto start = start_in_segment(files, now, **segment, *base, end, position);
             const auto goes_on = walk_segment(**segment, path, start, end, *base, closed, now.marks, noting, on_damage);
             if (!goes_on) return goes_on.error();
             if (!*goes_on) break;

@@ -56,6 +56,26 @@ struct StreamFiles {
 [[nodiscard]] storage::Result<storage::Offset> first_offset_since(storage::FileSystem& files, const StreamFiles& stream,
                                                                   storage::Timestamp timestamp);
 
+/// The same, as far as that of one segment knows; nullopt: none of its records is so late.
+/// @param base  one of stream.segments
+/// @return Errc::not_found: the segment is gone
+[[nodiscard]] storage::Result<std::optional<storage::Offset>> first_offset_in_segment(storage::FileSystem& files,
+                                                                                      const StreamFiles& stream,
+                                                                                      storage::Offset base,
+                                                                                      storage::Timestamp timestamp);
+
+/// The stream as it is now. @return Errc::not_found: it is gone
+[[nodiscard]] storage::Result<StreamFiles> look_again(storage::FileSystem& files, const StreamFiles& stream);
+
+/// Where to start in a segment for the record at `from`: a hint that was checked.
+[[nodiscard]] storage::FilePosition start_in_segment(storage::FileSystem& files, const StreamFiles& stream,
+                                                     const storage::File& segment, storage::Offset base,
+                                                     storage::FilePosition end, storage::Offset from);
+
+/// Whether the key index of a segment says that no record of it has the key.
+[[nodiscard]] bool segment_lacks_key(storage::FileSystem& files, const StreamFiles& stream, storage::Offset base,
+                                     const std::string& key);
+
 /// Told of each intact batch; false ends the walk.
 using OnBatch = std::function<bool(const storage::BatchHeader&, const std::vector<std::byte>&)>;
 /// Told of bytes that are no batch, with batches after them.
