@@ -30,7 +30,7 @@ class Browser:
         self.size(*DESKTOP)
         self.dark(False)
         self.driver.get_log("browser")
-        self.expected = []
+        self.expected = ["willReadFrequently"]  # curves() reads what is drawn
 
     def size(self, width, height):
         self.cdp("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 640)

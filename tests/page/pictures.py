@@ -30,11 +30,11 @@ def main(out):
         browser = Browser()
         try:
             scene.wait_for_alert()
-            time.sleep(40)
+            time.sleep(20)
             kafka.kill()
             time.sleep(20)
             kafka.start()
-            time.sleep(30)
+            time.sleep(15)
             for name, view, query, dark, size, shows in PICTURES:
                 browser.reset()
                 browser.dark(dark)

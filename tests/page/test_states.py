@@ -30,7 +30,7 @@ def test_an_outage_of_the_cluster_is_on_the_time_line_with_its_reason(browser, s
 
 def test_an_agent_that_ends_is_noticed_and_one_that_is_back_too(browser, new_scene):
     scene = new_scene()
-    browser.expected = ["ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE"]
+    browser.expected += ["ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE"]
     browser.open(scene).wait_for("telemetry")
     scene.agent.kill()
     browser.wait_for("No connection since", "#banner")
@@ -110,7 +110,7 @@ def test_with_a_token_the_page_asks_for_it_and_keeps_it_for_the_tab(browser, new
     token_file.write_text(TOKEN)
     token_file.chmod(0o600)
     scene = new_scene(devices=0, admin=f'token_file = "{token_file}"')
-    browser.expected = ["401 (Unauthorized)"]
+    browser.expected += ["401 (Unauthorized)"]
     browser.open(scene).wait_for("Log in")
     browser.type("#token", "0" * 32, submit=True)
     browser.wait_for("This token is not the one of [admin].")
