@@ -68,6 +68,8 @@ class Supervisor {
     /// @param fresh  its routes name only streams of has_stream()
     [[nodiscard]] storage::Result<void> reload(const Config& fresh, bool routes);
     [[nodiscard]] bool has_stream(const std::string& name) const { return logs_->find(name) != nullptr; }
+    /// For readers, until stop(). nullptr: there is none
+    [[nodiscard]] const storage::Log* find_log(const std::string& stream) const { return logs_->find(stream); }
     /// Runs `task` on the log thread, if that is alive. Thread-safe, until stop().
     void post_to_log(std::function<void()> task) { commit_->post(std::move(task)); }
     /// When the forward thread last came round; nullopt: there is none.

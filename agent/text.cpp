@@ -132,4 +132,20 @@ std::string base64(std::string_view bytes) {
     return text;
 }
 
+std::optional<std::string> from_base64(std::string_view text) {
+    if (text.size() % 4 != 0) return std::nullopt;
+    std::string bytes;
+    std::uint32_t group = 0;
+    for (std::size_t at = 0; at < text.size(); ++at) {
+        const bool padding = text[at] == '=' && at + 2 >= text.size();
+        const auto digit = std::string_view(kBase64Digits).find(text[at]);
+        if (!padding && digit == std::string_view::npos) return std::nullopt;
+        group = (group << 6U) | (padding ? 0U : static_cast<std::uint32_t>(digit));
+        if (at % 4 != 3) continue;
+        for (const unsigned shift : {16U, 8U, 0U}) bytes += static_cast<char>((group >> shift) & 0xffU);
+    }
+    for (auto end = text; end.ends_with('='); end.remove_suffix(1)) bytes.pop_back();
+    return bytes;
+}
+
 }  // namespace sluice::agent

@@ -3,6 +3,7 @@
 
 #include "storage/types.hpp"
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -22,5 +23,7 @@ namespace sluice::agent {
 
 /// RFC 4648, with padding.
 [[nodiscard]] std::string base64(std::string_view bytes);
+/// nullopt: it is none.
+[[nodiscard]] std::optional<std::string> from_base64(std::string_view text);
 
 }  // namespace sluice::agent

@@ -2,6 +2,8 @@
 
 #include "agent/admin/devices_json.hpp"
 #include "agent/admin/health.hpp"
+#include "agent/admin/page.hpp"
+#include "agent/admin/query_string.hpp"
 #include "agent/admin/status_json.hpp"
 #include "agent/metrics/collect.hpp"
 #include "agent/metrics/exposition.hpp"
@@ -52,9 +54,36 @@ Response reloaded(const ReloadAnswer& answer) {
     return {answer.done ? 200U : kConflict, "application/json", dump(json)};
 }
 
+Response history_of(const Request& request, const History& history) {
+    constexpr std::int64_t kBackMax = 2 * 24 * 3600;
+    constexpr std::int64_t kBackDefault = 900;
+    const auto asked = QueryString::parse(request.query);
+    const auto back = asked ? asked->number("seconds", 1, kBackMax, kBackDefault) : std::nullopt;
+    if (!back) return make_error(400, "seconds is from 1 to " + std::to_string(kBackMax));
+    return {200, "application/json", dump(history.json(std::chrono::seconds(*back)))};
+}
+
+Response devices(const Request& request, std::vector<bridge::Device> devices) {
+    const auto asked = QueryString::parse(request.query);
+    const auto chosen = asked ? DeviceChoice::of(*asked) : std::nullopt;
+    if (!chosen) return make_error(400, "limit and skip are numbers, order is silent or key");
+    const auto now = std::chrono::time_point_cast<storage::Timestamp::duration>(std::chrono::system_clock::now());
+    const auto found = choose(devices, *chosen);
+    Response response{200, "application/json", dump(devices_json(std::move(devices), now))};
+    response.headers.emplace_back("X-Total-Count", std::to_string(found));
+    return response;
+}
+
+/// One server-sent event: the state, and the newest second of the history.
+std::string event(const Subject& subject, const RateBoard& rates, const History& history) {
+    const Json json = {{"status", status_json(whole(subject), rates.read())}, {"history", history.newest()}};
+    return "event: state\ndata: " + dump(json) + "\n";  // dump() gives one line
+}
+
 }  // namespace
 
-Router make_router(const AdminOptions& options, const Subject& subject, const RateBoard& rates) {
+Router make_router(const AdminOptions& options, const Subject& subject, const RateBoard& rates,
+                   const History& history) {
     Router router({options.token, options.hosts});
     router.open("/healthz", [&subject](const Request&, bool) { return liveness(subject.snapshot()); });
     router.open("/readyz",
@@ -63,13 +92,18 @@ Router make_router(const AdminOptions& options, const Subject& subject, const Ra
     router.get("/api/v1/status", [&subject, &rates](const Request&, bool) {
         return Response{200, "application/json", dump(status_json(whole(subject), rates.read()))};
     });
-    router.get("/api/v1/devices", [&subject](const Request&, bool) {
-        const auto now = std::chrono::time_point_cast<storage::Timestamp::duration>(std::chrono::system_clock::now());
-        return Response{200, "application/json", dump(devices_json(subject.devices(), now))};
-    });
+    router.get("/api/v1/devices",
+               [&subject](const Request& request, bool) { return devices(request, subject.devices()); });
     router.get("/api/v1/alerts", [&subject](const Request&, bool) {
         return Response{200, "application/json", dump(subject.alerts())};
     });
+    router.get("/api/v1/rules", [&subject](const Request&, bool) {
+        return Response{200, "application/json", dump(subject.rules())};
+    });
+    router.get("/api/v1/history", [&history](const Request& request, bool) { return history_of(request, history); });
+    router.events("/api/v1/events", [&] { return event(subject, rates, history); });
+    add_log_paths(router, subject.logs);
+    add_page(router);
     router.post("/api/v1/reload", [&subject](const Request&, bool) { return reloaded(subject.reload()); });
     for (const bool open : {false, true}) {
         router.post(open ? "/api/v1/uplink/resume" : "/api/v1/uplink/pause", [&subject, open](const Request&, bool) {
@@ -81,12 +115,14 @@ Router make_router(const AdminOptions& options, const Subject& subject, const Ra
     return router;
 }
 
+Admin::Admin(Subject subject) : subject_(std::move(subject)) {}
+
 storage::Result<std::unique_ptr<Admin>> Admin::start(const AdminOptions& options, const std::string& data_dir,
                                                      Subject subject, bridge::Report report) {
     std::unique_ptr<Admin> admin(new Admin(std::move(subject)));
     admin->tick();
-    auto server =
-        Server::start(options, data_dir, make_router(options, admin->subject_, admin->rates_), std::move(report));
+    auto server = Server::start(
+        options, data_dir, make_router(options, admin->subject_, admin->rates_, admin->history_), std::move(report));
     if (!server) return server.error();
     admin->server_ = std::move(*server);
     return admin;
@@ -94,7 +130,10 @@ storage::Result<std::unique_ptr<Admin>> Admin::start(const AdminOptions& options
 
 void Admin::tick() {
     const auto now = std::chrono::steady_clock::now();
-    if (rates_.is_due(now)) rates_.sample(subject_.snapshot(), now);
+    if (!rates_.is_due(now)) return;
+    const auto snapshot = subject_.snapshot();
+    rates_.sample(snapshot, now);
+    history_.sample(snapshot, std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()));
 }
 
 }  // namespace sluice::agent::admin

@@ -3,8 +3,10 @@
 // Paths: docs/admin.md. Made after the supervisor has started, and stopped before it stops.
 #pragma once
 
+#include "agent/admin/log_api.hpp"
 #include "agent/admin/options.hpp"
 #include "agent/admin/server.hpp"
+#include "agent/history.hpp"
 #include "agent/rates.hpp"
 #include "agent/reload_answer.hpp"
 #include "agent/snapshot.hpp"
@@ -21,17 +23,20 @@
 
 namespace sluice::agent::admin {
 
-/// What the paths ask of the agent. Called on the thread `admin`.
+/// What the paths ask of the agent. Called on the thread `admin`; what reads the log on `query`.
 struct Subject {
     std::function<Snapshot()> snapshot;
     std::function<std::vector<bridge::Device>()> devices;
     std::function<nlohmann::ordered_json()> alerts;
     std::function<ReloadAnswer()> reload;
     std::function<storage::Result<void>(bool open)> set_uplink;  ///< false: paused
+    std::function<nlohmann::ordered_json()> rules;               ///< as rules_json()
+    LogSource logs;
 };
 
 /// All paths, for a subject that outlives the router.
-[[nodiscard]] Router make_router(const AdminOptions& options, const Subject& subject, const RateBoard& rates);
+[[nodiscard]] Router make_router(const AdminOptions& options, const Subject& subject, const RateBoard& rates,
+                                 const History& history);
 
 class Admin {
  public:
@@ -47,10 +52,11 @@ class Admin {
     void stop() { server_->stop(); }
 
  private:
-    explicit Admin(Subject subject) : subject_(std::move(subject)) {}
+    explicit Admin(Subject subject);
 
     const Subject subject_;
     RateBoard rates_;
+    History history_;
     std::unique_ptr<Server> server_;  // last: its thread uses the others
 };
 

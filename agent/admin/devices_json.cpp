@@ -30,10 +30,34 @@ nlohmann::ordered_json value_json(const bridge::Device& device) {
 
 }  // namespace
 
-nlohmann::ordered_json devices_json(std::vector<bridge::Device> devices, storage::Timestamp now) {
-    std::sort(devices.begin(), devices.end(), [](const auto& a, const auto& b) {
+std::optional<DeviceChoice> DeviceChoice::of(const QueryString& asked) {
+    constexpr std::int64_t kMost = bridge::DeviceRegistry::kDevicesMax;
+    const auto limit = asked.number("limit", 1, kMost, kMost);
+    const auto skip = asked.number("skip", 0, kMost, 0);
+    const auto order = asked.find("order").value_or("silent");
+    if (!limit || !skip || (order != "silent" && order != "key")) return std::nullopt;
+    return DeviceChoice{asked.find("stream").value_or(""), asked.find("text").value_or(""),
+                        order == "key" ? Order::key : Order::silent, static_cast<std::size_t>(*skip),
+                        static_cast<std::size_t>(*limit)};
+}
+
+std::size_t choose(std::vector<bridge::Device>& devices, const DeviceChoice& choice) {
+    const auto unwanted = [&](const bridge::Device& device) {
+        return (!choice.stream.empty() && device.stream != choice.stream) ||
+               device.key.find(choice.text) == std::string::npos;
+    };
+    devices.erase(std::remove_if(devices.begin(), devices.end(), unwanted), devices.end());
+    std::sort(devices.begin(), devices.end(), [&](const auto& a, const auto& b) {
+        if (choice.order == DeviceChoice::Order::key) return std::tie(a.stream, a.key) < std::tie(b.stream, b.key);
         return std::tie(a.last, a.stream, a.key) < std::tie(b.last, b.stream, b.key);
     });
+    const auto found = devices.size();
+    devices.erase(devices.begin(), devices.begin() + static_cast<std::ptrdiff_t>(std::min(found, choice.skip)));
+    if (devices.size() > choice.limit) devices.resize(choice.limit);
+    return found;
+}
+
+nlohmann::ordered_json devices_json(const std::vector<bridge::Device>& devices, storage::Timestamp now) {
     auto all = nlohmann::ordered_json::array();
     for (const auto& device : devices) {
         const auto silent = static_cast<double>(std::max<std::int64_t>(0, (now - device.last).count())) / kSecondMs;

@@ -53,6 +53,8 @@ std::variant<Request, Response> to_request(const HttpRequest& http, bool over_un
     request.accept = only(http, http::field::accept);
     request.authorization = only(http, http::field::authorization);
     request.over_unix = over_unix;
+    request.accept_encoding = only(http, http::field::accept_encoding);
+    request.if_none_match = only(http, http::field::if_none_match);
     return request;
 }
 
@@ -65,6 +67,7 @@ HttpResponse to_http(Response response, unsigned version, bool keep_alive, bool 
     http.set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
     for (const auto& [name, value] : response.headers) http.set(name, value);
     http.keep_alive(keep_alive);
+    if (response.follows) return http;  // ends with the connection
     http.content_length(response.body.size());
     if (!is_head) http.body() = std::move(response.body);
     return http;

@@ -50,6 +50,23 @@ void Router::add(std::string path, Kind kind, Handler handler) {
     routes_.insert_or_assign(std::move(path), Route{kind, std::move(handler)});
 }
 
+void Router::events(std::string path, std::function<std::string()> event) {
+    event_ = std::move(event);
+    get(std::move(path), [](const Request& request, bool) {
+        Response response{200, "text/event-stream", {}};
+        response.follows = request.method == Method::get;
+        return response;
+    });
+}
+
+std::optional<std::string> Router::event() const {
+    try {
+        return event_ ? std::optional(event_()) : std::nullopt;
+    } catch (const std::exception& /*as in handle()*/) {
+        return std::nullopt;
+    }
+}
+
 bool Router::is_known_host(std::string_view header) const {
     const auto host = host_of_header(header);
     if (!host) return false;

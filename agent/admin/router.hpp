@@ -15,6 +15,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,11 +37,21 @@ class Router {
     /// For everybody, also without the token: it must show nothing that matters.
     void open(std::string path, Handler handler) { add(std::move(path), Kind::open, std::move(handler)); }
     void get(std::string path, Handler handler) { add(std::move(path), Kind::read, std::move(handler)); }
+    /// What reads the log: may take long, and is for a thread on which that harms nobody.
+    void query(std::string path, Handler handler) {
+        add(path, Kind::read, std::move(handler));
+        queries_.insert(std::move(path));
+    }
+    /// Server-sent events. @param event  makes the newest; on the thread of handle()
+    void events(std::string path, std::function<std::string()> event);
     /// What changes something.
     void post(std::string path, Handler handler) { add(std::move(path), Kind::change, std::move(handler)); }
 
     /// Never throws: a handler that does is answered with 500.
     [[nodiscard]] Response handle(const Request& request) const;
+    [[nodiscard]] bool is_query(const std::string& path) const { return queries_.contains(path); }
+    /// The newest event; nullopt where there are none.
+    [[nodiscard]] std::optional<std::string> event() const;
     [[nodiscard]] std::vector<std::string> paths() const;
 
  private:
@@ -54,6 +65,8 @@ class Router {
 
     const RouterOptions options_;
     std::map<std::string, Route, std::less<>> routes_;
+    std::set<std::string> queries_;
+    std::function<std::string()> event_;
 };
 
 /// The host of a Host header, in lower case: without port, and brackets kept. nullopt: it is none.

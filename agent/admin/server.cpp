@@ -11,8 +11,11 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/thread_pool.hpp>
 #include <pthread.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -35,6 +38,15 @@ using SteadyClock = std::chrono::steady_clock;
 constexpr auto kBindRetry = std::chrono::seconds(10);
 constexpr auto kAcceptPause = std::chrono::milliseconds(100);
 constexpr mode_t kOwnerOnly = 0600;
+constexpr auto kEventInterval = std::chrono::seconds(1);
+constexpr std::size_t kQueryThreads = 1;
+using Done = std::function<void(Response)>;
+
+/// Whoever looks into the log waits for those who write it.
+void be_nice() {
+    constexpr int kNice = 10;
+    static_cast<void>(::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), kNice));
+}
 
 /// One of the two ways in.
 struct Door {
@@ -61,8 +73,9 @@ class Server::Impl {
           report_(report),
           trouble_(std::move(report), "admin"),
           tls_(std::move(tls)),
-          site_{[this](const Request& request) { return router_.handle(request); },
-                [this](bool over_unix) { return over_unix || may_ask(); }, [this] { return stopping_.load(); }} {}
+          site_{[this](const Request& request, Done done) { answer(request, std::move(done)); },
+                [this](bool over_unix) { return over_unix || may_ask(); }, [this] { return stopping_.load(); }, feed_} {
+    }
 
     void start() {
         open(unix_);
@@ -86,6 +99,7 @@ class Server::Impl {
         stopping_ = true;
         io_.stop();
         thread_.join();
+        workers_.join();
         error_code ignored;
         unix_.acceptor.close(ignored);
         ::unlink(socket_path(data_dir_).c_str());
@@ -176,6 +190,42 @@ class Server::Impl {
         });
     }
 
+    void answer(const Request& request, Done done) {
+        if (!router_.is_query(request.path)) {
+            auto response = router_.handle(request);
+            const bool follows = response.follows;
+            done(std::move(response));
+            if (follows && !feeding_) feed();
+            return;
+        }
+        if (queries_ >= kQueriesMax) {
+            auto refusal = make_error(503, "too many read the log at the moment");
+            refusal.headers.emplace_back("Retry-After", "1");
+            return done(std::move(refusal));
+        }
+        ++queries_;
+        asio::post(workers_, [this, request, done = std::move(done)]() mutable {
+            ::pthread_setname_np(::pthread_self(), "query");
+            if (!stopping_) be_nice();
+            auto response = stopping_ ? make_error(503, "the agent stops") : router_.handle(request);
+            asio::post(io_, [this, response = std::move(response), done = std::move(done)]() mutable {
+                --queries_;
+                done(std::move(response));
+            });
+        });
+    }
+
+    /// A new event each second, while somebody follows.
+    void feed() {
+        feeding_ = !feed_.empty();
+        if (!feeding_) return;
+        if (auto event = router_.event()) feed_.publish(std::move(*event));
+        feed_timer_.expires_after(kEventInterval);
+        feed_timer_.async_wait([this](error_code error) {
+            if (!error) feed();
+        });
+    }
+
     bool may_ask() {
         const auto now = SteadyClock::now();
         constexpr std::chrono::nanoseconds kEach =
@@ -201,7 +251,12 @@ class Server::Impl {
     asio::io_context io_{1};  // its handlers own the sessions, which give their places back
     Door unix_{io_, unix_places_, true};
     Door tcp_{io_, tcp_places_, false};
+    asio::steady_timer feed_timer_{io_};
+    EventFeed feed_;
+    bool feeding_ = false;
+    std::size_t queries_ = 0;  // running or waiting
     std::thread thread_;
+    asio::thread_pool workers_{kQueryThreads};
 };
 
 Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

@@ -1,9 +1,10 @@
 // server.hpp: HTTP for those who look into the agent: `admin.bind`, and the Unix socket DATA_DIR/sluice.sock.
 //
-// On a thread of its own, `admin`: an answer may take some milliseconds, which the `net` thread doesn't have. Nothing
-// here can stop the agent's work: an address that is taken is said, and tried again.
-// The Unix socket is for the agent's user and root alone (0600), and has places of its own among the connections, so
-// that `sluice status` works whatever happens on the network.
+// On a thread of its own, `admin`: an answer may take some milliseconds, which the `net` thread doesn't have. What
+// reads the log takes longer: that is done on the thread `query`, one after the other, with a low priority. Nothing
+// here can stop the agent's work: an address that is taken is said, and tried again. The Unix socket is for the agent's
+// user and root alone (0600), and has places of its own among the connections, so that `sluice status` works whatever
+// happens on the network.
 #pragma once
 
 #include "agent/admin/options.hpp"
@@ -21,6 +22,7 @@ namespace sluice::agent::admin {
 
 inline constexpr std::size_t kTcpConnectionsMax = 32;
 inline constexpr std::size_t kUnixConnectionsMax = 16;
+inline constexpr std::size_t kQueriesMax = 8;          ///< of the log, at a time or waiting
 inline constexpr unsigned kRequestsPerSecondMax = 50;  ///< over TCP; twice as many at once
 
 /// DATA_DIR/sluice.sock

@@ -1,5 +1,6 @@
 // `sluice log cat`: the records of a stream, for people or one JSON object a line.
 #include "agent/cli/log_files.hpp"
+#include "agent/record_json.hpp"
 #include "agent/text.hpp"
 #include "bridge/payload/timestamp.hpp"
 
@@ -53,32 +54,6 @@ std::optional<Bound> parse_bound(const std::string& text) {
     return Bound{{}, *time};
 }
 
-/// Under `name` as a string where it is UTF-8, under `name`_base64 where it is not.
-void put(nlohmann::ordered_json& object, const std::string& name, const std::optional<std::string_view>& bytes) {
-    if (!bytes)
-        object[name] = nullptr;
-    else if (is_utf8(*bytes))
-        object[name] = *bytes;
-    else
-        object[name + "_base64"] = base64(*bytes);
-}
-
-std::string json_line(const RecordView& record) {
-    nlohmann::ordered_json line;
-    line["offset"] = record.offset.value();
-    line["timestamp"] = record.timestamp.time_since_epoch().count();
-    line["time"] = format_time(record.timestamp);
-    put(line, "key", record.key);
-    put(line, "value", record.value);
-    auto& headers = line["headers"] = nlohmann::ordered_json::array();
-    for (const auto& header : record.headers) {
-        auto& object = headers.emplace_back(nlohmann::ordered_json::object());
-        put(object, "key", header.key);
-        put(object, "value", header.value);
-    }
-    return line.dump() + "\n";
-}
-
 class Printer {
  public:
     Printer(const LogCatArguments& arguments, const Bound& from, const Bound& to)
@@ -118,7 +93,8 @@ class Printer {
  private:
     /// A pipe gets it as it is.
     [[nodiscard]] std::string shown_json(const RecordView& record) const {
-        return terminal_ ? json_for_terminal(json_line(record)) : json_line(record);
+        const auto line = record_json(record).dump() + "\n";
+        return terminal_ ? json_for_terminal(line) : line;
     }
 
     [[nodiscard]] bool is_wanted(const RecordView& record) const {

@@ -1,6 +1,7 @@
 // sluice run: the agent, until a signal asks it to end or its log fails.
 #include "agent/admin/admin.hpp"
 #include "agent/admin/health.hpp"
+#include "agent/admin/rules_json.hpp"
 #include "agent/cli/commands.hpp"
 #include "agent/logging.hpp"
 #include "agent/open_files.hpp"
@@ -9,6 +10,8 @@
 #include "agent/signals.hpp"
 #include "agent/supervisor.hpp"
 #include "agent/systemd.hpp"
+
+#include <nlohmann/json.hpp>
 
 #include <chrono>
 #include <cstdlib>
@@ -60,9 +63,13 @@ class Daemon {
     storage::Result<void> start(const Config& config) {
         auto admin = admin::Admin::start(
             config.admin, config.data_dir,
-            {[this] { return agent_.snapshot(); }, [this] { return agent_.devices(); },
-             [this] { return agent_.alerts(); }, [this] { return reload(); },
-             [this](bool open) { return open ? agent_.resume_uplink() : agent_.pause_uplink("by command"); }},
+            {[this] { return agent_.snapshot(); },
+             [this] { return agent_.devices(); },
+             [this] { return agent_.alerts(); },
+             [this] { return reload(); },
+             [this](bool open) { return open ? agent_.resume_uplink() : agent_.pause_uplink("by command"); },
+             [rules = admin::rules_json(config.rules)] { return rules; },
+             {config.data_dir, [this](const std::string& stream) { return agent_.find_log(stream); }}},
             report_);
         if (!admin) return admin.error();
         admin_ = std::move(*admin);

@@ -184,7 +184,7 @@ std::pair<double, double> range_of(const std::vector<Drawn>& curves, const std::
 std::string legend(const std::vector<std::string>& devices, double y) {
     std::string out;
     for (std::size_t i = 0; i < devices.size(); ++i) {
-        const double x = kLeft + static_cast<double>(i) * (kRight - kLeft) / static_cast<double>(kDevicesMax);
+        const double x = kLeft + static_cast<double>(i) * (kRight - kLeft) / static_cast<double>(RulePlot::kDevicesMax);
         out += box(x, y + 3, 10, 10, "f" + std::to_string(i)) + text_at(x + 15, y + 13, devices[i]);
     }
     return out;

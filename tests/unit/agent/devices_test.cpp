@@ -1,4 +1,5 @@
 #include "agent/admin/devices_json.hpp"
+#include "agent/admin/query_string.hpp"
 #include "agent/cli/status_view.hpp"
 #include "agent/device_book.hpp"
 #include "tests/unit/agent/support.hpp"
@@ -63,7 +64,9 @@ TEST_CASE("devices: the book fills the registry at the start and is written at t
 
 TEST_CASE("devices: JSON has the longest silent first, and shows bytes that are no text as base64") {
     const bridge::Device fresh{"t", "k\xff", at(0ms), at(120'000ms), 1, {}, "\xff\x01", 2};
-    const auto json = admin::devices_json({fresh, kPump}, at(121'000ms));
+    std::vector<bridge::Device> devices{fresh, kPump};
+    CHECK(admin::choose(devices, {}) == 2);
+    const auto json = admin::devices_json(devices, at(121'000ms));
     REQUIRE(json.size() == 2);
     CHECK(json[0].at("key") == "pump-07");
     CHECK(json[0].at("silent_seconds") == 60.0);
@@ -72,6 +75,28 @@ TEST_CASE("devices: JSON has the longest silent first, and shows bytes that are 
     CHECK(json[1].at("key") == "base64:a/8=");
     CHECK(json[1].at("per_minute").is_null());
     CHECK(json[1].at("value") == "base64:/wE=");
+}
+
+TEST_CASE("devices: somebody chooses by stream, a part of the key, and a page of them") {
+    const auto choose = [](const char* query) {
+        std::vector<bridge::Device> devices;
+        for (const char* key : {"pump-2", "fan-1", "pump-1", "pump-3"}) {
+            devices.push_back({key[0] == 'f' ? "air" : "water", key, at(0ms), at(0ms), 1, {}, "", 0});
+        }
+        const auto asked = admin::DeviceChoice::of(*admin::QueryString::parse(query));
+        REQUIRE(asked);
+        auto keys = std::to_string(admin::choose(devices, *asked)) + ":";
+        for (const auto& device : devices) keys += " " + device.key;
+        return keys;
+    };
+    CHECK(choose("order=key") == "4: fan-1 pump-1 pump-2 pump-3");
+    CHECK(choose("stream=air") == "1: fan-1");
+    CHECK(choose("text=mp-&order=key&skip=1&limit=1") == "3: pump-2");
+    CHECK(choose("skip=9") == "4:");
+    for (const char* query : {"limit=0", "limit=x", "skip=-1", "order=up"}) {
+        CAPTURE(query);
+        CHECK(!admin::DeviceChoice::of(*admin::QueryString::parse(query)));
+    }
 }
 
 TEST_CASE("devices: a value that is cut in a character loses that, and stays text") {
