@@ -4,6 +4,7 @@ import { chart } from './chart.js';
 import { bytes, count, duration, el, rate, setText, table, time } from './dom.js';
 
 const kSpans = [[900, 'last 15 minutes'], [10800, 'last 3 hours'], [172800, 'last 2 days']];
+const kLookAgain = 2000;  // ms
 
 function tile(name) {
   const value = el('div', { class: 'value' }, '–');
@@ -62,12 +63,13 @@ export function overview() {
 
   let history = null;
   let loading = null;
-  let drawn = 0;
+  let loaded = 0;
 
   async function load() {
     loading?.abort();
     const abort = new AbortController();
     loading = abort;
+    loaded = Date.now();
     try {
       history = await get('history', { seconds: span.value }, { signal: abort.signal });
       draw();
@@ -85,17 +87,18 @@ export function overview() {
     rates.draw(history.time.map((t, i) => [new Date(t * 1000), history.received[i], history.accepted[i], history.forwarded[i]]), { bands, ...window });
     backlog.draw(history.time.map((t, i) => [new Date(t * 1000), history.backlog[i]]), { bands, ...window });
     outages.fill([...history.outages].reverse().slice(0, 50), 'None since the agent has started.');
-    drawn = Date.now();
   }
+
+  /** Who is away now, or was when the history was loaded, and why. */
+  const awayNow = ({ kafka, sources }) => JSON.stringify([...(kafka ? [{ ...kafka, name: 'cluster' }] : []), ...sources.map((s) => ({ ...s, name: `source ${s.name}` }))]
+    .filter((link) => !link.connected).map((link) => `${link.name}: ${link.why ?? ''}`).sort());
+  const awayThen = () => JSON.stringify(history.outages.filter((outage) => !outage.to).map((outage) => `${outage.what}: ${outage.why ?? ''}`).sort());
 
   /** The second that the event brings goes to the end; the outages and the coarser rings come from a new look. */
   function append(second, status) {
     if (!history || !second || second.time <= (history.time.at(-1) ?? 0)) return;
-    const away = status.kafka && !status.kafka.connected ? 1 : 0;
-    const changed = JSON.stringify([away, status.sources.map((s) => s.connected)]);
-    const stale = history.step_seconds > 1 && Date.now() - drawn > history.step_seconds * 1000;
-    if (stale || (history.links !== undefined && history.links !== changed)) return void load();
-    history.links = changed;
+    const age = Date.now() - loaded;
+    if ((history.step_seconds > 1 && age > history.step_seconds * 1000) || (age > kLookAgain && awayNow(status) !== awayThen())) return void load();
     if (history.step_seconds > 1) return;
     for (const name of ['time', 'received', 'accepted', 'forwarded', 'backlog']) {
       history[name].push(second[name]);

@@ -2,6 +2,7 @@
 // over TCP nothing is changed without the token and nothing is read of what needs it; no answer holds what a page is
 // made of; what the router took is as large as the limits say.
 #include "agent/admin/http_request.hpp"
+#include "agent/admin/query_string.hpp"
 #include "agent/admin/router.hpp"
 
 #include <boost/asio/buffer.hpp>
@@ -18,6 +19,8 @@ using namespace sluice::agent::admin;
 namespace {
 
 const std::string kToken = "0123456789abcdef";
+
+constexpr int kRowsMax = 500;
 
 void expect(bool holds) {
     if (!holds) __builtin_trap();
@@ -44,6 +47,11 @@ void serve(const HttpRequest& http, bool has_token, std::string_view bytes) {
     auto request = to_request(http, false);
     if (const auto* asked = std::get_if<Request>(&request)) {
         expect(asked->path.size() + asked->query.size() <= kTargetBytesMax);
+        if (const auto query = QueryString::parse(asked->query)) {
+            const auto limit = query->number("limit", 1, kRowsMax, 1);
+            expect(!limit || (*limit >= 1 && *limit <= kRowsMax));
+            expect(query->find("stream").value_or("").size() <= asked->query.size());
+        }
         auto answer = router.handle(*asked);
         expect(changes == 0 || (has_token && shows_token(bytes) && asked->method == Method::post));
         expect(reads == 0 || !has_token || shows_token(bytes));
