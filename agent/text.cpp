@@ -1,5 +1,7 @@
 #include "agent/text.hpp"
 
+#include <openssl/evp.h>
+
 #include <algorithm>
 #include <array>
 #include <cstdint>
@@ -10,7 +12,6 @@ namespace sluice::agent {
 namespace {
 
 constexpr std::string_view kHexDigits = "0123456789abcdef";
-constexpr std::string_view kBase64Digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 std::uint32_t byte_at(std::string_view bytes, std::size_t at) {
     return at < bytes.size() ? static_cast<unsigned char>(bytes[at]) : 0U;
@@ -119,32 +120,22 @@ bool is_utf8(std::string_view bytes) {
 }
 
 std::string base64(std::string_view bytes) {
-    std::string text;
-    text.reserve((bytes.size() + 2) / 3 * 4);
-    for (std::size_t at = 0; at < bytes.size(); at += 3) {
-        const auto group = (byte_at(bytes, at) << 16U) | (byte_at(bytes, at + 1) << 8U) | byte_at(bytes, at + 2);
-        const auto rest = bytes.size() - at;
-        text += kBase64Digits[(group >> 18U) & 63U];
-        text += kBase64Digits[(group >> 12U) & 63U];
-        text += rest > 1 ? kBase64Digits[(group >> 6U) & 63U] : '=';
-        text += rest > 2 ? kBase64Digits[group & 63U] : '=';
-    }
+    std::string text((bytes.size() + 2) / 3 * 4 + 1, '\0');  // OpenSSL ends it with a zero
+    EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()), reinterpret_cast<const unsigned char*>(bytes.data()),
+                    static_cast<int>(bytes.size()));
+    text.pop_back();
     return text;
 }
 
 std::optional<std::string> from_base64(std::string_view text) {
-    if (text.size() % 4 != 0) return std::nullopt;
-    std::string bytes;
-    std::uint32_t group = 0;
-    for (std::size_t at = 0; at < text.size(); ++at) {
-        const bool padding = text[at] == '=' && at + 2 >= text.size();
-        const auto digit = std::string_view(kBase64Digits).find(text[at]);
-        if (!padding && digit == std::string_view::npos) return std::nullopt;
-        group = (group << 6U) | (padding ? 0U : static_cast<std::uint32_t>(digit));
-        if (at % 4 != 3) continue;
-        for (const unsigned shift : {16U, 8U, 0U}) bytes += static_cast<char>((group >> shift) & 0xffU);
-    }
-    for (auto end = text; end.ends_with('='); end.remove_suffix(1)) bytes.pop_back();
+    const auto padding = text.size() - std::min(text.find('='), text.size());
+    std::string bytes(text.size() / 4 * 3, '\0');
+    if (text.size() % 4 != 0 || padding > 2 || (padding > 0 && !text.ends_with('='))) return std::nullopt;
+    const auto decoded =
+        EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
+                        reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
+    if (decoded != static_cast<int>(bytes.size())) return std::nullopt;
+    bytes.resize(bytes.size() - padding);
     return bytes;
 }
 

@@ -53,9 +53,13 @@ std::string quoted(const std::string& text, char quote) {
     return all + quote;
 }
 
-/// A view has the name already: alerts, for one.
+/// SQLite's names have no case, some are views of ours, and some are its own.
 std::string table_name(const std::string& stream) {
-    return std::find(kViews.begin(), kViews.end(), stream) == kViews.end() ? stream : stream + "_stream";
+    constexpr std::string_view kReserved = "sqlite_";
+    const auto is_stream = [&](const char* view) { return sqlite3_stricmp(stream.c_str(), view) == 0; };
+    if (std::any_of(kViews.begin(), kViews.end(), is_stream)) return stream + "_stream";
+    if (sqlite3_strnicmp(stream.c_str(), kReserved.data(), kReserved.size()) == 0) return "stream_" + stream;
+    return stream;
 }
 
 /// A view of a stream that isn't there has no rows.

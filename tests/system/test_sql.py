@@ -16,16 +16,7 @@ from support.agent import SLUICE, configuration, sluice
 from support.devices import Fleet
 from support.processes import wait_until
 from test_broker import publish_one, wait_for_records
-
-
-@pytest.fixture
-def filled(new_agent, mosquitto):
-    """An agent with 30 records of three devices, in small segments."""
-    agent = new_agent(configuration(mosquitto.port, None, "-", stream='segment_bytes = "1KiB"')).start("connected")
-    for number in range(30):
-        publish_one(mosquitto.port, device=f"device-{number % 3}", payload=f'{{"n":{number}}}')
-    wait_for_records(agent, "telemetry", 30)
-    return agent
+from test_log_commands import filled  # noqa: F401, a fixture
 
 
 def sql(agent, query, *options):

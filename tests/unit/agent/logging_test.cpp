@@ -140,4 +140,6 @@ TEST_CASE("text: base64 as in RFC 4648 section 10") {
     CHECK(base64("fooba") == "Zm9vYmE=");
     CHECK(base64("foobar") == "Zm9vYmFy");
     CHECK(base64("\xff\xfe\xfd") == "//79");
+    for (const std::string bytes : {"", "f", "fo", "foo", "foob"}) CHECK(from_base64(base64(bytes)) == bytes);
+    for (const auto* wrong : {"Zg=", "Z===", "Zm9*", "Zg==Zg==", "Zg=v"}) CHECK_FALSE(from_base64(wrong));
 }

@@ -273,3 +273,16 @@ TEST_CASE("sql: streams, alerts and gaps") {
     CHECK(tables.back().name == "telemetry");
     CHECK(tables.back().columns == "offset, timestamp, key, value, headers, size");
 }
+
+TEST_CASE("sql session: streams with names that SQLite takes for others") {
+    DataDir data;
+    for (const auto* stream : {"Alerts", "sqlite_x"}) {
+        data.open(stream);
+        data.append({measured("a", kBeginMs, "{}")});
+    }
+    data.close();
+    Asked ask(data.path());
+    CHECK(ask("select count(*) from Alerts_stream") == "1");
+    CHECK(ask("select count(*) from stream_sqlite_x") == "1");
+    CHECK(ask("select count(*) from alerts") == "0");
+}
