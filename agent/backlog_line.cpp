@@ -7,14 +7,14 @@ namespace sluice::agent {
 
 namespace {
 
-std::string number(double value) {
+std::string whole_number(double value) {
     return std::to_string(std::llround(value));
 }
 
 std::string describe(const bridge::kafka::ForwarderStatus& status) {
     const auto& rates = status.rates;
-    auto text = "backlog: " + std::to_string(status.backlog) + " records wait; " + number(rates.arrival_per_s) +
-                " a second come, " + number(rates.drain_per_s) + " go; ";
+    auto text = "backlog: " + std::to_string(status.backlog) + " records wait; " + whole_number(rates.arrival_per_s) +
+                " a second come, " + whole_number(rates.drain_per_s) + " go; ";
     if (rates.drain_time) return text + "gone in " + rough_duration(*rates.drain_time);
     if (status.uplink.state == bridge::kafka::UplinkState::paused) return text + "the uplink is paused";
     if (status.uplink.state == bridge::kafka::UplinkState::outside_windows) return text + "outside of the windows";

@@ -139,4 +139,9 @@ std::optional<std::string> from_base64(std::string_view text) {
     return bytes;
 }
 
+std::string shown_bytes(const std::optional<std::string_view>& bytes) {
+    if (!bytes) return "null";
+    return is_utf8(*bytes) ? one_line(*bytes) : "base64:" + base64(*bytes);
+}
+
 }  // namespace sluice::agent

@@ -26,4 +26,7 @@ namespace sluice::agent {
 /// nullopt: it is none.
 [[nodiscard]] std::optional<std::string> from_base64(std::string_view text);
 
+/// A record's key or value on one line: as it is where it is text, else base64:…; null.
+[[nodiscard]] std::string shown_bytes(const std::optional<std::string_view>& bytes);
+
 }  // namespace sluice::agent

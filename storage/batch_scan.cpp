@@ -10,11 +10,11 @@ namespace sluice::storage {
 
 namespace {
 
-constexpr std::size_t kFirstBytes = 4U << 10U;
+constexpr std::size_t kFirstWindowBytes = 4U << 10U;
 constexpr std::size_t kWindowBytes = 256U << 10U;
 
 Result<bool> all_zero(const File& file, FilePosition from, FilePosition end) {
-    std::vector<std::byte> window(kFirstBytes);  // most often what is not zero is there
+    std::vector<std::byte> window(kFirstWindowBytes);  // most often what is not zero is there
     while (from < end) {
         const auto want = at_most(window.size(), end - from);
         const auto got = file.read_at(from, std::span(window).first(want));

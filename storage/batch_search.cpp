@@ -13,15 +13,14 @@ namespace sluice::storage {
 namespace {
 
 constexpr std::size_t kWindowBytesMax = 4U << 20U;
-constexpr std::size_t kPieceBytes = 256U << 10U;
-constexpr std::size_t kLengthAt = 8;
-constexpr std::size_t kMagicAt = 16;
-constexpr std::byte kMagic{2};
+constexpr std::size_t kSearchedBytes = 256U << 10U;
 
 /// Cheap, for every byte of a file: what decode_batch_header() would refuse for most.
 bool may_be_header(const std::byte* at, std::uint64_t room) {
-    const auto size = std::uint64_t{load_big_endian<std::uint32_t>(at + kLengthAt)} + kLengthAt + sizeof(std::uint32_t);
-    return at[kMagicAt] == kMagic && size >= kBatchHeaderBytes && size <= std::min<std::uint64_t>(room, kBatchBytesMax);
+    const auto size =
+        std::uint64_t{load_big_endian<std::uint32_t>(at + kBatchLengthAt)} + kBatchLengthAt + sizeof(std::uint32_t);
+    return load_big_endian<std::int8_t>(at + kBatchMagicAt) == kBatchMagic && size >= kBatchHeaderBytes &&
+           size <= std::min<std::uint64_t>(room, kBatchBytesMax);
 }
 
 }  // namespace
@@ -82,13 +81,13 @@ void BatchSearch::note_candidates(std::span<const std::byte> window) {
 
 Result<void> BatchSearch::drop_what_is_not_intact() {
     std::sort(intact_.begin(), intact_.end(), [](const auto& a, const auto& b) { return a.end() < b.end(); });
-    ReadAhead ahead(kPieceBytes);
+    ReadAhead ahead(kSearchedBytes);
     std::uint32_t checksum = 0;
     std::uint64_t summed = 0;
     auto kept = intact_.begin();
     for (const auto& candidate : intact_) {
         while (summed < candidate.end()) {
-            const auto want = at_most(kPieceBytes, candidate.end() - summed);
+            const auto want = at_most(kSearchedBytes, candidate.end() - summed);
             const auto piece = ahead.at(file_, begin_ + summed, want, end_);
             if (!piece) return piece.error();
             if (piece->empty()) break;

@@ -14,7 +14,7 @@ namespace sluice::storage {
 namespace {
 
 constexpr const char* kCheckpointFile = "cleaner-offset";
-constexpr std::size_t kPieceBytes = 512U << 10U;
+constexpr std::size_t kMappedBytes = 512U << 10U;
 
 /// How far the log is clean. Only a shortcut: without it the whole log counts as dirty.
 Offset read_checkpoint(FileSystem& files, const Log& log) {
@@ -144,7 +144,7 @@ class Pass {
 
     /// @return whether all keys fitted
     Result<bool> gather(const SegmentSet::Segments& segments, LatestOffsets& latest) {
-        ReadAhead ahead(kPieceBytes);
+        ReadAhead ahead(kMappedBytes);
         for (const auto& segment : segments) {
             if (*segment->next_base() <= dirty_from_) continue;
             const auto file = segment->open();

@@ -14,8 +14,8 @@ namespace sluice::storage {
 
 namespace {
 
-constexpr int kZstdLevel = 1;              // telemetry in batches of a few KiB: higher levels cost CPU and win little
-constexpr std::size_t kLeastBytes = 1024;  // room to decompress into
+constexpr int kZstdLevel = 1;  // telemetry in batches of a few KiB: higher levels cost CPU and win little
+constexpr std::size_t kPlainBytesMin = 1024;  // room to decompress into
 
 Error damaged(std::string_view codec, const char* what) {
     return {Errc::corrupt, std::string(codec) + " stream is damaged: " + what};
@@ -47,7 +47,7 @@ Result<std::size_t> compress_zstd(std::span<const std::byte> bytes, std::vector<
 
 /// Where most batches fit at once: telemetry compresses to a quarter.
 std::size_t expected_size(std::span<const std::byte> compressed) {
-    return std::clamp(compressed.size() * 4, kLeastBytes, kBatchBytesMax);
+    return std::clamp(compressed.size() * 4, kPlainBytesMin, kBatchBytesMax);
 }
 
 /// Makes `out` larger to decompress into; false where that would pass the bound.

@@ -14,7 +14,7 @@ namespace sluice::storage {
 namespace {
 
 // A frame: magic (1 byte), size of the body (2), CRC-32C of kind and body (4), kind (1), body.
-constexpr auto kMagic = std::byte{0xd5};
+constexpr auto kEntryMagic = std::byte{0xd5};
 constexpr std::size_t kHeaderBytes = 8;
 constexpr std::size_t kChecksumAt = 3;
 constexpr std::size_t kKindAt = 7;
@@ -27,7 +27,7 @@ void put_frame(std::vector<std::byte>& out, DeliveryLedger::Kind kind, std::span
     SLUICE_ASSERT(body.size() <= kBodyMax);
     const auto at = out.size();
     out.resize(at + kHeaderBytes);
-    out[at] = kMagic;
+    out[at] = kEntryMagic;
     store_big_endian(&out[at + 1], static_cast<std::uint16_t>(body.size()));
     out[at + kKindAt] = static_cast<std::byte>(kind);
     out.insert(out.end(), body.begin(), body.end());
@@ -66,7 +66,7 @@ std::optional<std::uint64_t> parse_proof_file_name(std::string_view name) {
 
 std::optional<DeliveryFrame> take_frame(std::span<const std::byte>& bytes) {
     for (; bytes.size() >= kHeaderBytes; bytes = bytes.subspan(1)) {
-        if (bytes[0] != kMagic) continue;
+        if (bytes[0] != kEntryMagic) continue;
         const auto size = kHeaderBytes + load_big_endian<std::uint16_t>(&bytes[1]);
         if (size > bytes.size()) continue;
         if (load_big_endian<std::uint32_t>(&bytes[kChecksumAt]) != crc32c(bytes.first(size).subspan(kKindAt))) continue;

@@ -4,12 +4,12 @@ namespace sluice::storage {
 
 namespace {
 
-constexpr std::uint64_t kLeastBytes = 64U << 10U;  // less than this is room for little
+constexpr std::uint64_t kReserveBytesMin = 64U << 10U;  // less than this is room for little
 
 }  // namespace
 
 void DiskReserve::keep() {
-    for (auto bytes = kBytes; kept_ < bytes && bytes >= kLeastBytes; bytes /= 2) {
+    for (auto bytes = kBytes; kept_ < bytes && bytes >= kReserveBytesMin; bytes /= 2) {
         auto file = files_.open(path_, OpenMode::create);
         if (!file) return;
         if ((*file)->allocate(bytes)) {

@@ -16,7 +16,7 @@ namespace sluice::storage {
 namespace {
 
 constexpr int kGzipWindowBits = 15 + 16;  // the largest window, and a gzip header
-constexpr std::size_t kFirstBytes = 64U << 10U;
+constexpr std::size_t kFirstPlainBytes = 64U << 10U;
 constexpr std::array<unsigned char, 8> kJavaMagic{0x82, 'S', 'N', 'A', 'P', 'P', 'Y', 0};
 constexpr std::size_t kJavaHeaderBytes = 16;  // the magic, and two versions
 
@@ -57,7 +57,7 @@ Result<void> decompress_gzip(std::span<const std::byte> bytes, std::vector<std::
     // zlib takes a non-const pointer but only reads.
     stream.next_in = const_cast<Bytef*>(reinterpret_cast<const Bytef*>(bytes.data()));
     stream.avail_in = static_cast<uInt>(bytes.size());
-    out.resize(kFirstBytes);
+    out.resize(kFirstPlainBytes);
     for (int state = Z_OK; state != Z_STREAM_END;) {
         const std::size_t used = stream.total_out;
         if (used == out.size()) {

@@ -13,7 +13,7 @@ namespace sluice::storage {
 
 namespace {
 
-constexpr std::uint32_t kMagic = 0x534c4b32;         // "SLK2"
+constexpr std::uint32_t kFileMagic = 0x534c4b32;     // "SLK2"
 constexpr std::uint32_t kMagicTooMany = 0x534c4b30;  // "SLK0"
 constexpr std::size_t kCheckedFrom = 8;
 constexpr std::size_t kHeadBytes = 24;
@@ -65,7 +65,7 @@ Result<KeyIndex> KeyIndex::load(FileSystem& files, const Segment& segment) {
     const Error bad(Errc::corrupt, path + " is no key index");
     if (bytes.size() < kHeadBytes || (bytes.size() - kHeadBytes) % kEntryBytes != 0) return bad;
     const auto magic = load_big_endian<std::uint32_t>(bytes.data());
-    if (magic != kMagic && magic != kMagicTooMany) return bad;
+    if (magic != kFileMagic && magic != kMagicTooMany) return bad;
     if (load_big_endian<std::uint32_t>(bytes.data() + 4) != crc32c(bytes.subspan(kCheckedFrom))) return bad;
     if (load_big_endian<std::int64_t>(bytes.data() + 8) != segment.base_offset().value()) return bad;
     if (load_big_endian<std::uint64_t>(bytes.data() + 16) != segment.end_position().value()) return bad;
@@ -87,7 +87,7 @@ Result<void> KeyIndex::store(FileSystem& files, const Segment& segment) const {
         store_big_endian(at + 8, offset);
         at += kEntryBytes;
     }
-    return write(files, segment, kMagic, bytes);
+    return write(files, segment, kFileMagic, bytes);
 }
 
 Result<void> KeyIndex::store_too_many(FileSystem& files, const Segment& segment) {

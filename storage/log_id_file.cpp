@@ -8,7 +8,7 @@ namespace sluice::storage {
 
 namespace {
 
-constexpr const char* kFile = "log-id";
+constexpr const char* kIdFile = "log-id";
 
 struct Found {
     std::optional<BatchMarks> marks;
@@ -17,7 +17,7 @@ struct Found {
 
 /// What is there, or the copy.
 Result<Found> find(FileSystem& files, const std::string& directory) {
-    const auto text = load_checked(files, directory + "/" + kFile);
+    const auto text = load_checked(files, directory + "/" + kIdFile);
     if (!text && text.error().kind() != Errc::not_found && text.error().kind() != Errc::corrupt) return text.error();
     if (const auto marks = text ? BatchMarks::parse(text->text) : std::nullopt) return Found{marks, text->has_checksum};
     const auto copy = log_id_of_recovery_point(files, directory);
@@ -28,10 +28,10 @@ Result<Found> find(FileSystem& files, const std::string& directory) {
 }  // namespace
 
 Result<LogId> load_log_id(FileSystem& files, const std::string& directory) {
-    const auto text = load_checked(files, directory + "/" + kFile);
+    const auto text = load_checked(files, directory + "/" + kIdFile);
     if (!text) return text.error();
     const auto marks = BatchMarks::parse(text->text);
-    if (!marks) return Error(Errc::corrupt, directory + "/" + kFile + " does not hold a UUID");
+    if (!marks) return Error(Errc::corrupt, directory + "/" + kIdFile + " does not hold a UUID");
     return marks->id();
 }
 
@@ -61,7 +61,7 @@ Result<BatchMarks> make_log_id(FileSystem& files, const std::string& directory, 
 }
 
 Result<void> store_log_id(FileSystem& files, const std::string& directory, const BatchMarks& marks) {
-    return store_checked(files, directory, kFile, marks.to_string());
+    return store_checked(files, directory, kIdFile, marks.to_string());
 }
 
 }  // namespace sluice::storage

@@ -7,13 +7,13 @@ namespace sluice::storage {
 
 namespace {
 
-constexpr const char* kFile = "offset-reserve";
+constexpr const char* kReserveFile = "offset-reserve";
 constexpr std::int64_t kStep = 65536;
 
 }  // namespace
 
 Result<std::optional<Offset>> OffsetReserve::left_behind() const {
-    const auto path = directory_ + "/" + kFile;
+    const auto path = directory_ + "/" + kReserveFile;
     const auto text = load_checked(files_, path);
     if (!text) {
         if (text.error().kind() == Errc::not_found) return std::optional<Offset>();
@@ -27,14 +27,14 @@ Result<std::optional<Offset>> OffsetReserve::left_behind() const {
 Result<void> OffsetReserve::cover(Offset end) {
     if (bound_ && end <= *bound_) return {};
     const auto bound = end + kStep;
-    auto done = store_checked(files_, directory_, kFile, std::to_string(bound.value()) + "\n");
+    auto done = store_checked(files_, directory_, kReserveFile, std::to_string(bound.value()) + "\n");
     if (done) bound_ = bound;
     return done;
 }
 
 Result<void> OffsetReserve::clear() {
     bound_.reset();
-    if (auto done = files_.remove(directory_ + "/" + kFile); !done) return done;
+    if (auto done = files_.remove(directory_ + "/" + kReserveFile); !done) return done;
     return files_.sync_directory(directory_);
 }
 

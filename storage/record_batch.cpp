@@ -17,8 +17,6 @@ namespace {
 
 // Where the fields of the batch header are (docs/log-format.md section 2).
 constexpr std::size_t kBaseOffsetAt = 0;
-constexpr std::size_t kLengthAt = 8;
-constexpr std::size_t kMagicAt = 16;
 constexpr std::size_t kCrcAt = 17;
 constexpr std::size_t kAttributesAt = kBatchChecksumFrom;
 constexpr std::size_t kLastOffsetDeltaAt = 23;
@@ -29,7 +27,6 @@ constexpr std::size_t kProducerEpochAt = 51;
 constexpr std::size_t kBaseSequenceAt = 53;
 constexpr std::size_t kRecordCountAt = 57;
 constexpr std::size_t kLengthCountsFrom = 12;
-constexpr std::int8_t kMagic = 2;
 constexpr std::size_t kRecordBytesMin = 7;  // of a record without anything: a byte for each of its fields
 
 std::int64_t millis(Timestamp timestamp) {
@@ -64,9 +61,9 @@ void store_batch_header(std::span<std::byte> batch, const BatchHeader& header, c
     SLUICE_ASSERT(header.size_bytes == batch.size());
     auto* at = batch.data();
     store_big_endian<std::int64_t>(at + kBaseOffsetAt, header.base_offset.value());
-    store_big_endian<std::int32_t>(at + kLengthAt, static_cast<std::int32_t>(batch.size() - kLengthCountsFrom));
+    store_big_endian<std::int32_t>(at + kBatchLengthAt, static_cast<std::int32_t>(batch.size() - kLengthCountsFrom));
     store_big_endian<std::int32_t>(at + kLengthCountsFrom, 0);  // partition leader epoch
-    store_big_endian<std::int8_t>(at + kMagicAt, kMagic);
+    store_big_endian<std::int8_t>(at + kBatchMagicAt, kBatchMagic);
     store_big_endian<std::uint32_t>(at + kCrcAt, 0);
     store_big_endian<std::uint16_t>(at + kAttributesAt, header.attributes);
     store_big_endian<std::int32_t>(at + kLastOffsetDeltaAt, header.last_offset_delta);
@@ -88,8 +85,9 @@ std::uint32_t seal_batch(std::span<std::byte> batch) {
 Result<BatchHeader> decode_batch_header(std::span<const std::byte> bytes) {
     if (bytes.size() < kBatchHeaderBytes) return Error(Errc::corrupt, "batch header is cut off");
     const auto* at = bytes.data();
-    const auto length = load_big_endian<std::int32_t>(at + kLengthAt);
-    if (load_big_endian<std::int8_t>(at + kMagicAt) != kMagic) return Error(Errc::corrupt, "not a v2 record batch");
+    const auto length = load_big_endian<std::int32_t>(at + kBatchLengthAt);
+    if (load_big_endian<std::int8_t>(at + kBatchMagicAt) != kBatchMagic)
+        return Error(Errc::corrupt, "not a v2 record batch");
     if (length < static_cast<std::int32_t>(kBatchHeaderBytes - kLengthCountsFrom) ||
         static_cast<std::size_t>(length) > kBatchBytesMax - kLengthCountsFrom) {
         return Error(Errc::corrupt, "batch length " + std::to_string(length) + " is out of bounds");

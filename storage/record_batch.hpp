@@ -25,6 +25,9 @@ enum class Compression : std::uint8_t { none = 0, gzip = 1, snappy = 2, lz4 = 3,
 [[nodiscard]] std::string_view to_string(Compression compression);
 
 inline constexpr std::size_t kBatchHeaderBytes = 61;
+inline constexpr std::size_t kBatchLengthAt = 8;  ///< counts from behind itself
+inline constexpr std::size_t kBatchMagicAt = 16;
+inline constexpr std::int8_t kBatchMagic = 2;
 inline constexpr std::size_t kBatchChecksumFrom = 21;  ///< the checksum covers from here to the end
 /// No batch that we write or accept is larger: a length field beyond it is damage, not data.
 inline constexpr std::size_t kBatchBytesMax = 64U << 20U;

@@ -8,7 +8,7 @@ namespace sluice::storage {
 
 namespace {
 
-constexpr const char* kFile = "recovery-point";
+constexpr const char* kPointFile = "recovery-point";
 
 struct Stored {
     BatchMarks marks;
@@ -17,7 +17,7 @@ struct Stored {
 
 /// nullopt where there is none. Damaged, it is as good as missing.
 Result<std::optional<Stored>> load(FileSystem& files, const std::string& directory) {
-    const auto text = load_checked(files, directory + "/" + kFile);
+    const auto text = load_checked(files, directory + "/" + kPointFile);
     if (!text) {
         const bool none = text.error().kind() == Errc::not_found || text.error().kind() == Errc::corrupt;
         return none ? Result<std::optional<Stored>>(std::nullopt) : text.error();
@@ -48,7 +48,7 @@ Result<void> store_recovery_point(FileSystem& files, const std::string& director
                                   Offset end) {
     auto text = marks.to_string();
     text.insert(text.find('\n'), " " + std::to_string(end.value()));
-    return store_checked(files, directory, kFile, text);
+    return store_checked(files, directory, kPointFile, text);
 }
 
 }  // namespace sluice::storage

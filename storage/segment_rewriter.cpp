@@ -14,7 +14,7 @@ namespace sluice::storage {
 
 namespace {
 
-constexpr std::size_t kPieceBytes = 512U << 10U;
+constexpr std::size_t kCopiedBytes = 512U << 10U;
 constexpr std::size_t kJoinedBytes = 256U << 10U;   // batches are joined up to this
 constexpr std::size_t kLeftAloneBytes = 4U << 10U;  // a whole batch of at least this is not worth joining
 constexpr std::int64_t kDeltaMax = std::numeric_limits<std::int32_t>::max();
@@ -82,7 +82,7 @@ class Rewrite {
           group_(group),
           filter_(filter),
           pace_(pace),
-          ahead_(kPieceBytes),
+          ahead_(kCopiedBytes),
           output_(files, log, *group.front(), pace) {}
 
     Result<Rewritten> run(const std::function<Result<void>(const Rewritten&)>& before_swap) {
@@ -208,7 +208,7 @@ class Rewrite {
     Result<void> start_changing(const File& file, FilePosition until) {
         if (changed_) return {};
         changed_ = true;
-        ReadAhead ahead(kPieceBytes);
+        ReadAhead ahead(kCopiedBytes);
         for (FilePosition at; at < until;) {
             const auto head = ahead.at(file, at, kBatchHeaderBytes, until);
             if (!head) return head.error();

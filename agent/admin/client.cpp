@@ -26,12 +26,12 @@ using storage::Result;
 constexpr timeval kPatience{10, 0};
 constexpr std::size_t kReplyBytesMax = 16U << 20U;
 
-class Socket {
+class UnixSocket {
  public:
-    Socket() : fd_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {}
-    Socket(const Socket&) = delete;
-    Socket& operator=(const Socket&) = delete;
-    ~Socket() {
+    UnixSocket() : fd_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {}
+    UnixSocket(const UnixSocket&) = delete;
+    UnixSocket& operator=(const UnixSocket&) = delete;
+    ~UnixSocket() {
         if (fd_ >= 0) ::close(fd_);
     }
     [[nodiscard]] int fd() const { return fd_; }
@@ -40,7 +40,7 @@ class Socket {
     const int fd_;
 };
 
-Result<void> connect(const Socket& socket, const std::string& data_dir) {
+Result<void> connect(const UnixSocket& socket, const std::string& data_dir) {
     const UnixPath path(data_dir, "sluice.sock");
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
@@ -60,7 +60,7 @@ Result<void> connect(const Socket& socket, const std::string& data_dir) {
 }  // namespace
 
 Result<Reply> ask(const std::string& data_dir, const std::string& method, const std::string& path) {
-    const Socket socket;
+    const UnixSocket socket;
     if (auto done = connect(socket, data_dir); !done) return done.error();
     const auto request =
         method + " " + path + " HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";

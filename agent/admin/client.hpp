@@ -7,6 +7,8 @@
 
 namespace sluice::agent::admin {
 
+inline constexpr unsigned kHttpOk = 200;
+
 struct Reply {
     unsigned status = 0;
     std::string body;

@@ -15,8 +15,6 @@ using Json = nlohmann::ordered_json;
 using storage::Errc;
 using storage::Error;
 
-constexpr unsigned kGood = 200;
-
 bool is_wanted(const Json& device, const DevicesArguments& arguments) {
     return (arguments.stream.empty() || device.at("stream") == arguments.stream) &&
            device.at("silent_seconds").get<double>() >= arguments.silent_seconds;
@@ -30,7 +28,7 @@ int devices_command(const DevicesArguments& arguments) {
     const auto reply = admin::ask(*data_dir, "GET", "/api/v1/devices");
     if (!reply) return report_failure(reply.error());
     const auto all = Json::parse(reply->body, nullptr, false);
-    if (reply->status != kGood || !all.is_array()) {
+    if (reply->status != admin::kHttpOk || !all.is_array()) {
         return report_failure(Error(Errc::io, "the agent's answer is no list of devices; is it of another version?"));
     }
     auto wanted = Json::array();

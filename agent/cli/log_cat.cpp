@@ -19,18 +19,13 @@ using storage::DecodedBatch;
 using storage::Offset;
 using storage::RecordView;
 
-std::string shown(const std::optional<std::string_view>& bytes) {
-    if (!bytes) return "null";
-    return is_utf8(*bytes) ? one_line(*bytes) : "base64:" + base64(*bytes);
-}
-
 /// OFFSET  TIME  KEY  VALUE  [HEADER=VALUE …]
 std::string text_line(const RecordView& record, bool headers) {
     std::string line = std::to_string(record.offset.value()) + "  " + format_time(record.timestamp) + "  " +
-                       shown(record.key) + "  " + shown(record.value);
+                       shown_bytes(record.key) + "  " + shown_bytes(record.value);
     if (headers && !record.headers.empty()) line += " ";
     for (const auto& header : record.headers) {
-        if (headers) line += " " + shown(header.key) + "=" + shown(header.value);
+        if (headers) line += " " + shown_bytes(header.key) + "=" + shown_bytes(header.value);
     }
     return line + "\n";
 }

@@ -20,7 +20,6 @@ namespace {
 using storage::Errc;
 using storage::Error;
 
-constexpr unsigned kGood = 200;
 std::atomic<sql::SqlSession*> running{nullptr};
 
 /// Ctrl-C ends the query.
@@ -35,7 +34,8 @@ std::uint64_t memory_bytes() {
 storage::Result<std::string> devices_of_agent(const std::string& data_dir) {
     auto reply = admin::ask(data_dir, "GET", "/api/v1/devices");
     if (!reply) return reply.error();
-    if (reply->status != kGood) return Error(Errc::io, "the agent doesn't tell its devices; is it of another version?");
+    if (reply->status != admin::kHttpOk)
+        return Error(Errc::io, "the agent doesn't tell its devices; is it of another version?");
     return std::move(reply->body);
 }
 

@@ -158,7 +158,7 @@ class Prompt {
 
     sql::SqlSession& session_;
     const SqlFormat format_;
-    const std::unique_ptr<History, decltype(&history_end)> history_;
+    const std::unique_ptr<::History, decltype(&history_end)> history_;
     const std::unique_ptr<EditLine, decltype(&el_end)> editor_;
     const std::string file_;
     std::string text_;  // of a statement that isn't complete

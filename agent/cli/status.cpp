@@ -19,7 +19,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 using storage::Errc;
 
-constexpr unsigned kGood = 200;
 constexpr unsigned kRefusedWhole = 409;
 constexpr auto kWatchInterval = std::chrono::seconds(2);
 constexpr const char* kTop = "\x1b[H\x1b[J";  // of the terminal, and all below is cleared
@@ -62,7 +61,7 @@ int show(const std::string& data_dir, const StatusArguments& arguments, bool ter
     if (!reply && reply.error().kind() == Errc::not_found) return show_directory(data_dir, arguments.json);
     if (!reply) return report_failure(reply.error());
     const auto status = Json::parse(reply->body, nullptr, false);
-    if (reply->status != kGood || status.is_discarded()) {
+    if (reply->status != admin::kHttpOk || status.is_discarded()) {
         return report_failure(
             storage::Error(Errc::io, "the agent's answer is not a status; is it of another version?"));
     }
@@ -105,14 +104,14 @@ int reload_command(const LogArguments& arguments) {
     const auto reply = admin::ask(*data_dir, "POST", "/api/v1/reload");
     if (!reply) return report_failure(reply.error());
     const auto answer = Json::parse(reply->body, nullptr, false);
-    if ((reply->status != kGood && reply->status != kRefusedWhole) || !answer.is_object()) {
+    if ((reply->status != admin::kHttpOk && reply->status != kRefusedWhole) || !answer.is_object()) {
         return report_failure(storage::Error(Errc::io, "the agent's answer can't be read; is it of another version?"));
     }
     const auto each = [&](const char* key, const char* before, std::ostream& out) {
         for (const auto& text : answer.value(key, Json::array())) out << before << text.get<std::string>() << '\n';
     };
     each("errors", "", std::cerr);
-    if (reply->status != kGood) {
+    if (reply->status != admin::kHttpOk) {
         std::cerr << "nothing is changed\n";
         return kExitFailure;
     }
@@ -128,7 +127,7 @@ int uplink_command(const LogArguments& arguments, bool open) {
     if (!data_dir) return kExitBadConfig;
     const auto reply = admin::ask(*data_dir, "POST", open ? "/api/v1/uplink/resume" : "/api/v1/uplink/pause");
     if (!reply) return report_failure(reply.error());
-    if (reply->status != kGood) {
+    if (reply->status != admin::kHttpOk) {
         const auto answer = Json::parse(reply->body, nullptr, false);
         const bool told = answer.is_object() && answer.contains("error");
         return report_failure(

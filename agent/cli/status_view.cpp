@@ -24,7 +24,7 @@ constexpr std::size_t kColumns = 80;
 constexpr std::size_t kLabel = 10;
 constexpr const char* kRed = "\x1b[31m";
 constexpr const char* kGreen = "\x1b[32m";
-constexpr const char* kPlain = "\x1b[0m";
+constexpr const char* kNoColour = "\x1b[0m";
 
 std::string format(const char* how, double value, const char* unit) {
     std::array<char, 64> text{};
@@ -112,7 +112,7 @@ std::string head(const Json& status, bool colour) {
                       short_time(agent.at("uptime_seconds").get<double>());
     const std::string word = ready ? "ready" : "NOT READY";
     const auto line = padded(left, kColumns - 1 - word.size(), false);
-    return line + (colour ? (ready ? kGreen : kRed) : "") + word + (colour ? kPlain : "") + "\n";
+    return line + (colour ? (ready ? kGreen : kRed) : "") + word + (colour ? kNoColour : "") + "\n";
 }
 
 std::string messages(const Json& status) {

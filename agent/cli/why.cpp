@@ -16,12 +16,7 @@ namespace {
 
 using storage::Offset;
 
-constexpr std::size_t kColumns = 80;
-
-std::string shown(const std::optional<std::string>& bytes) {
-    if (!bytes) return "null";
-    return is_utf8(*bytes) ? one_line(*bytes) : "base64:" + base64(*bytes);
-}
+constexpr std::size_t kAnswerColumns = 80;
 
 /// Breaks at spaces; what follows the first line is indented.
 std::string wrapped(const std::string& text) {
@@ -31,7 +26,7 @@ std::string wrapped(const std::string& text) {
     for (std::size_t from = 0; from < text.size();) {
         const auto to = std::min(text.find(' ', from), text.size());
         const auto word = text.substr(from, to - from);
-        if (column > 0 && column + 1 + word.size() > kColumns) {
+        if (column > 0 && column + 1 + word.size() > kAnswerColumns) {
             lines += "\n" + indent;
             column = indent.size();
         } else if (column > 0) {
@@ -118,7 +113,8 @@ void print(const WhyAnswer& answer, const std::optional<Nearest>& nearest, bool 
         return;
     }
     auto what = answer.stream + " offset " + std::to_string(answer.offset.value());
-    if (answer.record) what += ", key " + shown(answer.record->key) + ", " + format_time(answer.record->timestamp);
+    if (answer.record)
+        what += ", key " + shown_bytes(answer.record->key) + ", " + format_time(answer.record->timestamp);
     if (nearest) what += " (the nearest of this key: " + relation(nearest->away_ms) + ")";
     std::cout << wrapped(what) << explained(answer);
     if (answer.fate == Fate::delivered && !answer.record) {

@@ -10,11 +10,6 @@ namespace {
 
 using storage::Offset;
 
-std::string shown(const std::optional<std::string>& bytes) {
-    if (!bytes) return "null";
-    return is_utf8(*bytes) ? one_line(*bytes) : "base64:" + base64(*bytes);
-}
-
 const char* name_of(Fate fate) {
     switch (fate) {
         case Fate::delivered:
@@ -86,7 +81,7 @@ nlohmann::ordered_json why_json(const WhyAnswer& answer) {
     if (answer.letter) json["dead_letter"] = why_json(*answer.letter);
     if (answer.record) {
         json["timestamp"] = answer.record->timestamp.time_since_epoch().count();
-        json["key"] = answer.record->key ? nlohmann::ordered_json(shown(answer.record->key)) : nullptr;
+        json["key"] = answer.record->key ? nlohmann::ordered_json(shown_bytes(answer.record->key)) : nullptr;
     }
     json["agent_running"] = answer.agent_runs;
     json["log_start_offset"] = answer.start.value();

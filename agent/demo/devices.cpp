@@ -102,9 +102,7 @@ int devices_main(int commands, int reports, const PlantOptions& options) {
 }  // namespace
 
 std::string pump_name(int number) {
-    std::array<char, 16> name{};
-    std::snprintf(name.data(), name.size(), "pump-%02d", number);
-    return name.data();
+    return (number < 10 ? "pump-0" : "pump-") + std::to_string(number);
 }
 
 Plant::Plant(ChildProcess process, int commands, int reports)

@@ -28,7 +28,7 @@ const char* name_of(models::Alert::Reason reason) {
     return "";
 }
 
-ordered_json number(double value) {
+ordered_json number_or_null(double value) {
     return std::isfinite(value) ? ordered_json(value) : ordered_json(nullptr);
 }
 
@@ -98,7 +98,7 @@ ordered_json alert_json(const models::Alert& alert, const std::string& stream) {
     json["message"] = alert.message;
     json["start"] = format_time(alert.start);
     json["at"] = format_time(alert.at);
-    json["value"] = number(alert.value);
+    json["value"] = number_or_null(alert.value);
     json["threshold"] = alert.threshold;
     json["condition"] = alert.condition;
     json["window"] = models::rules::format_duration(alert.window);
@@ -109,7 +109,7 @@ ordered_json alert_json(const models::Alert& alert, const std::string& stream) {
     json["observations"] = ordered_json::array();
     for (const auto& o : alert.observations) {
         json["observations"].push_back(
-            {{"of", o.text}, {"threshold", o.threshold}, {"value", number(o.value)}, {"holds", o.holds}});
+            {{"of", o.text}, {"threshold", o.threshold}, {"value", number_or_null(o.value)}, {"holds", o.holds}});
     }
     return json;
 }

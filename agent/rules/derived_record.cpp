@@ -83,7 +83,7 @@ Json::json_pointer pointer(const std::string& path) {
 }
 
 /// A text as it is, else as JSON has it.
-std::string text_of(const Json& value) {
+std::string header_text(const Json& value) {
     if (value.is_null()) return "";
     if (value.is_string()) return value.get<std::string>();
     return value.dump(-1, ' ', false, Json::error_handler_t::replace);
@@ -206,7 +206,7 @@ void DerivedWriter::treat(Json& content) const {
         if (hash_key_.empty())
             erase(content, path);
         else
-            content.at(path) = hashed(text_of(content.at(path)));
+            content.at(path) = hashed(header_text(content.at(path)));
     }
     for (const auto& [path, step] : round_) {
         if (!content.contains(path)) continue;
@@ -247,7 +247,7 @@ std::string DerivedWriter::key(const Json& content, const std::string& device) c
                 if (!device.empty() && !hash_key_.empty()) key += hashed(device);
                 break;
             case KeyPart::Kind::field:
-                if (content.contains(part.field)) key += text_of(content.at(part.field));
+                if (content.contains(part.field)) key += header_text(content.at(part.field));
                 break;
         }
     }

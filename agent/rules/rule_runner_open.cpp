@@ -19,7 +19,7 @@ using storage::Result;
 
 namespace {
 
-constexpr auto kDurableWithin = std::chrono::seconds(10);
+constexpr auto kStartDurableWithin = std::chrono::seconds(10);
 
 /// The newest of all that was said.
 std::optional<AlertPosition> newest(const AlertsSeen& seen) {
@@ -135,7 +135,7 @@ Result<void> RuleRunner::open_stream(const std::string& name, const std::vector<
     stream->rules->on_derived(derived_sink(stream->name, log));
     stream->sources = sources;
     end_alerts(*stream, ended, *seen);
-    if (!wait_until_durable(std::chrono::steady_clock::now() + kDurableWithin)) {
+    if (!wait_until_durable(std::chrono::steady_clock::now() + kStartDurableWithin)) {
         parts_.report(bridge::Severity::warning, "rules", "the end of alerts is not durable yet");
     } else if (fault || changed) {
         if (auto done = take_snapshot(*stream); !done) return done.error();

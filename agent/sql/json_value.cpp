@@ -20,10 +20,10 @@ namespace {
 
 constexpr std::size_t kDigitsMax = 15;  // any number of so many digits is exact in a double
 
-struct Finalize {
+struct FinalizeWalk {
     void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
 };
-using Statement = std::unique_ptr<sqlite3_stmt, Finalize>;
+using Statement = std::unique_ptr<sqlite3_stmt, FinalizeWalk>;
 
 bool is_name_char(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';

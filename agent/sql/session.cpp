@@ -106,7 +106,7 @@ SqlValue value_of(sqlite3_stmt* statement, int column) {
     return value;
 }
 
-struct Finalize {
+struct FinalizeQuery {
     void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
 };
 
@@ -195,7 +195,7 @@ std::optional<SqlFailure> SqlSession::run(std::string_view text, const SqlLimits
         sqlite3_stmt* made = nullptr;
         const int result =
             sqlite3_prepare_v2(db_.get(), text.data() + at, static_cast<int>(text.size() - at), &made, &rest);
-        const std::unique_ptr<sqlite3_stmt, Finalize> statement(made);
+        const std::unique_ptr<sqlite3_stmt, FinalizeQuery> statement(made);
         if (result != SQLITE_OK) {
             failed = failure(at);
         } else if (made != nullptr && (sqlite3_column_count(made) == 0 || sqlite3_stmt_readonly(made) == 0)) {
@@ -271,7 +271,7 @@ std::vector<SqlSession::Table> SqlSession::tables() {
         const auto sql = "SELECT group_concat(name, ', ') FROM pragma_table_xinfo(" + quoted(name, '\'') + ")";
         sqlite3_set_authorizer(db_.get(), nullptr, nullptr);
         sqlite3_prepare_v2(db_.get(), sql.c_str(), -1, &made, nullptr);
-        const std::unique_ptr<sqlite3_stmt, Finalize> statement(made);
+        const std::unique_ptr<sqlite3_stmt, FinalizeQuery> statement(made);
         const bool found = made != nullptr && sqlite3_step(made) == SQLITE_ROW;
         sqlite3_set_authorizer(db_.get(), authorize, nullptr);
         if (found) tables.push_back({name, std::string(value_of(made, 0).bytes)});

@@ -1,5 +1,6 @@
 #include "bridge/kafka/assigned_consumer.hpp"
 
+#include "bridge/kafka/handles.hpp"
 #include "bridge/kafka/oauth_token.hpp"
 
 #include <array>
@@ -7,11 +8,7 @@
 
 namespace sluice::bridge::kafka {
 
-namespace {
-
-void ignore_log(const rd_kafka_t* /*handle*/, int /*level*/, const char* /*facility*/, const char* /*text*/) {}
-
-}  // namespace
+namespace {}  // namespace
 
 storage::Result<Handle> open_assigned_consumer(const ClusterOptions& options, const std::string& group,
                                                const char* isolation_level) {

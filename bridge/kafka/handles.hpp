@@ -4,6 +4,8 @@
 #include <librdkafka/rdkafka.h>
 
 #include <memory>
+#include <optional>
+#include <string_view>
 
 namespace sluice::bridge::kafka {
 
@@ -27,5 +29,14 @@ using NewTopic = std::unique_ptr<rd_kafka_NewTopic_t, Destroy<rd_kafka_NewTopic_
 using AdminOptions = std::unique_ptr<rd_kafka_AdminOptions_t, Destroy<rd_kafka_AdminOptions_destroy>>;
 using ConfigResource = std::unique_ptr<rd_kafka_ConfigResource_t, Destroy<rd_kafka_ConfigResource_destroy>>;
 using KafkaError = std::unique_ptr<rd_kafka_error_t, Destroy<rd_kafka_error_destroy>>;
+
+/// A log callback for clients whose faults we tell ourselves.
+inline void ignore_log(const rd_kafka_t* /*handle*/, int /*level*/, const char* /*facility*/, const char* /*text*/) {}
+
+/// A message's key or value: null is not empty.
+[[nodiscard]] inline std::optional<std::string_view> view(const void* bytes, std::size_t size) {
+    if (bytes == nullptr) return std::nullopt;
+    return std::string_view(static_cast<const char*>(bytes), size);
+}
 
 }  // namespace sluice::bridge::kafka

@@ -32,11 +32,6 @@ std::uint32_t checksum(const std::optional<std::string_view>& key, const std::op
     return take(value, take(key, 0));
 }
 
-std::optional<std::string_view> view(const void* bytes, std::size_t size) {
-    if (bytes == nullptr) return std::nullopt;
-    return std::string_view(static_cast<const char*>(bytes), size);
-}
-
 Fingerprint fingerprint_of(const rd_kafka_message_t& message) {
     Fingerprint fingerprint{checksum(view(message.key, message.key_len), view(message.payload, message.len))};
     rd_kafka_timestamp_type_t type = RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;

@@ -1,6 +1,7 @@
 #include "bridge/kafka/mock_cluster.hpp"
 
-#include <librdkafka/rdkafka.h>
+#include "bridge/kafka/handles.hpp"
+
 #include <librdkafka/rdkafka_mock.h>
 
 #include <array>
@@ -11,8 +12,6 @@ namespace sluice::bridge::kafka {
 namespace {
 
 constexpr int16_t kProduceApiKey = 0;  // Kafka protocol guide, "Api Keys"
-
-void ignore_log(const rd_kafka_t* /*handle*/, int /*level*/, const char* /*facility*/, const char* /*text*/) {}
 
 }  // namespace
 

@@ -15,8 +15,8 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
-constexpr int kQuestionMs = 5'000;
-constexpr int kSliceMs = 100;
+constexpr int kPositionQuestionMs = 5'000;
+constexpr int kPositionSliceMs = 100;
 
 storage::Error unreadable(const ClusterOptions& options, const std::string& why) {
     return {storage::Errc::rejected, "the positions in topic " + options.position_topic + " can't be read: " + why};
@@ -35,7 +35,7 @@ storage::Result<std::vector<std::int64_t>> ends_of(const ClusterOptions& options
     if (!consumer) return consumer.error();
     const Topic topic(rd_kafka_topic_new(consumer->get(), options.position_topic.c_str(), nullptr));
     const struct rd_kafka_metadata* raw = nullptr;
-    if (const auto error = rd_kafka_metadata(consumer->get(), 0, topic.get(), &raw, kQuestionMs);
+    if (const auto error = rd_kafka_metadata(consumer->get(), 0, topic.get(), &raw, kPositionQuestionMs);
         error != RD_KAFKA_RESP_ERR_NO_ERROR) {
         return unreadable(options, rd_kafka_err2str(error));
     }
@@ -45,23 +45,19 @@ storage::Result<std::vector<std::int64_t>> ends_of(const ClusterOptions& options
     std::vector<std::int64_t> ends(static_cast<std::size_t>(found.partition_cnt));
     for (std::size_t partition = 0; partition < ends.size(); ++partition) {
         std::int64_t low = 0;
-        const auto error =
-            rd_kafka_query_watermark_offsets(consumer->get(), options.position_topic.c_str(),
-                                             static_cast<std::int32_t>(partition), &low, &ends[partition], kQuestionMs);
+        const auto error = rd_kafka_query_watermark_offsets(consumer->get(), options.position_topic.c_str(),
+                                                            static_cast<std::int32_t>(partition), &low,
+                                                            &ends[partition], kPositionQuestionMs);
         if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return unreadable(options, rd_kafka_err2str(error));
         if (ends[partition] <= low) ends[partition] = 0;
     }
     return ends;
 }
 
-std::string_view view(const void* bytes, std::size_t size) {
-    return bytes == nullptr ? std::string_view() : std::string_view(static_cast<const char*>(bytes), size);
-}
-
 /// @return false where the record is ours and can't be read: it may be all that keeps records from going twice
 bool take(const rd_kafka_message_t& message, const std::string& agent_id, Positions& positions) {
-    const std::string key(view(message.key, message.key_len));
-    const auto value = view(message.payload, message.len);
+    const std::string key(view(message.key, message.key_len).value_or(""));
+    const auto value = view(message.payload, message.len).value_or("");
     const bool is_tombstone = message.payload == nullptr;
     if (key == agent_id) {
         positions.claim = parse_claim(value);
@@ -156,7 +152,7 @@ storage::Result<Positions> read_positions(const ClusterOptions& options, std::ch
     while (open > 0) {
         if (stopping) return unreadable(options, "the agent stops");
         if (SteadyClock::now() > deadline) return unreadable(options, trouble);
-        const Message message(rd_kafka_consumer_poll(consumer->get(), kSliceMs));
+        const Message message(rd_kafka_consumer_poll(consumer->get(), kPositionSliceMs));
         if (!message) continue;
         const auto partition = static_cast<std::size_t>(message->partition);
         if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {

@@ -8,16 +8,7 @@
 
 namespace sluice::bridge::kafka {
 
-namespace {
-
-std::optional<std::string_view> view(const void* bytes, std::size_t size) {
-    if (bytes == nullptr) return std::nullopt;
-    return std::string_view(static_cast<const char*>(bytes), size);
-}
-
-void ignore_log(const rd_kafka_t* /*handle*/, int /*level*/, const char* /*facility*/, const char* /*text*/) {}
-
-}  // namespace
+namespace {}  // namespace
 
 struct TopicReader::Impl {
     ~Impl() {

@@ -17,15 +17,15 @@ namespace {
 constexpr int kMetadataTimeoutMs = 1'000;
 constexpr int kCreateTimeoutMs = 10'000;
 constexpr int kSilenceTimeoutMs = 5'000;
-constexpr int kSliceMs = 50;
+constexpr int kAnswerSliceMs = 50;
 // librdkafka answers a request whose time is over by itself.
 constexpr int kGraceMs = 1'000;
 
 /// The answer, or null where none has come in time, or the agent stops.
 Event wait_for_answer(const Queue& answers, int timeout_ms, const std::atomic<bool>& stopping) {
     Event event;
-    for (int waited = 0; !event && waited < timeout_ms + kGraceMs && !stopping; waited += kSliceMs) {
-        event.reset(rd_kafka_queue_poll(answers.get(), kSliceMs));
+    for (int waited = 0; !event && waited < timeout_ms + kGraceMs && !stopping; waited += kAnswerSliceMs) {
+        event.reset(rd_kafka_queue_poll(answers.get(), kAnswerSliceMs));
     }
     return event;
 }

@@ -35,14 +35,14 @@ struct Destroy {
 using Bio = std::unique_ptr<BIO, Destroy<BIO_free_all>>;
 using Context = std::unique_ptr<SSL_CTX, Destroy<SSL_CTX_free>>;
 
-class Socket {
+class Probe {
  public:
-    explicit Socket(int fd) : fd_(fd) {}
-    Socket(Socket&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-    Socket& operator=(Socket&&) = delete;
-    Socket(const Socket&) = delete;
-    Socket& operator=(const Socket&) = delete;
-    ~Socket() {
+    explicit Probe(int fd) : fd_(fd) {}
+    Probe(Probe&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+    Probe& operator=(Probe&&) = delete;
+    Probe(const Probe&) = delete;
+    Probe& operator=(const Probe&) = delete;
+    ~Probe() {
         if (fd_ >= 0) ::close(fd_);
     }
     [[nodiscard]] int get() const { return fd_; }
@@ -52,7 +52,7 @@ class Socket {
 };
 
 /// @return 0, or the errno of what failed
-int connect_within(const Socket& socket, const addrinfo& address) {
+int connect_within(const Probe& socket, const addrinfo& address) {
     if (::connect(socket.get(), address.ai_addr, address.ai_addrlen) == 0) return 0;
     if (errno != EINPROGRESS) return errno;
     pollfd item{socket.get(), POLLOUT, 0};
@@ -64,7 +64,7 @@ int connect_within(const Socket& socket, const addrinfo& address) {
 }
 
 /// A connection to the first of the host's addresses that takes one, or what failed with the last of them.
-std::variant<Socket, std::string> connect_tcp(const std::string& host, const std::string& port) {
+std::variant<Probe, std::string> connect_tcp(const std::string& host, const std::string& port) {
     addrinfo hints{};
     hints.ai_socktype = SOCK_STREAM;
     addrinfo* found = nullptr;
@@ -74,7 +74,7 @@ std::variant<Socket, std::string> connect_tcp(const std::string& host, const std
     const std::unique_ptr<addrinfo, Destroy<freeaddrinfo>> addresses(found);
     int error = 0;
     for (const auto* address = found; address != nullptr; address = address->ai_next) {
-        Socket socket(::socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+        Probe socket(::socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
         error = socket.get() < 0 ? errno : connect_within(socket, *address);
         if (error == 0) return socket;
     }
@@ -108,7 +108,7 @@ void expect_host(SSL* tls, const std::string& host) {
 }
 
 /// What is wrong with TLS over `connection`, or an empty text.
-std::string tls_fault(const Socket& connection, const SourceOptions& source, const std::string& host) {
+std::string tls_fault(const Probe& connection, const SourceOptions& source, const std::string& host) {
     const auto context = tls_context(source.tls);
     ERR_clear_error();
     const Bio secured(BIO_push(BIO_new_ssl(context.get(), 1), BIO_new_socket(connection.get(), BIO_NOCLOSE)));
@@ -140,7 +140,7 @@ std::string connect_fault(const SourceOptions& source) {
 
     const auto connection = connect_tcp(host, address.substr(colon + 1));
     if (const auto* fault = std::get_if<std::string>(&connection)) return what + *fault;
-    const auto fault = with_tls ? tls_fault(std::get<Socket>(connection), source, host) : std::string();
+    const auto fault = with_tls ? tls_fault(std::get<Probe>(connection), source, host) : std::string();
     if (!fault.empty()) return what + fault;
     return what + "it takes the connection, and then says nothing" +
            (with_tls ? " (is it an MQTT broker?)" : " (is it an MQTT broker? If it wants TLS, write mqtts://)");

@@ -11,7 +11,7 @@ namespace sluice::bridge::mqtt {
 namespace {
 
 // What waits for a slow client's socket; the rest stays in its session's queue.
-constexpr std::size_t kOutBytesMax = 256U << 10U;
+constexpr std::size_t kUnsentBytesMax = 256U << 10U;
 constexpr std::uint32_t kNeverExpires = 0xffffffff;
 
 }  // namespace
@@ -94,7 +94,7 @@ void Connection::flush_later() {
 void Connection::pump() {
     if (session_ == nullptr || state_ != State::connected) return;
     const auto before = out_.size();
-    while (out_.size() < kOutBytesMax) {
+    while (out_.size() < kUnsentBytesMax) {
         const auto sendable = session_->next(window_);
         if (!sendable) break;
         send(*sendable);

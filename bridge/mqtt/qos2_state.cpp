@@ -19,7 +19,7 @@ using storage::Result;
 constexpr std::uint64_t kCheckpointBytes = 4U << 20U;
 // Releases are small, and recovery reads them all: they count for more than their bytes.
 constexpr std::uint64_t kReleaseWeight = 16;
-constexpr auto kLook = std::chrono::milliseconds(10);
+constexpr auto kAnswerLook = std::chrono::milliseconds(10);
 constexpr std::string_view kReleased = "released ";
 constexpr std::string_view kReleasedAll = "released-all ";
 const std::string kAcceptHeader = std::string(storage::kInternalHeaderPrefix) + "qos2";
@@ -329,7 +329,7 @@ Result<void> Qos2State::checkpoint(std::chrono::steady_clock::time_point deadlin
     auto durable = std::make_shared<std::promise<Result<void>>>();  // it may be kept after the deadline
     auto answer = durable->get_future();
     begin_checkpoint([durable](Result<void> result) { durable->set_value(std::move(result)); });
-    while (answer.wait_for(kLook) != std::future_status::ready) {
+    while (answer.wait_for(kAnswerLook) != std::future_status::ready) {
         if (commit_.waits_for_space(inbound_)) return Error(Errc::no_space, "no space for the state of QoS 2");
         if (std::chrono::steady_clock::now() >= deadline) return Error(Errc::closed, "no time for the state of QoS 2");
     }

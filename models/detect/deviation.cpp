@@ -1,5 +1,7 @@
 #include "models/detect/deviation.hpp"
 
+#include "models/numbers.hpp"
+
 #include <limits>
 
 namespace sluice::models {
@@ -7,7 +9,6 @@ namespace sluice::models {
 namespace {
 
 constexpr std::uint64_t kRecordsMin = 30;
-constexpr double kInfinite = std::numeric_limits<double>::infinity();
 constexpr double kNormalOfMedian = 0.6745;    // a median absolute deviation is so many normal ones
 constexpr double kNormalOfMean = 0.79788456;  // and a mean absolute deviation so many
 

@@ -1,5 +1,6 @@
 #include "models/detect/drift.hpp"
 
+#include "models/numbers.hpp"
 namespace sluice::models {
 
 namespace {
@@ -13,11 +14,6 @@ constexpr double kWandering = 2;      // so many times the variance of the block
 constexpr double kWanderingMax = 4;   // and at most so many times that much later
 constexpr double kFollowRecords = 64.0 * kLearnRecords;
 constexpr double kUsualDistance = 4.5;  // where the score is 0.99
-constexpr double kRounding = 1e-9;      // of a value: less is the arithmetic, not the machine
-
-double square(double x) {
-    return x * x;
-}
 
 }  // namespace
 

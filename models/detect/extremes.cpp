@@ -1,5 +1,6 @@
 #include "models/detect/extremes.hpp"
 
+#include "models/numbers.hpp"
 namespace sluice::models {
 
 namespace {
@@ -8,7 +9,6 @@ constexpr std::uint64_t kWarmRecords = 60;
 constexpr double kKnownVisits = 3;      // an hour visited so often counts as much as the level
 constexpr double kDayStep = 1.0 / 120;  // of a mean, for each record in its hour
 constexpr double kWeekStep = 1.0 / 40;
-constexpr double kRounding = 1e-9;  // of a value: less is the arithmetic, not the machine
 constexpr double kErrorStep = 0.02;
 constexpr double kDeviationStep = 0.002;
 constexpr double kTrustRecords = 500;     // ranges of so many records are half believed
@@ -20,10 +20,6 @@ constexpr double kHoldMargin = 0.2;
 double fading_mean(std::uint8_t& count, double& mean, double value, double step) {
     if (count < 255) count++;
     return mean += std::max(1.0 / count, step) * (value - mean);
-}
-
-double square(double x) {
-    return x * x;
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "models/detect/seen_range.hpp"
 
+#include "models/numbers.hpp"
+
 #include <algorithm>
 #include <cmath>
 
@@ -10,7 +12,6 @@ namespace {
 constexpr std::uint64_t kSameEventRecords = 20;  // beyond the limit again so soon: still the same event
 constexpr double kCreepRecords = 20'000;         // half of the range is given up over so many
 constexpr double kStep = 0.05;                   // of the range: an event moves the limit by about so much
-constexpr double kRounding = 1e-9;               // of a value: less is the arithmetic, not the machine
 
 }  // namespace
 

@@ -6,6 +6,7 @@
 #include "models/detect/drift.hpp"
 #include "models/detect/extremes.hpp"
 #include "models/life/limit_life.hpp"
+#include "models/numbers.hpp"
 #include "models/vibration/vibration.hpp"
 
 #include <algorithm>
@@ -16,10 +17,9 @@ namespace sluice::models {
 
 namespace {
 
-constexpr double kNoValue = std::numeric_limits<double>::quiet_NaN();
 constexpr std::size_t kSamplesMin = 16;
 
-struct Newest {
+struct LastSeen {
     std::int64_t time_ms;
     double value;
 };
@@ -36,32 +36,32 @@ class Learned : public StatefulFunction {
         auto model = fresh();
         BlockArchive archive(BlockArchive::Way::count, nullptr);
         model.archive(archive);
-        return sizeof(Newest) + (archive.bytes() + 7) / 8 * 8;
+        return sizeof(LastSeen) + (archive.bytes() + 7) / 8 * 8;
     }
     void start(std::byte* state, Time /*now*/) const final {
         std::fill_n(state, state_bytes(), std::byte{0});
-        newest(state) = {std::numeric_limits<std::int64_t>::min(), kNoValue};
+        last_seen(state) = {std::numeric_limits<std::int64_t>::min(), kNoValue};
         auto model = fresh();
         move(BlockArchive::Way::store, state, model);
     }
     void add(std::byte* state, const Input& input) const final {
-        auto& last = newest(state);
+        auto& last = last_seen(state);
         if (to_ms(input.time) < last.time_ms) return;
         auto model = fresh();
         move(BlockArchive::Way::load, state, model);
         last = {to_ms(input.time), learn(model, input)};
         move(BlockArchive::Way::store, state, model);
     }
-    double value(std::byte* state, Time /*now*/) const final { return newest(state).value; }
+    double value(std::byte* state, Time /*now*/) const final { return last_seen(state).value; }
 
  protected:
     [[nodiscard]] virtual Model fresh() const = 0;
     [[nodiscard]] virtual double learn(Model& model, const Input& input) const = 0;
 
  private:
-    static Newest& newest(std::byte* state) { return *reinterpret_cast<Newest*>(state); }
+    static LastSeen& last_seen(std::byte* state) { return *reinterpret_cast<LastSeen*>(state); }
     static void move(BlockArchive::Way way, std::byte* state, Model& model) {
-        BlockArchive archive(way, state + sizeof(Newest));
+        BlockArchive archive(way, state + sizeof(LastSeen));
         model.archive(archive);
     }
 };
@@ -93,19 +93,19 @@ class Life final : public Learned<LimitLife> {
 class SpectrumFunction final : public StatefulFunction {
  public:
     explicit SpectrumFunction(const SpectrumOptions& options) : options_(options) {}
-    [[nodiscard]] std::size_t state_bytes() const override { return sizeof(Newest); }
+    [[nodiscard]] std::size_t state_bytes() const override { return sizeof(LastSeen); }
     void start(std::byte* state, Time /*now*/) const override {
-        *reinterpret_cast<Newest*>(state) = {std::numeric_limits<std::int64_t>::min(), kNoValue};
+        *reinterpret_cast<LastSeen*>(state) = {std::numeric_limits<std::int64_t>::min(), kNoValue};
     }
     void add(std::byte* state, const Input& input) const override {
-        auto& newest = *reinterpret_cast<Newest*>(state);
+        auto& newest = *reinterpret_cast<LastSeen*>(state);
         if (to_ms(input.time) < newest.time_ms || input.samples.size() < kSamplesMin) return;
         std::vector<float> samples(input.samples.size());
         std::transform(input.samples.begin(), input.samples.end(), samples.begin(),
                        [](double sample) { return static_cast<float>(sample); });
         newest = {to_ms(input.time), feature(samples)};
     }
-    double value(std::byte* state, Time /*now*/) const override { return reinterpret_cast<Newest*>(state)->value; }
+    double value(std::byte* state, Time /*now*/) const override { return reinterpret_cast<LastSeen*>(state)->value; }
 
  private:
     [[nodiscard]] double feature(std::span<const float> samples) const {

@@ -1,5 +1,7 @@
 #include "models/life/limit_life.hpp"
 
+#include "models/numbers.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -8,10 +10,9 @@ namespace sluice::models {
 
 namespace {
 
-constexpr double kInfinite = std::numeric_limits<double>::infinity();
 constexpr double kNinetyPercent = 1.6449;  // two-sided
 constexpr double kCorrelationMax = 0.98;
-constexpr std::uint64_t kRecordsMin = 10;
+constexpr std::uint64_t kTrendRecordsMin = 10;
 
 }  // namespace
 
@@ -53,7 +54,7 @@ LimitLife::Line LimitLife::line() const {
 
 RemainingTime LimitLife::remaining() const {
     const double spread = tt_ * weight_ - t_ * t_;
-    if (count_ < kRecordsMin || spread <= 0) return {kInfinite, kInfinite, kInfinite};
+    if (count_ < kTrendRecordsMin || spread <= 0) return {kInfinite, kInfinite, kInfinite};
     const auto [level, slope, error] = line();
     const double left = limit_ - start_ - level;
     if ((left > 0) != (limit_ > start_)) return {0, 0, 0};

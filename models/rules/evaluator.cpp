@@ -1,5 +1,7 @@
 #include "models/rules/evaluator.hpp"
 
+#include "models/numbers.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -8,7 +10,6 @@ namespace sluice::models::rules {
 
 namespace {
 
-constexpr double kNoValue = std::numeric_limits<double>::quiet_NaN();
 constexpr FieldValue kMissing{};
 
 double truth(bool value) {

@@ -1,3 +1,4 @@
+#include "models/numbers.hpp"
 #include "models/windows/panes.hpp"
 #include "models/windows/windows.hpp"
 
@@ -6,8 +7,6 @@
 namespace sluice::models {
 
 namespace {
-
-constexpr double kNoValue = std::numeric_limits<double>::quiet_NaN();
 
 class CountWindow final : public StatefulFunction {
     struct Head {

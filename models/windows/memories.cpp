@@ -1,13 +1,13 @@
 #include "models/windows/memories.hpp"
 
+#include "models/numbers.hpp"
+
 #include <cmath>
 #include <limits>
 
 namespace sluice::models {
 
 namespace {
-
-constexpr double kNoValue = std::numeric_limits<double>::quiet_NaN();
 
 /// A function whose state is a structure of type S.
 template <class S>

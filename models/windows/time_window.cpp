@@ -1,3 +1,4 @@
+#include "models/numbers.hpp"
 #include "models/windows/pane_window.hpp"
 #include "models/windows/panes.hpp"
 #include "models/windows/quantile_pane.hpp"
@@ -9,7 +10,6 @@ namespace {
 
 constexpr std::size_t kPanes = 32;
 constexpr std::size_t kQuantilePanes = 16;
-constexpr double kNoValue = std::numeric_limits<double>::quiet_NaN();
 
 template <class Pane, class Result>
 Function window(Duration length, Result result) {

@@ -3,6 +3,7 @@
 
 #include "storage/log.hpp"
 #include "storage/log_reader.hpp"
+#include "storage/verify.hpp"
 #include "tests/support/temp_dir.hpp"
 #include "tests/support/test_clock.hpp"
 
@@ -31,6 +32,17 @@ T must(storage::Result<T> result) {
     if (!result) FAIL(result.error().message());
     if constexpr (!std::is_void_v<T>) return std::move(*result);
 }
+
+/// Not compressed, so that a test knows how long they are, and read from the files.
+inline storage::LogOptions small_segments(std::uint64_t bytes) {
+    storage::LogOptions options;
+    options.segment_bytes = bytes;
+    options.compression = storage::Compression::none;
+    options.tail_cache_bytes = 0;
+    return options;
+}
+
+inline const auto kNeverGiveUp = [](std::size_t) { return true; };
 
 /// A log in a directory of the test's own, that can be closed, dropped as a kill would, and opened again.
 class TestLog {
@@ -107,6 +119,12 @@ class TestLog {
     std::optional<storage::DiskBudget> budget_;
     std::unique_ptr<storage::Log> log_;
 };
+
+/// What `sluice log verify` finds.
+inline std::uint64_t count_faults(const TestLog& log) {
+    storage::PosixFileSystem files;
+    return must(storage::verify_log(files, log.directory(), {})).faults;
+}
 
 inline std::string read_bytes(const std::string& path) {
     std::ifstream file(path, std::ios::binary);

@@ -7,7 +7,7 @@ using namespace sluice::agent;
 
 namespace {
 
-constexpr auto kStart = BacklogLine::TimePoint{} + 1h;
+constexpr auto kFirstLook = BacklogLine::TimePoint{} + 1h;
 
 sluice::bridge::kafka::ForwarderStatus draining() {
     sluice::bridge::kafka::ForwarderStatus status;
@@ -23,33 +23,33 @@ sluice::bridge::kafka::ForwarderStatus draining() {
 TEST_CASE("backlog line: said once a minute, and its end") {
     BacklogLine line;
     auto status = draining();
-    CHECK_FALSE(line.due(status, kStart));
-    CHECK(line.due(status, kStart + 60s) == "backlog: 9000 records wait; 10 a second come, 100 go; gone in 100s");
-    CHECK_FALSE(line.due(status, kStart + 119s));
-    CHECK(line.due(status, kStart + 120s));
+    CHECK_FALSE(line.due(status, kFirstLook));
+    CHECK(line.due(status, kFirstLook + 60s) == "backlog: 9000 records wait; 10 a second come, 100 go; gone in 100s");
+    CHECK_FALSE(line.due(status, kFirstLook + 119s));
+    CHECK(line.due(status, kFirstLook + 120s));
     status.rates.keeps_up = true;
-    CHECK(line.due(status, kStart + 121s) == "the backlog is gone");
-    CHECK_FALSE(line.due(status, kStart + 200s));
+    CHECK(line.due(status, kFirstLook + 121s) == "the backlog is gone");
+    CHECK_FALSE(line.due(status, kFirstLook + 200s));
 }
 
 TEST_CASE("backlog line: one that is gone within the minute is not said, and neither is its end") {
     BacklogLine line;
     auto status = draining();
-    CHECK_FALSE(line.due(status, kStart));
+    CHECK_FALSE(line.due(status, kFirstLook));
     status.backlog = 0;
-    CHECK_FALSE(line.due(status, kStart + 61s));
+    CHECK_FALSE(line.due(status, kFirstLook + 61s));
 }
 
 TEST_CASE("backlog line: says that it is never gone, or what is to be expected after the outage") {
     BacklogLine line;
     auto status = draining();
     status.rates.drain_time.reset();
-    static_cast<void>(line.due(status, kStart));
-    CHECK(line.due(status, kStart + 1min)->ends_with("never gone at this rate"));
+    static_cast<void>(line.due(status, kFirstLook));
+    CHECK(line.due(status, kFirstLook + 1min)->ends_with("never gone at this rate"));
     status.outage.emplace();
-    CHECK(line.due(status, kStart + 2min)->ends_with("the cluster is away"));
+    CHECK(line.due(status, kFirstLook + 2min)->ends_with("the cluster is away"));
     status.rates.capacity_per_s = 100;
-    CHECK(line.due(status, kStart + 3min)->ends_with("gone in 100s once it is back"));
+    CHECK(line.due(status, kFirstLook + 3min)->ends_with("gone in 100s once it is back"));
 }
 
 TEST_CASE("backlog line: durations as a person says them") {

@@ -3,24 +3,24 @@
 #include <doctest/doctest.h>
 
 using namespace sluice::agent;
-using namespace sluice::agent::test;
+using namespace sluice::test;
 
 namespace {
 
-LoadedConfig load(const std::string& toml) {
-    const TempDir dir;
+LoadedConfig load_admin(const std::string& toml) {
+    const ConfigDir dir;
     return load_config(dir.write("s.toml", kGood + toml), {});
 }
 
 }  // namespace
 
 TEST_CASE("config: the admin endpoint is on the loopback address by default") {
-    const auto loaded = load("");
+    const auto loaded = load_admin("");
     REQUIRE(loaded.config);
     CHECK(loaded.config->admin.bind == "127.0.0.1:7878");
     CHECK_FALSE(loaded.config->admin.token);
-    CHECK_FALSE(load("[admin]\nbind = \"off\"\n").config->admin.bind);
-    CHECK(load("[admin]\nbind = \"[::1]:1\"\nhosts = [\"Gateway.Local\"]\n").config->admin.hosts ==
+    CHECK_FALSE(load_admin("[admin]\nbind = \"off\"\n").config->admin.bind);
+    CHECK(load_admin("[admin]\nbind = \"[::1]:1\"\nhosts = [\"Gateway.Local\"]\n").config->admin.hosts ==
           std::vector<std::string>{"gateway.local"});
 }
 

@@ -8,7 +8,7 @@
 #include <set>
 
 using namespace sluice::agent;
-using namespace sluice::agent::test;
+using namespace sluice::test;
 
 namespace {
 

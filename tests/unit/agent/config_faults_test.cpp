@@ -6,7 +6,7 @@
 #include <vector>
 
 using namespace sluice::agent;
-using namespace sluice::agent::test;
+using namespace sluice::test;
 
 namespace {
 
@@ -32,8 +32,8 @@ TEST_CASE("config: a good file has no fault") {
 }
 
 TEST_CASE("config: a file that can't be read is one clear error") {
-    const TempDir dir;
-    CHECK(faults(dir, load_config(dir.path("none.toml"), {})) ==
+    const ConfigDir dir;
+    CHECK(faults(dir, load_config(dir / "none.toml", {})) ==
           "none.toml: cannot be read: No such file or directory (name a configuration file with --config "
           "FILE)\n");
     CHECK(load_config(dir.path(), {}).text() ==

@@ -4,7 +4,7 @@
 #include <doctest/doctest.h>
 
 using namespace sluice::agent;
-using namespace sluice::agent::test;
+using namespace sluice::test;
 using namespace std::chrono_literals;
 
 namespace {
@@ -15,7 +15,7 @@ Config good(const LoadedConfig& loaded) {
 }
 
 Config load(const std::string& toml, const ConfigOverrides& overrides = {}) {
-    const TempDir dir;
+    const ConfigDir dir;
     return good(load_config(dir.write("s.toml", toml), overrides));
 }
 
@@ -188,7 +188,7 @@ enable.random.seed = true
 }
 
 TEST_CASE("config: conf.d is read in the order of names: tables merge and arrays of tables append") {
-    const TempDir dir;
+    const ConfigDir dir;
     const auto file = dir.write("s.toml", kGood + "[agent]\nid = \"gw\"\n");
     dir.write("conf.d/20-routes.toml", "[[route]]\ntopic = \"a/b/2\"\nstream = \"second\"\n");
     dir.write("conf.d/10-routes.toml", "[[route]]\ntopic = \"a/b/1\"\nstream = \"first\"\n");
@@ -205,7 +205,7 @@ TEST_CASE("config: conf.d is read in the order of names: tables merge and arrays
 }
 
 TEST_CASE("config: a key that two files give is an error that names both places") {
-    const TempDir dir;
+    const ConfigDir dir;
     const auto file = dir.write("s.toml", "[agent]\nid = \"gw\"\n" + kGood);
     dir.write("conf.d/a.toml", "[agent]\nid = \"other\"\n[kafka]\nbrokers = \"k:1\"\n");
     dir.write("conf.d/b.toml", "kafka = 1\n[[route]]\ntopic = 7\n");
@@ -217,7 +217,7 @@ TEST_CASE("config: a key that two files give is an error that names both places"
 }
 
 TEST_CASE("config: a broken file in conf.d is named, and the other files' errors come with it") {
-    const TempDir dir;
+    const ConfigDir dir;
     const auto file = dir.write("s.toml", kGood);
     dir.write("conf.d/a.toml", "x\n");
     dir.write("conf.d/b.toml", "[y\n");
@@ -265,19 +265,19 @@ TEST_CASE("config: faults of the command line name the option and its key") {
 }
 
 TEST_CASE("config: a relative path starts at the directory of the file that it stands in") {
-    const TempDir dir;
+    const ConfigDir dir;
     const auto file = dir.write("s.toml", kGood);
     dir.write("conf.d/agent.toml", "[agent]\ndata_dir = \"../data\"\n");
-    CHECK(good(load_config(file, {})).data_dir == dir.path("conf.d/../data"));
+    CHECK(good(load_config(file, {})).data_dir == dir / "conf.d/../data");
     CHECK(good(load_config(file, {.data_dir = "x", .id = {}, .sets = {}})).data_dir == "x");
 }
 
 TEST_CASE("config: the data directory is found where the rest of the file is at fault") {
-    const TempDir dir;
+    const ConfigDir dir;
     const auto found = load_data_dir(dir.write("s.toml", "nonsense = 1\n[agent]\ndata_dir = \"/data\"\nid = 7\n"));
     CHECK(found.errors.empty());
     CHECK(found.data_dir == "/data");
     CHECK(load_data_dir(dir.write("t.toml", "[kafka]\n")).data_dir == "/var/lib/sluice");
     CHECK(load_data_dir(dir.write("u.toml", "[agent]\ndata_dir = 7\n")).errors.size() == 1);
-    CHECK(load_data_dir(dir.path("none.toml")).errors.size() == 1);
+    CHECK(load_data_dir(dir / "none.toml").errors.size() == 1);
 }

@@ -5,7 +5,7 @@
 #include <doctest/doctest.h>
 
 using namespace sluice::agent;
-using namespace sluice::agent::test;
+using namespace sluice::test;
 using namespace std::chrono_literals;
 
 namespace {
@@ -22,7 +22,7 @@ Place at(const std::string& file, std::uint32_t line, std::uint32_t column, std:
 }  // namespace
 
 TEST_CASE("config rules: a rule with all its keys") {
-    const TempDir dir;
+    const ConfigDir dir;
     const auto loaded = load_config(dir.write("s.toml", with_rule(R"(
 expr = "avg(temperature, 5m) > 80"
 where = "running"
@@ -56,7 +56,7 @@ max_devices = 50
 }
 
 TEST_CASE("config rules: without a rule there is no stream of alerts, and no arrival is kept") {
-    const TempDir dir;
+    const ConfigDir dir;
     const auto loaded = load_config(dir.write("s.toml", kGood), {});
     REQUIRE(loaded.config);
     CHECK(!loaded.config->streams.contains("alerts"));
@@ -98,7 +98,7 @@ TEST_CASE("config rules: what is missing, unknown or taken") {
 }
 
 TEST_CASE("config rules: rules come from files and directories too") {
-    const TempDir dir;
+    const ConfigDir dir;
     const std::string rule = "stream = \"telemetry\"\nexpr = \"a > 1\"\n";
     dir.write("more/a.toml", "[[rule]]\nname = \"a\"\n" + rule);
     dir.write("more/b.toml", "[[rule]]\nname = \"b\"\n" + rule);
@@ -112,7 +112,7 @@ TEST_CASE("config rules: rules come from files and directories too") {
     const auto good = load_config(dir.write("s.toml", kGood + "[rules]\nfiles = [\"more\"]\n"), {});
     REQUIRE(good.config);
     CHECK(good.config->rules.rules.size() == 2);
-    const auto alone = load_rules(dir.path("more/a.toml"));
+    const auto alone = load_rules(dir / "more/a.toml");
     CHECK(alone.errors.empty());
     CHECK(alone.rules.rules.size() == 1);
 }
@@ -146,7 +146,7 @@ forward = false
 }  // namespace
 
 TEST_CASE("config rules: a derivation with all its keys") {
-    const TempDir dir;
+    const ConfigDir dir;
     dir.write("key", "secret\n");
     const auto loaded = load_config(dir.write("s.toml", with_derivation(kAllKeys)), {});
     CHECK(loaded.text() == "");

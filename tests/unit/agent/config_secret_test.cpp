@@ -6,7 +6,7 @@
 #include <doctest/doctest.h>
 
 using namespace sluice::agent;
-using namespace sluice::agent::test;
+using namespace sluice::test;
 
 namespace {
 
@@ -16,7 +16,7 @@ const std::string kRoute = "[[route]]\ntopic = \"a/b\"\nstream = \"t\"\n";
 }  // namespace
 
 TEST_CASE("secrets: a password comes from the key, a file or the environment") {
-    const TempDir dir;
+    const ConfigDir dir;
     dir.write("password", "from a file\r\n");
     ::setenv("SLUICE_TEST_PASSWORD", "from the environment", 1);
     const auto password = [&](const std::string& line) {
@@ -32,7 +32,7 @@ TEST_CASE("secrets: a password comes from the key, a file or the environment") {
 }
 
 TEST_CASE("secrets: what can't be had is an error, and so is more than one place") {
-    const TempDir dir;
+    const ConfigDir dir;
     dir.write("empty", "\n");
     ::setenv("SLUICE_TEST_EMPTY", "", 1);
     const auto fault = [&](const std::string& lines) {
@@ -55,7 +55,7 @@ TEST_CASE("secrets: what can't be had is an error, and so is more than one place
 }
 
 TEST_CASE("secrets: a password that everybody can read where it stands is a warning") {
-    const TempDir dir;
+    const ConfigDir dir;
     const auto warned = [&](const std::string& toml, mode_t mode, const ConfigOverrides& overrides = {}) {
         return faults(dir, load_config(dir.write("s.toml", toml, mode), overrides));
     };
@@ -77,7 +77,7 @@ TEST_CASE("secrets: a password that everybody can read where it stands is a warn
 }
 
 TEST_CASE("secrets: no output of the check shows one, whether the configuration is good or not") {
-    const TempDir dir;
+    const ConfigDir dir;
     const std::string secret = "hunter2";
     const auto config = [&](const std::string& more) {
         return dir.write("s.toml",

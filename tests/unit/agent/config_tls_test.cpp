@@ -12,7 +12,7 @@
 #include <memory>
 
 using namespace sluice::agent;
-using namespace sluice::agent::test;
+using namespace sluice::test;
 
 namespace {
 
@@ -50,7 +50,7 @@ std::string certificate_text(const Key& key, long expires_in) {
 }
 
 struct Files {
-    TempDir dir;
+    ConfigDir dir;
     Key key = make_key();
     std::string certificate = dir.write("cert.pem", certificate_text(key, 86400));
     std::string key_file = dir.write("key.pem", key_text(key));

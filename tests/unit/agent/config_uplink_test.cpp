@@ -4,7 +4,7 @@
 #include <doctest/doctest.h>
 
 using namespace sluice::agent;
-using namespace sluice::agent::test;
+using namespace sluice::test;
 using sluice::bridge::kafka::StreamTarget;
 
 TEST_CASE("config: [uplink] is read, and what is wrong in it is said") {
@@ -16,7 +16,7 @@ TEST_CASE("config: [uplink] is read, and what is wrong in it is said") {
 }
 
 TEST_CASE("config: with an uplink.rate records are compressed by zstd, unless it is said otherwise") {
-    const TempDir dir;
+    const ConfigDir dir;
     const auto kafka_of = [&](const std::string& text) {
         const auto loaded = load_config(dir.write("sluice.toml", text), {});
         CAPTURE(loaded.text());
@@ -41,7 +41,7 @@ TEST_CASE("config: with an uplink.rate records are compressed by zstd, unless it
 }
 
 TEST_CASE("config: order, backlog_share and forward_priority of a stream") {
-    const TempDir dir;
+    const ConfigDir dir;
     const std::string text =
         "[agent]\nid = \"a\"\n[listener.mqtt]\nbind = [\"127.0.0.1:1883\"]\n"
         "[[route]]\ntopic = \"#\"\nstream = \"s\"\n[kafka]\nbrokers = \"k:9092\"\n[stream.s]\n";

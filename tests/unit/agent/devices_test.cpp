@@ -10,7 +10,7 @@
 using namespace sluice;
 using namespace sluice::agent;
 using namespace std::chrono_literals;
-using sluice::agent::test::TempDir;
+using sluice::test::TempDir;
 
 namespace {
 
@@ -48,7 +48,7 @@ TEST_CASE("devices: a note that was damaged leaves out what can't be read") {
 
 TEST_CASE("devices: the book fills the registry at the start and is written at the end") {
     const TempDir dir;
-    const auto catalog = storage::Catalog::open(dir.path("catalog.db"));
+    const auto catalog = storage::Catalog::open(dir / "catalog.db");
     REQUIRE(catalog.has_value());
     const auto report = [](bridge::Severity, std::string_view, const std::string&) {};
     {

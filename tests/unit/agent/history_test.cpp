@@ -8,7 +8,7 @@ using agent::History;
 
 namespace {
 
-constexpr std::int64_t kStart = 1'769'860'800;  // a whole minute
+constexpr std::int64_t kFirstMinute = 1'769'860'800;  // a whole minute
 
 /// An agent that takes `rate` messages each second.
 struct Agent {
@@ -20,7 +20,7 @@ struct Agent {
     void run(std::int64_t seconds, std::uint64_t rate) {
         for (std::int64_t i = 0; i < seconds; ++i) {
             ++second;
-            snapshot.at = storage::Timestamp(std::chrono::seconds(kStart + second));
+            snapshot.at = storage::Timestamp(std::chrono::seconds(kFirstMinute + second));
             snapshot.ingest.received += rate;
             history.sample(snapshot, std::chrono::seconds(second));
         }
@@ -37,7 +37,7 @@ TEST_CASE("history: each second has its rate, and none is known before the secon
     agent.run(1, 30);
     const auto json = agent.history.json(std::chrono::seconds(60));
     CHECK(json.at("step_seconds") == 1);
-    CHECK(json.at("time") == nlohmann::ordered_json({kStart + 2, kStart + 3}));
+    CHECK(json.at("time") == nlohmann::ordered_json({kFirstMinute + 2, kFirstMinute + 3}));
     CHECK(json.at("received") == nlohmann::ordered_json({100.0, 30.0}));
     CHECK(agent.history.newest().at("received") == 30.0);
 }
@@ -61,8 +61,8 @@ TEST_CASE("history: the memory is bounded, and the oldest goes first") {
     agent.run(3000, 1);
     const auto json = agent.history.json(std::chrono::seconds(900));
     CHECK(json.at("time").size() == 900);
-    CHECK(json.at("time").front() == kStart + 2101);
-    CHECK(json.at("time").back() == kStart + 3000);
+    CHECK(json.at("time").front() == kFirstMinute + 2101);
+    CHECK(json.at("time").back() == kFirstMinute + 3000);
 }
 
 TEST_CASE("history: an outage has a beginning, a reason and an end") {
@@ -73,7 +73,7 @@ TEST_CASE("history: an outage has a beginning, a reason and an end") {
     agent.run(5, 1);
     CHECK(agent.history.json(std::chrono::seconds(60)).at("outages").empty());
     source.connected = false;
-    source.link.since = std::chrono::system_clock::time_point(std::chrono::seconds(kStart + 5));
+    source.link.since = std::chrono::system_clock::time_point(std::chrono::seconds(kFirstMinute + 5));
     source.link.why = "refused";
     agent.run(5, 1);
     auto outage = agent.history.json(std::chrono::seconds(60)).at("outages").at(0);
@@ -81,7 +81,7 @@ TEST_CASE("history: an outage has a beginning, a reason and an end") {
     CHECK(outage.at("to").is_null());
     CHECK(outage.at("why") == "refused");
     source.connected = true;
-    source.link.since = std::chrono::system_clock::time_point(std::chrono::seconds(kStart + 11));
+    source.link.since = std::chrono::system_clock::time_point(std::chrono::seconds(kFirstMinute + 11));
     agent.run(5, 1);
     const auto outages = agent.history.json(std::chrono::seconds(60)).at("outages");
     REQUIRE(outages.size() == 1);

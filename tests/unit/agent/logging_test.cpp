@@ -12,19 +12,18 @@
 #include <thread>
 
 using namespace sluice::agent;
-using namespace sluice::agent::test;
+using namespace sluice::test;
 using sluice::bridge::Severity;
 
 namespace {
 
 /// What `say` makes a report write.
 std::string written(Severity level, LogFormat format, const std::function<void(const sluice::bridge::Report&)>& say) {
-    const TempDir dir;
-    const std::unique_ptr<std::FILE, decltype(&std::fclose)> file(std::fopen(dir.path("log").c_str(), "w"),
-                                                                  &std::fclose);
+    const ConfigDir dir;
+    const std::unique_ptr<std::FILE, decltype(&std::fclose)> file(std::fopen((dir / "log").c_str(), "w"), &std::fclose);
     REQUIRE(file);
     say(make_report(level, format, file.get()));
-    return *read_text_file(dir.path("log"), 16U << 20U);
+    return *read_text_file(dir / "log", 16U << 20U);
 }
 
 std::vector<std::string> lines_of(const std::string& text) {

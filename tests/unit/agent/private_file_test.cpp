@@ -20,7 +20,7 @@ using MaybeText = std::optional<std::string>;
 
 namespace {
 
-std::string text_of(const std::string& path) {
+std::string content_of(const std::string& path) {
     std::ifstream file(path, std::ios::binary);
     return {std::istreambuf_iterator<char>(file), {}};
 }
@@ -51,7 +51,7 @@ TEST_CASE("private file: a new one is for its owner only") {
     });
     ::umask(old_mask);
     REQUIRE_MESSAGE(done.has_value(), done.error().message());
-    CHECK(text_of(path) == "new\n");
+    CHECK(content_of(path) == "new\n");
     CHECK(mode_of(path) == 0600);
     CHECK(entries_of(directory.path()) == 1);
 }
@@ -62,7 +62,7 @@ TEST_CASE("private file: one that was there keeps its mode") {
     std::ofstream(path) << "old ";
     REQUIRE(::chmod(path.c_str(), 0640) == 0);
     REQUIRE(change_private_file(path, 100, append("new")).has_value());
-    CHECK(text_of(path) == "old new");
+    CHECK(content_of(path) == "old new");
     CHECK(mode_of(path) == 0640);
 }
 
@@ -73,7 +73,7 @@ TEST_CASE("private file: a symbolic link stays one") {
     std::filesystem::create_symlink("real/users", directory / "users");
     REQUIRE(change_private_file(directory / "users", 100, append("new")).has_value());
     CHECK(std::filesystem::is_symlink(directory / "users"));
-    CHECK(text_of(directory / "real/users") == "old new");
+    CHECK(content_of(directory / "real/users") == "old new");
 }
 
 TEST_CASE("private file: an error leaves all as it is") {
@@ -86,7 +86,7 @@ TEST_CASE("private file: an error leaves all as it is") {
     CHECK(refused.error().message() == "no");
     CHECK(change_private_file(path, 5, append("new")).error().kind() == storage::Errc::invalid);  // too large after
     CHECK(change_private_file(path, 2, append("")).error().kind() == storage::Errc::invalid);     // and before
-    CHECK(text_of(path) == "old");
+    CHECK(content_of(path) == "old");
     CHECK(entries_of(directory.path()) == 1);
 }
 
@@ -106,6 +106,6 @@ TEST_CASE("private file: changes at the same time all take place") {
     for (int i = 0; i < 8; ++i)
         threads.emplace_back([&] { CHECK(change_private_file(path, 100, append("x")).has_value()); });
     for (auto& thread : threads) thread.join();
-    CHECK(text_of(path) == "xxxxxxxx");
+    CHECK(content_of(path) == "xxxxxxxx");
     CHECK(entries_of(directory.path()) == 1);
 }

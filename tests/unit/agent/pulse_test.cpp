@@ -13,7 +13,7 @@
 using namespace sluice;
 using namespace sluice::agent;
 using namespace std::chrono_literals;
-using sluice::agent::test::TempDir;
+using sluice::test::TempDir;
 
 namespace {
 
@@ -40,7 +40,7 @@ TEST_CASE("pulse: a sync that never ends is noticed, and its end too") {
     sluice::test::Faults faults;
     sluice::test::FaultFileSystem files(faults);
     const storage::SystemClock clock;
-    auto logs = storage::LogDir::open(files, clock, dir.path("data"));
+    auto logs = storage::LogDir::open(files, clock, dir / "data");
     REQUIRE(logs.has_value());
     auto log = (*logs)->open_stream("t", storage::LogOptions());
     REQUIRE(log.has_value());

@@ -9,7 +9,7 @@
 
 using namespace sluice;
 using namespace sluice::agent;
-using namespace sluice::agent::test;
+using namespace sluice::test;
 
 namespace {
 
@@ -38,7 +38,7 @@ struct Bench {
         return reloader->reload();
     }
 
-    const TempDir dir;
+    const ConfigDir dir;
     const std::string file;
     std::optional<storage::Error> refusal;
     std::optional<storage::Error> admin_refusal;

@@ -10,7 +10,7 @@
 #include <sstream>
 
 using namespace sluice::agent;
-using sluice::agent::test::busy_snapshot;
+using sluice::test::busy_snapshot;
 
 namespace {
 

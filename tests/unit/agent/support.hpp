@@ -2,10 +2,10 @@
 #pragma once
 
 #include "agent/config_file.hpp"
+#include "tests/support/temp_dir.hpp"
 
 #include <sys/stat.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -13,33 +13,19 @@
 #include <string>
 #include <vector>
 
-namespace sluice::agent::test {
+namespace sluice::test {
 
-/// A directory of its own for each test, gone with the object.
-class TempDir {
+/// A directory for the files that a test writes.
+class ConfigDir : public TempDir {
  public:
-    TempDir() {
-        path_ = (std::filesystem::temp_directory_path() / "sluice-test-XXXXXX").string();
-        if (::mkdtemp(path_.data()) == nullptr) std::abort();
-    }
-    TempDir(const TempDir&) = delete;
-    TempDir& operator=(const TempDir&) = delete;
-    ~TempDir() { std::filesystem::remove_all(path_); }
-
-    [[nodiscard]] const std::string& path() const { return path_; }
-    [[nodiscard]] std::string path(const std::string& name) const { return path_ + "/" + name; }
-
     /// Readable by the owner only, so that a password in it is no warning.
     std::string write(const std::string& name, const std::string& text, mode_t mode = 0600) const {
-        const std::filesystem::path file = path(name);
+        const std::filesystem::path file = *this / name;
         std::filesystem::create_directories(file.parent_path());
         std::ofstream(file) << text;
         ::chmod(file.c_str(), mode);
         return file.string();
     }
-
- private:
-    std::string path_;
 };
 
 /// What was written to std::cout and std::cerr while it lives.
@@ -73,7 +59,7 @@ inline const std::string kGood =
     "\n";
 
 /// Errors and warnings, each without the directory it is in.
-inline std::string faults(const TempDir& dir, const LoadedConfig& loaded) {
+inline std::string faults(const ConfigDir& dir, const agent::LoadedConfig& loaded) {
     auto text = loaded.text();
     for (std::size_t at = 0; (at = text.find(dir.path() + "/", at)) != std::string::npos;) {
         text.erase(at, dir.path().size() + 1);
@@ -81,9 +67,9 @@ inline std::string faults(const TempDir& dir, const LoadedConfig& loaded) {
     return text;
 }
 
-inline std::string faults_of(const std::string& toml, const ConfigOverrides& overrides = {}) {
-    const TempDir dir;
-    return faults(dir, load_config(dir.write("s.toml", toml), overrides));
+inline std::string faults_of(const std::string& toml, const agent::ConfigOverrides& overrides = {}) {
+    const ConfigDir dir;
+    return faults(dir, agent::load_config(dir.write("s.toml", toml), overrides));
 }
 
-}  // namespace sluice::agent::test
+}  // namespace sluice::test

@@ -3,9 +3,10 @@
 
 #include "agent/snapshot.hpp"
 
-namespace sluice::agent::test {
+namespace sluice::test {
 
-inline Snapshot busy_snapshot() {
+inline agent::Snapshot busy_snapshot() {
+    using namespace agent;
     Snapshot snapshot;
     snapshot.id = "gateway-17";
     snapshot.version = "1.2.3";
@@ -49,4 +50,4 @@ inline Snapshot busy_snapshot() {
     return snapshot;
 }
 
-}  // namespace sluice::agent::test
+}  // namespace sluice::test

@@ -17,13 +17,7 @@ using Values = std::vector<std::string>;
 
 namespace {
 
-LogOptions small_segments() {
-    LogOptions options;
-    options.segment_bytes = 2000;
-    options.compression = Compression::none;
-    options.tail_cache_bytes = 0;
-    return options;
-}
+constexpr std::uint64_t kMarkedSegmentBytes = 2000;
 
 /// A batch as an older version wrote it, or as a device can write one that has read this source.
 std::string batch_at(std::int64_t base, const std::string& value) {
@@ -40,16 +34,11 @@ std::string without_mark(std::string batch) {
     return batch;
 }
 
-std::uint64_t faults(const TestLog& log) {
-    PosixFileSystem files;
-    return must(verify_log(files, log.directory(), {})).faults;
-}
-
 }  // namespace
 
 TEST_CASE(
     "batch marks: a payload that is a batch is none, when its segment's file is used again and the agent killed") {
-    TestLog log(small_segments());
+    TestLog log(small_segments(kMarkedSegmentBytes));
     PosixFileSystem files;
     auto forged = batch_at(500, "forged");
     SUBCASE("as older versions wrote them") {}
@@ -63,7 +52,7 @@ TEST_CASE(
     REQUIRE(std::filesystem::file_size(log.segment(100)) > 500);  // in the file of an old one
     log.append("real");
     log.kill();
-    CHECK(faults(log) == 0);
+    CHECK(count_faults(log) == 0);
     log.open();
     CHECK(log->log_end_offset() == Offset(101));
     CHECK(log.gaps.empty());
@@ -71,7 +60,7 @@ TEST_CASE(
 }
 
 TEST_CASE("batch marks: a payload that is a batch is none where the one that holds it is damaged") {
-    TestLog log(small_segments());
+    TestLog log(small_segments(kMarkedSegmentBytes));
     log.append("before" + batch_at(0, "forged"));
     log.append("after");
     must(log->roll());
@@ -84,18 +73,18 @@ TEST_CASE("batch marks: a payload that is a batch is none where the one that hol
 }
 
 TEST_CASE("batch marks: a flipped bit in a base offset is damage") {
-    TestLog log(small_segments());
+    TestLog log(small_segments(kMarkedSegmentBytes));
     for (const auto* value : {"a", "b", "c"}) log.append(value);
     must(log->roll());
     auto bytes = read_bytes(log.segment(0));
     bytes[7] = 1;  // the first batch's
     write_bytes(log.segment(0), bytes);
     CHECK(log.values() == Values{"b", "c"});
-    CHECK(faults(log) == 1);
+    CHECK(count_faults(log) == 1);
 }
 
 TEST_CASE("batch marks: a log of an older version or of another program opens, and what is appended is marked") {
-    TestLog log(small_segments());
+    TestLog log(small_segments(kMarkedSegmentBytes));
     log.append("x");
     log.kill();
     auto batches = batch_at(0, "a") + batch_at(1, "b");
@@ -115,14 +104,14 @@ TEST_CASE("batch marks: a log of an older version or of another program opens, a
     log.append("c");
     log.kill();
     write_bytes(log.segment(0), read_bytes(log.segment(0)) + batch_at(3, "forged"));
-    CHECK(faults(log) == 0);
+    CHECK(count_faults(log) == 0);
     log.open();
     CHECK(log->marks().from() == Offset(2));
     CHECK(log.values() == Values{"a", "b", "c"});
 }
 
 TEST_CASE("batch marks: where the log id is lost, what has its marks is kept") {
-    TestLog log(small_segments());
+    TestLog log(small_segments(kMarkedSegmentBytes));
     for (const auto* value : {"a", "b"}) log.append(value);
     const auto id = log->id();
     log.kill();
@@ -142,11 +131,11 @@ TEST_CASE("batch marks: where the log id is lost, what has its marks is kept") {
     std::filesystem::remove(log.directory() + "/log-id");
     log.open();
     CHECK(log.values() == Values{"a", "b", "c"});
-    CHECK(faults(log) == 0);
+    CHECK(count_faults(log) == 0);
 }
 
 TEST_CASE("batch marks: after a power cut that took the end back, they begin no later than what is appended") {
-    auto options = small_segments();
+    auto options = small_segments(kMarkedSegmentBytes);
     options.durability = Durability::flush;
     TestLog log(options);
     log.append("x");

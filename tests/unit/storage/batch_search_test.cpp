@@ -21,7 +21,7 @@ namespace {
 
 using Bytes = std::vector<std::byte>;
 
-Bytes batch_at(std::int64_t base, std::string value = "value", Compression compression = Compression::none) {
+Bytes batch_from(std::int64_t base, std::string value = "value", Compression compression = Compression::none) {
     BatchBuilder builder;
     builder.add(record(std::move(value)));
     const auto batch = must(builder.finish(Offset(base), compression, BatchMarks()));
@@ -103,20 +103,20 @@ TEST_CASE("crc32c: the checksum of the second of two pieces follows from those o
 TEST_CASE("batch search: the next intact batch is found behind garbage of any length") {
     for (const std::size_t size : {0, 1, 60, 61, 4'035, 4'036, 4'096, 5'000, 70'000, 1'500'000}) {
         CAPTURE(size);
-        const auto bytes = joined({garbage(size), batch_at(5), batch_at(6)});
+        const auto bytes = joined({garbage(size), batch_from(5), batch_from(6)});
         CHECK(find(bytes, 0, 3) == size);
         CHECK(find(bytes, size, 3) == size);
-        CHECK(find(bytes, size + 1, 3) == bytes.size() - batch_at(6).size());
-        CHECK(find(bytes, 0, 6) == bytes.size() - batch_at(6).size());
+        CHECK(find(bytes, size + 1, 3) == bytes.size() - batch_from(6).size());
+        CHECK(find(bytes, 0, 6) == bytes.size() - batch_from(6).size());
         CHECK(find(bytes, 0, 7) == std::nullopt);
     }
 }
 
 TEST_CASE("batch search: a batch inside of one with a lower offset, or of the one that is found, is a payload") {
-    const auto inner = batch_at(9);
+    const auto inner = batch_from(9);
     const std::string payload(reinterpret_cast<const char*>(inner.data()), inner.size());
-    const auto outer = batch_at(2, payload);
-    const auto bytes = joined({garbage(100), outer, garbage(100, 2), batch_at(5)});
+    const auto outer = batch_from(2, payload);
+    const auto bytes = joined({garbage(100), outer, garbage(100, 2), batch_from(5)});
     CHECK(find(bytes, 0, 3) == 200 + outer.size());
     CHECK(find(bytes, 0, 2) == 100);
     CHECK(find(joined({garbage(100), outer}), 0, 3) == std::nullopt);
@@ -125,7 +125,7 @@ TEST_CASE("batch search: a batch inside of one with a lower offset, or of the on
 TEST_CASE(
     "batch search: headers that claim what follows hide no batch behind them, and none of a lower offset either") {
     for (const std::int64_t claimed : {1, 7}) {
-        const auto bytes = joined({fake_headers(300'000, claimed), batch_at(5), fake_headers(50'000, claimed)});
+        const auto bytes = joined({fake_headers(300'000, claimed), batch_from(5), fake_headers(50'000, claimed)});
         CHECK(find(bytes, 0, 3) == 300'000);
     }
 }
@@ -135,7 +135,7 @@ TEST_CASE("batch search: finds what checking every place would find") {
     for (int round = 0; round < 300; ++round) {
         Bytes bytes;
         for (int part = 0; part < 30; ++part) {
-            auto next = random() % 2 == 0 ? batch_at(random() % 40, std::string(random() % 300, 'x'))
+            auto next = random() % 2 == 0 ? batch_from(random() % 40, std::string(random() % 300, 'x'))
                                           : fake_header(random() % 40, kBatchHeaderBytes + random() % 3'000);
             if (random() % 3 == 0) next[random() % next.size()] ^= std::byte{1};
             if (random() % 3 == 0) next.resize(random() % (next.size() + 50));
@@ -156,9 +156,9 @@ TEST_CASE("batch search: finds what checking every place would find") {
 
 TEST_CASE("batch search: a batch that jumps further than a segment reaches is none, and the next one is found") {
     constexpr std::int64_t kFar = std::int64_t{1} << 40;
-    const auto forged = batch_at(kFar);
+    const auto forged = batch_from(kFar);
     for (const auto& between : {Bytes(), garbage(100)}) {
-        const auto bytes = joined({batch_at(0), between, forged, batch_at(5)});
+        const auto bytes = joined({batch_from(0), between, forged, batch_from(5)});
         const MemoryFile file(bytes);
         const auto scan = must(scan_segment(file, Offset(0), {}));
         CHECK(scan.next_offset == Offset(6));
@@ -175,10 +175,10 @@ TEST_CASE("batch search: reading is bounded by the length of the file, whatever 
     constexpr std::size_t kSegment = 16U << 20U;  // the default
     constexpr double kTimesMax = 12;
     SUBCASE("headers of earlier offsets, as a segment that was deleted may have left in the file") {
-        CHECK(read_by_a_scan_of(joined({batch_at(0), fake_headers(kSegment, 0)})) < kTimesMax);
+        CHECK(read_by_a_scan_of(joined({batch_from(0), fake_headers(kSegment, 0)})) < kTimesMax);
     }
     SUBCASE("headers of offsets that may come, and a good batch at the end") {
-        CHECK(read_by_a_scan_of(joined({batch_at(0), fake_headers(kSegment, 1), batch_at(1)})) < kTimesMax);
+        CHECK(read_by_a_scan_of(joined({batch_from(0), fake_headers(kSegment, 1), batch_from(1)})) < kTimesMax);
     }
     SUBCASE("every byte may begin a batch") {
         CHECK(read_by_a_scan_of(Bytes(kSegment, std::byte{2})) < kTimesMax);
@@ -186,8 +186,8 @@ TEST_CASE("batch search: reading is bounded by the length of the file, whatever 
     SUBCASE("many damaged places, with good batches between them") {
         Bytes bytes;
         for (int i = 0; i < 20'000; ++i) {
-            const auto good = batch_at(2 * i);
-            auto bad = batch_at(2 * i + 1);
+            const auto good = batch_from(2 * i);
+            auto bad = batch_from(2 * i + 1);
             bad.back() ^= std::byte{1};
             bytes.insert(bytes.end(), good.begin(), good.end());
             bytes.insert(bytes.end(), bad.begin(), bad.end());

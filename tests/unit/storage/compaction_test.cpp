@@ -21,8 +21,6 @@ using Values = std::vector<std::string>;
 
 namespace {
 
-const auto kNeverGiveUp = [](std::size_t) { return true; };
-
 LogOptions compacted() {
     LogOptions options;
     options.segment_bytes = 300;

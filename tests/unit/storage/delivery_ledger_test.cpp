@@ -36,7 +36,7 @@ Records coded(const Records& records) {
     return *back;
 }
 
-struct Rig {
+struct LedgerRig {
     [[nodiscard]] std::unique_ptr<DeliveryLedger> open(bool transactional = false) {
         options.transactional = transactional;
         auto ledger = must(DeliveryLedger::open(files, clock, directory, options));
@@ -122,7 +122,7 @@ TEST_CASE("delivery block: bytes that are no block's are refused, not believed")
 }
 
 TEST_CASE("delivery ledger: what was flushed is found, by its log id, also after a restart") {
-    Rig rig;
+    LedgerRig rig;
     auto ledger = rig.open();
     for (int i = 0; i < 5000; ++i) ledger->add(0, Offset(i), {i % 3, 100 + i / 3});
     must(ledger->flush());
@@ -139,7 +139,7 @@ TEST_CASE("delivery ledger: what was flushed is found, by its log id, also after
 }
 
 TEST_CASE("delivery ledger: a record that was sent twice has two places; one that the log has lost has none") {
-    Rig rig;
+    LedgerRig rig;
     auto ledger = rig.open();
     for (int i = 0; i < 10; ++i) ledger->add(0, Offset(i), {0, i});
     must(ledger->flush());
@@ -157,7 +157,7 @@ TEST_CASE("delivery ledger: a record that was sent twice has two places; one tha
 }
 
 TEST_CASE("delivery ledger: in a transaction a place counts when it is committed, and not when it is aborted") {
-    Rig rig;
+    LedgerRig rig;
     auto ledger = rig.open(true);
     for (int i = 0; i < 10; ++i) ledger->add(0, Offset(i), {0, i});
     must(ledger->flush());
@@ -180,7 +180,7 @@ TEST_CASE("delivery ledger: in a transaction a place counts when it is committed
 }
 
 TEST_CASE("delivery ledger: a torn tail is cut, and damage costs the frames that it hits") {
-    Rig rig;
+    LedgerRig rig;
     auto ledger = rig.open();
     for (int i = 0; i < 30; ++i) {
         ledger->add(0, Offset(i), {0, i});
@@ -213,7 +213,7 @@ TEST_CASE("delivery ledger: a torn tail is cut, and damage costs the frames that
 TEST_CASE("delivery ledger: whichever call of the disk fails, no wrong place is told, and it goes on") {
     int failed = 0;
     for (int at = 0; at < 40; ++at) {
-        Rig rig;
+        LedgerRig rig;
         rig.options.bytes_max = 1U << 20U;
         auto ledger = rig.open(true);
         rig.faults.fail_at = rig.faults.changes + at;
@@ -239,7 +239,7 @@ TEST_CASE("delivery ledger: whichever call of the disk fails, no wrong place is 
 }
 
 TEST_CASE("delivery ledger: old files go, by age and by size; what is left tells the streams and the state") {
-    Rig rig;
+    LedgerRig rig;
     rig.options.bytes_max = 1U << 20U;
     rig.clock.set(SystemClock().now());
     auto ledger = rig.open();
@@ -268,7 +268,7 @@ TEST_CASE("delivery ledger: old files go, by age and by size; what is left tells
 }
 
 TEST_CASE("delivery ledger: a state has the time when it began, however its words change") {
-    Rig rig;
+    LedgerRig rig;
     auto ledger = rig.open();
     ledger->set_state(0, "");
     must(ledger->flush());

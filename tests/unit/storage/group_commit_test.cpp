@@ -18,8 +18,8 @@ using namespace std::chrono_literals;
 namespace {
 
 /// Two streams behind one log thread, on a file system that fails on demand.
-struct Rig {
-    explicit Rig(GroupCommitOptions options = {}, GroupCommit::Observer observer = {})
+struct CommitRig {
+    explicit CommitRig(GroupCommitOptions options = {}, GroupCommit::Observer observer = {})
         : commit(options, std::move(observer)) {}
 
     TempDir dir;
@@ -41,7 +41,7 @@ struct Rig {
     }
 };
 
-bool wait_for(const std::function<bool()>& condition) {
+bool came_true(const std::function<bool()>& condition) {
     for (int i = 0; i < 1000 && !condition(); ++i) std::this_thread::sleep_for(10ms);
     return condition();
 }
@@ -49,7 +49,7 @@ bool wait_for(const std::function<bool()>& condition) {
 }  // namespace
 
 TEST_CASE("group commit: many threads, every append gets its own offset, and each thread's records keep their order") {
-    Rig rig;
+    CommitRig rig;
     constexpr int kThreads = 4;
     constexpr int kEach = 500;
     std::vector<std::thread> threads;
@@ -76,7 +76,7 @@ TEST_CASE("group commit: many threads, every append gets its own offset, and eac
     std::vector<int> next(kThreads, 0);
     std::size_t count = 0;
     for (const auto* log : {rig.a, rig.b}) {
-        for (const auto& value : Rig::values(*log)) {
+        for (const auto& value : CommitRig::values(*log)) {
             const auto t = static_cast<std::size_t>(value[0] - '0');
             CHECK(value.substr(2) == std::to_string(next[t]++));
             ++count;
@@ -88,7 +88,7 @@ TEST_CASE("group commit: many threads, every append gets its own offset, and eac
 }
 
 TEST_CASE("group commit: an append completes only after a sync that came after it, and when it can be read") {
-    Rig rig;
+    CommitRig rig;
     for (int i = 0; i < 50; ++i) {
         const int syncs_before = rig.faults.syncs;
         const auto offset = must(rig.commit.append(*rig.a, record("v")).get());
@@ -100,7 +100,7 @@ TEST_CASE("group commit: an append completes only after a sync that came after i
 TEST_CASE("group commit: company that arrives within the commit interval shares the sync") {
     constexpr int kRecords = 100;
     // The interval never ends by itself, however slow this machine is: the last record fills the commit.
-    Rig rig({.commit_interval = 24h, .commit_bytes = kRecords * record("v").size_bytes()});
+    CommitRig rig({.commit_interval = 24h, .commit_bytes = kRecords * record("v").size_bytes()});
     const int syncs_before = rig.faults.syncs;
     std::vector<std::future<Result<Offset>>> futures;
     for (int i = 0; i < kRecords; ++i) futures.push_back(rig.commit.append(*rig.a, record("v")));
@@ -115,7 +115,7 @@ TEST_CASE("group commit: a failed sync refuses what it held, everything after it
         CHECK(error.kind() == Errc::sync_failed);
         ++told;
     };
-    Rig rig({}, observer);
+    CommitRig rig({}, observer);
     must(rig.commit.append(*rig.a, record("kept")).get());
     rig.faults.fail_syncs = true;
     CHECK(rig.commit.append(*rig.a, record("lost")).get().error().kind() == Errc::sync_failed);
@@ -123,7 +123,7 @@ TEST_CASE("group commit: a failed sync refuses what it held, everything after it
     CHECK(rig.commit.append(*rig.a, record("later")).get().error().kind() == Errc::sync_failed);
     CHECK(told == 1);
     CHECK(rig.commit.counters().sync_failed);
-    CHECK(Rig::values(*rig.a) == std::vector<std::string>{"kept"});
+    CHECK(CommitRig::values(*rig.a) == std::vector<std::string>{"kept"});
 }
 
 TEST_CASE("group commit: a full disk holds the acknowledgements; when there is space, all goes on in order") {
@@ -137,14 +137,14 @@ TEST_CASE("group commit: a full disk holds the acknowledgements; when there is s
         ++full;
     };
     observer.on_space_again = [&](const Log&) { ++again; };
-    Rig rig({.retry_interval = 20ms}, observer);
+    CommitRig rig({.retry_interval = 20ms}, observer);
     must(rig.commit.append(*rig.a, record("0")).get());
     rig.faults.error_number = ENOSPC;
     rig.faults.lasting = true;
     rig.faults.fail_at = 0;
     auto first = rig.commit.append(*rig.a, record("1"));
     auto second = rig.commit.append(*rig.a, record("2"));
-    CHECK(wait_for([&] { return rig.commit.counters().blocked_by_space; }));
+    CHECK(came_true([&] { return rig.commit.counters().blocked_by_space; }));
     CHECK(first.wait_for(100ms) == std::future_status::timeout);
     // Tasks run meanwhile: one of them may make room.
     rig.commit.post([&] { rig.faults.fail_at = -1; });
@@ -152,7 +152,7 @@ TEST_CASE("group commit: a full disk holds the acknowledgements; when there is s
     CHECK(must(second.get()) == Offset(2));
     CHECK(full == 1);
     CHECK(again == 1);
-    CHECK(Rig::values(*rig.a) == std::vector<std::string>{"0", "1", "2"});
+    CHECK(CommitRig::values(*rig.a) == std::vector<std::string>{"0", "1", "2"});
 }
 
 TEST_CASE("group commit: a log that finds no space waits alone, and the others go on") {
@@ -169,7 +169,7 @@ TEST_CASE("group commit: a log that finds no space waits alone, and the others g
     const auto big = record(std::string(90'000, 'x'));
     must(commit.append(*full, big).get());
     auto waiting = commit.append(*full, big);
-    CHECK(wait_for([&] { return commit.counters().blocked_by_space; }));
+    CHECK(came_true([&] { return commit.counters().blocked_by_space; }));
     for (int i = 0; i < 20; ++i) must(commit.append(*other, big).get());
     CHECK(waiting.wait_for(0ms) == std::future_status::timeout);
     commit.stop();
@@ -177,7 +177,7 @@ TEST_CASE("group commit: a log that finds no space waits alone, and the others g
 }
 
 TEST_CASE("group commit: a full queue pushes back to its callers and loses nothing") {
-    Rig rig({.queue_records_max = 4, .queue_bytes_max = 1000});
+    CommitRig rig({.queue_records_max = 4, .queue_bytes_max = 1000});
     std::atomic<int> done{0};
     for (int i = 0; i < 200; ++i) {
         rig.commit.append(*rig.a, record(std::string(400, 'x')), [&](const Result<Offset>& result) {
@@ -186,11 +186,11 @@ TEST_CASE("group commit: a full queue pushes back to its callers and loses nothi
     }
     rig.commit.stop();
     CHECK(done == 200);
-    CHECK(Rig::values(*rig.a).size() == 200);
+    CHECK(CommitRig::values(*rig.a).size() == 200);
 }
 
 TEST_CASE("group commit: stop completes what is queued, and what comes later is told that the log is closed") {
-    Rig rig;
+    CommitRig rig;
     std::vector<std::future<Result<Offset>>> futures;
     for (int i = 0; i < 100; ++i) futures.push_back(rig.commit.append(*rig.b, record("v")));
     rig.commit.stop();
@@ -199,19 +199,19 @@ TEST_CASE("group commit: stop completes what is queued, and what comes later is 
 }
 
 TEST_CASE("group commit: stop doesn't wait for space") {
-    Rig rig({.retry_interval = 10s});
+    CommitRig rig({.retry_interval = 10s});
     rig.faults.error_number = ENOSPC;
     rig.faults.lasting = true;
     rig.faults.fail_at = 0;
     auto future = rig.commit.append(*rig.a, record("1"));
-    CHECK(wait_for([&] { return rig.commit.counters().blocked_by_space; }));
+    CHECK(came_true([&] { return rig.commit.counters().blocked_by_space; }));
     rig.commit.stop();
     CHECK(future.get().error().kind() == Errc::no_space);
 }
 
 TEST_CASE("group commit: a record beyond the bound is refused before it is queued; the largest one is kept") {
-    Rig rig;
+    CommitRig rig;
     CHECK(rig.commit.append(*rig.a, record(std::string(kRecordBytesMax, 'x'))).get().error().kind() == Errc::invalid);
     CHECK(rig.commit.append(*rig.a, record(std::string(kRecordBytesMax - 1000, 'x'))).get().has_value());
-    CHECK(Rig::values(*rig.a).size() == 1);
+    CHECK(CommitRig::values(*rig.a).size() == 1);
 }

@@ -18,15 +18,7 @@ using namespace sluice::test;
 
 namespace {
 
-const auto kNeverGiveUp = [](std::size_t) { return true; };
-
-LogOptions small_segments() {
-    LogOptions options;
-    options.segment_bytes = 1000;
-    options.compression = Compression::none;
-    options.tail_cache_bytes = 0;
-    return options;
-}
+constexpr std::uint64_t kHoleSegmentBytes = 1000;
 
 void append_some(TestLog& log, int count) {
     for (int i = 0; i < count; ++i) {
@@ -63,11 +55,6 @@ std::int64_t base_before(const TestLog& log, std::int64_t base) {
     return *std::prev(std::find(bases.begin(), bases.end(), base));
 }
 
-std::uint64_t faults(const TestLog& log) {
-    PosixFileSystem files;
-    return must(verify_log(files, log.directory(), {})).faults;
-}
-
 std::vector<Gap> repair(const TestLog& log) {
     PosixFileSystem files;
     std::vector<Gap> gaps;
@@ -85,12 +72,12 @@ void check_gap(const std::vector<Gap>& gaps, const Lost& lost) {
 }  // namespace
 
 TEST_CASE("hole: a segment that is gone, or empty, is a fault, and a gap for whoever reads or repairs") {
-    TestLog log(small_segments());
+    TestLog log(small_segments(kHoleSegmentBytes));
     append_some(log, 60);
     const auto lost = middle_of(log);
     must(log->close());
     log.kill();
-    CHECK(faults(log) == 0);
+    CHECK(count_faults(log) == 0);
     SUBCASE("gone") {
         std::filesystem::remove(log.segment(lost.base));
         for (const auto suffix : {kIndexSuffix, kTimeIndexSuffix})
@@ -99,14 +86,14 @@ TEST_CASE("hole: a segment that is gone, or empty, is a fault, and a gap for who
     SUBCASE("empty") {
         std::filesystem::resize_file(log.segment(lost.base), 0);
     }
-    CHECK(faults(log) > 0);
+    CHECK(count_faults(log) > 0);
     log.open();
     CHECK(static_cast<std::int64_t>(log.values().size()) == 60 - (lost.next - lost.base));
     CHECK(static_cast<std::int64_t>(log.values().size()) == 60 - (lost.next - lost.base));
     check_gap(log.gaps, lost);
     log.kill();
     check_gap(repair(log), lost);
-    CHECK(faults(log) == 0);
+    CHECK(count_faults(log) == 0);
     CHECK(repair(log).empty());
     // Who repairs may not be who watches the agent: it reports the loss once more.
     log.gaps.clear();
@@ -119,7 +106,7 @@ TEST_CASE("hole: a segment that is gone, or empty, is a fault, and a gap for who
 }
 
 TEST_CASE("hole: a segment that is cut between two batches is one at its end") {
-    TestLog log(small_segments());
+    TestLog log(small_segments(kHoleSegmentBytes));
     append_some(log, 60);
     auto lost = middle_of(log);
     must(log->close());
@@ -127,7 +114,7 @@ TEST_CASE("hole: a segment that is cut between two batches is one at its end") {
     const auto path = log.segment(lost.base);
     const auto batches = static_cast<std::uint64_t>(lost.next - lost.base);
     std::filesystem::resize_file(path, std::filesystem::file_size(path) / batches * (batches - 1));
-    CHECK(faults(log) > 0);
+    CHECK(count_faults(log) > 0);
     log.open();
     CHECK(log.values().size() == 59);
     lost.base = lost.next - 1;
@@ -135,19 +122,19 @@ TEST_CASE("hole: a segment that is cut between two batches is one at its end") {
 }
 
 TEST_CASE("hole: the log start may be anywhere") {
-    TestLog log(small_segments());
+    TestLog log(small_segments(kHoleSegmentBytes));
     append_some(log, 60);
     must(log->close());
     log.kill();
     std::filesystem::remove(log.segment(0));
-    CHECK(faults(log) == 0);
+    CHECK(count_faults(log) == 0);
     log.open();
     CHECK(log.values().size() > 40);
     CHECK(log.gaps.empty());
 }
 
 TEST_CASE("hole: what compaction leaves out is none, and a compacted segment that is gone is one") {
-    auto options = small_segments();
+    auto options = small_segments(kHoleSegmentBytes);
     options.cleanup = Cleanup::compact;
     TestLog log(options);
     append_some(log, 20);
@@ -158,19 +145,19 @@ TEST_CASE("hole: what compaction leaves out is none, and a compacted segment tha
     REQUIRE(must(compact(files, *log, log.clock, {.whatever_the_ratio = true}, kNeverGiveUp)).records_left_out > 10);
     const auto kept = log.values().size();
     CHECK(log.gaps.empty());
-    CHECK(faults(log) == 0);
+    CHECK(count_faults(log) == 0);
     const auto lost = middle_of(log);
     must(log->close());
     log.kill();
     std::filesystem::remove(log.segment(lost.base));
-    CHECK(faults(log) == 1);
+    CHECK(count_faults(log) == 1);
     log.open();
     CHECK(log.values().size() < kept);
     check_gap(log.gaps, lost);
 }
 
 TEST_CASE("hole: compaction says so before it covers one") {
-    auto options = small_segments();
+    auto options = small_segments(kHoleSegmentBytes);
     options.cleanup = Cleanup::compact;
     TestLog log(options);
     append_some(log, 60);
@@ -185,7 +172,7 @@ TEST_CASE("hole: compaction says so before it covers one") {
 }
 
 TEST_CASE("hole: what was forwarded from memory and never written is none") {
-    auto options = small_segments();
+    auto options = small_segments(kHoleSegmentBytes);
     options.durability = Durability::memory;
     options.memory_bytes_max = 500;
     TestLog log(options);
@@ -214,11 +201,11 @@ TEST_CASE("hole: what was forwarded from memory and never written is none") {
     }
     CHECK_FALSE(log.values().empty());
     CHECK(log.gaps.empty());
-    CHECK(faults(log) == 0);
+    CHECK(count_faults(log) == 0);
 }
 
 TEST_CASE("hole: damaged bytes that were set aside, at the end of a segment too, are told once") {
-    TestLog log(small_segments());
+    TestLog log(small_segments(kHoleSegmentBytes));
     append_some(log, 60);
     const auto lost = middle_of(log);
     must(log->close());
@@ -239,21 +226,21 @@ TEST_CASE("hole: damaged bytes that were set aside, at the end of a segment too,
     }
     log.gaps.clear();
     log.kill();
-    CHECK(faults(log) == 0);
+    CHECK(count_faults(log) == 0);
     log.open();
     CHECK(log.values().size() == 59);
     CHECK(log.gaps.empty());
 }
 
 TEST_CASE("hole: those that an older version left mean nothing, and later ones do") {
-    TestLog log(small_segments());
+    TestLog log(small_segments(kHoleSegmentBytes));
     append_some(log, 60);
     const auto old = middle_of(log);
     must(log->close());
     log.kill();
     std::filesystem::remove(log.segment(old.base));
     std::filesystem::remove(log.directory() + "/gapless-from");
-    CHECK(faults(log) == 0);
+    CHECK(count_faults(log) == 0);
     CHECK(repair(log).empty());
     log.open();
     append_some(log, 60);
@@ -264,7 +251,7 @@ TEST_CASE("hole: those that an older version left mean nothing, and later ones d
     must(log->close());
     log.kill();
     std::filesystem::remove(log.segment(lost.base));
-    CHECK(faults(log) == 1);
+    CHECK(count_faults(log) == 1);
     log.open();
     CHECK_FALSE(log.values().empty());
     check_gap(log.gaps, lost);
@@ -290,7 +277,7 @@ TEST_CASE("hole: an emptied last segment on a disk without room for a block or a
 }
 
 TEST_CASE("hole: one that no single segment reaches over is covered by a repair too") {
-    TestLog log(small_segments());
+    TestLog log(small_segments(kHoleSegmentBytes));
     append_some(log, 30);
     must(log->close());
     log.kill();
@@ -304,9 +291,9 @@ TEST_CASE("hole: one that no single segment reaches over is covered by a repair 
     // A segment far away, as a flipped bit in a name would leave it.
     const auto batch = empty_batch(Offset(kFar), Offset(kFar + 1), marks);
     write_bytes(log.segment(kFar), {reinterpret_cast<const char*>(batch.bytes.data()), batch.bytes.size()});
-    CHECK(faults(log) > 0);
+    CHECK(count_faults(log) > 0);
     CHECK_FALSE(repair(log).empty());
-    CHECK(faults(log) == 0);
+    CHECK(count_faults(log) == 0);
     CHECK(repair(log).empty());
     log.open();
     CHECK(log->log_end_offset() == Offset(kFar + 1));
@@ -314,7 +301,7 @@ TEST_CASE("hole: one that no single segment reaches over is covered by a repair 
 }
 
 TEST_CASE("hole: where segments overlap, a repair keeps what readers take: each offset from the one it belongs to") {
-    TestLog log(small_segments());
+    TestLog log(small_segments(kHoleSegmentBytes));
     append_some(log, 60);
     const auto lost = middle_of(log);
     must(log->close());
@@ -332,9 +319,9 @@ TEST_CASE("hole: where segments overlap, a repair keeps what readers take: each 
     }
     write_bytes(log.segment(previous), text);
     for (const auto suffix : {kIndexSuffix, kTimeIndexSuffix}) std::filesystem::remove(log.segment(previous, suffix));
-    CHECK(faults(log) > 0);
+    CHECK(count_faults(log) > 0);
     CHECK(repair(log).empty());  // nothing is lost
-    CHECK(faults(log) == 0);
+    CHECK(count_faults(log) == 0);
     log.open();
     CHECK(log.values().size() == values);
     CHECK(log.gaps.empty());

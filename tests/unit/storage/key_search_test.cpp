@@ -15,8 +15,8 @@ using namespace sluice::test;
 
 namespace {
 
-struct Rig {
-    Rig() {
+struct KeyRig {
+    KeyRig() {
         LogOptions options;
         options.segment_bytes = 1000;
         options.compression = Compression::none;
@@ -50,7 +50,7 @@ struct Rig {
 }  // namespace
 
 TEST_CASE("key search: the latest record of a key, with and without key indexes") {
-    Rig rig;
+    KeyRig rig;
     rig.check();
     rig.index_segments();
     CHECK(std::filesystem::exists(rig.log.segment(0, kKeyIndexSuffix)));
@@ -58,7 +58,7 @@ TEST_CASE("key search: the latest record of a key, with and without key indexes"
 }
 
 TEST_CASE("key search: a damaged, cut or foreign key index hides nothing") {
-    Rig rig;
+    KeyRig rig;
     rig.index_segments();
     const auto path = rig.log.segment(0, kKeyIndexSuffix);
     const auto good = read_bytes(path);
@@ -71,7 +71,7 @@ TEST_CASE("key search: a damaged, cut or foreign key index hides nothing") {
 }
 
 TEST_CASE("key index: has every key of its segment, and goes with it") {
-    Rig rig;
+    KeyRig rig;
     const auto segment = rig.log->segments().closed().front();
     const auto index = must(KeyIndex::build(*segment));
     REQUIRE(index.has_value());
@@ -125,7 +125,7 @@ TEST_CASE("key index: a segment with too many keys is read once to find that out
 }
 
 TEST_CASE("key index: verify says of a damaged one that searches do without") {
-    Rig rig;
+    KeyRig rig;
     rig.index_segments();
     const auto notes = [&] {
         int found = 0;

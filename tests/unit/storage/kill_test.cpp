@@ -35,7 +35,7 @@ struct Acknowledged {
     std::int64_t offset;
 };
 
-LogOptions small_segments() {
+LogOptions killed_log_options() {
     LogOptions options;
     options.segment_bytes = 32U << 10U;
     return options;
@@ -47,7 +47,7 @@ LogOptions small_segments() {
     PosixFileSystem files;
     SystemClock clock;
     DiskBudget budget;
-    auto log = Log::open({files, clock, budget, {}}, directory, "s", small_segments());
+    auto log = Log::open({files, clock, budget, {}}, directory, "s", killed_log_options());
     if (!log) ::_exit(1);
     GroupCommit commit({}, {});
     std::vector<std::thread> threads;
@@ -99,7 +99,7 @@ TEST_CASE("log: killed 300 times while it appends, it has every record that was 
     DiskBudget budget;
     int gaps = 0;
     const auto log =
-        must(Log::open({files, clock, budget, [&](const Gap&) { ++gaps; }}, directory, "s", small_segments()));
+        must(Log::open({files, clock, budget, [&](const Gap&) { ++gaps; }}, directory, "s", killed_log_options()));
     std::map<std::int64_t, std::string> kept;
     LogReader reader(*log, Offset(0));
     while (auto batch = must(reader.next())) {

@@ -18,13 +18,7 @@ using Values = std::vector<std::string>;
 
 namespace {
 
-LogOptions small_segments() {
-    LogOptions options;
-    options.segment_bytes = 300;  // about three batches of one record
-    options.compression = Compression::none;
-    options.tail_cache_bytes = 0;  // readers go to the files
-    return options;
-}
+constexpr std::uint64_t kLogSegmentBytes = 300;  // about three batches of one record
 
 Values numbered(int from, int to) {
     Values values;
@@ -53,7 +47,7 @@ std::uint64_t batches_end(const TestLog& log) {
 }  // namespace
 
 TEST_CASE("log: what was committed is read back in order, from any offset") {
-    TestLog log(small_segments());
+    TestLog log(small_segments(kLogSegmentBytes));
     append_numbered(log, 0, 20);
     CHECK(segment_count(log) > 3);
     for (int from = 0; from <= 20; ++from) CHECK(log.values(from) == numbered(from, 20));
@@ -90,7 +84,7 @@ TEST_CASE("log: subscribers are woken by a commit until they end their subscript
 }
 
 TEST_CASE("log: after a clean stop everything is there, the id too, and the file has no preallocated tail") {
-    TestLog log(small_segments());
+    TestLog log(small_segments(kLogSegmentBytes));
     append_numbered(log, 0, 10);
     const auto id = log->id();
     must(log->close());
@@ -104,7 +98,7 @@ TEST_CASE("log: after a clean stop everything is there, the id too, and the file
 }
 
 TEST_CASE("recovery: a kill leaves everything that was committed") {
-    TestLog log(small_segments());
+    TestLog log(small_segments(kLogSegmentBytes));
     for (int i = 0; i < 30; ++i) {
         append_numbered(log, i, i + 1);
         log.kill();
@@ -176,7 +170,7 @@ TEST_CASE("recovery: damage with intact batches after it is set aside and report
 }
 
 TEST_CASE("reader: damage in a closed segment is skipped and reported once") {
-    TestLog log(small_segments());
+    TestLog log(small_segments(kLogSegmentBytes));
     append_numbered(log, 0, 10);
     auto bytes = read_bytes(log.segment(0));
     bytes[bytes.find("value-1")] ^= 1;
@@ -191,7 +185,7 @@ TEST_CASE("reader: damage in a closed segment is skipped and reported once") {
 }
 
 TEST_CASE("reader: a closed segment that lost its end is a gap up to the next one") {
-    TestLog log(small_segments());
+    TestLog log(small_segments(kLogSegmentBytes));
     append_numbered(log, 0, 10);
     must(log->close());
     const auto bytes = read_bytes(log.segment(0));
@@ -307,7 +301,7 @@ TEST_CASE("log: at the last offset nothing more is accepted") {
 }
 
 TEST_CASE("retention: closed segments go by age and by size, but not before they are forwarded") {
-    auto options = small_segments();
+    auto options = small_segments(kLogSegmentBytes);
     options.retention = std::chrono::hours(1);
     PosixFileSystem files;
     TestLog log(options);
@@ -333,7 +327,7 @@ TEST_CASE("retention: closed segments go by age and by size, but not before they
 }
 
 TEST_CASE("retention: what is given up before it was forwarded is reported as a gap") {
-    auto options = small_segments();
+    auto options = small_segments(kLogSegmentBytes);
     options.retention_bytes = 400;
     options.hold_until_forwarded = false;
     TestLog log(options);
@@ -352,7 +346,7 @@ TEST_CASE("retention: what is given up before it was forwarded is reported as a 
 }
 
 TEST_CASE("log: a reader in a segment that is deleted reads on") {
-    TestLog log(small_segments());
+    TestLog log(small_segments(kLogSegmentBytes));
     append_numbered(log, 0, 20);
     LogReader reader(*log, Offset(0));
     CHECK(must(reader.next())->records()[0].value == "value-0");
@@ -389,7 +383,7 @@ TEST_CASE("log: a sync that finds the disk full is no reason to try again, where
         Faults faults;
         faults.error_number = ENOSPC;
         FaultFileSystem files(faults);
-        TestLog log(small_segments(), &files);
+        TestLog log(small_segments(kLogSegmentBytes), &files);
         must(log.append_only({record("a")}));
         faults.fail_syncs = true;
         const auto failed = at_roll ? log->roll() : log->commit();
@@ -409,7 +403,7 @@ TEST_CASE("log: whichever change finds the disk full, nothing is lost and append
         Faults faults;
         faults.error_number = ENOSPC;
         FaultFileSystem files(faults);
-        TestLog log(small_segments(), &files);
+        TestLog log(small_segments(kLogSegmentBytes), &files);
         append_numbered(log, 0, 2);
         faults.lasting = true;
         faults.fail_at = faults.changes + n;
@@ -441,7 +435,7 @@ TEST_CASE("log: whichever change finds the disk full, nothing is lost and append
 }
 
 TEST_CASE("log: an error at any change of opening is an error, and the next start has everything") {
-    TestLog log(small_segments());
+    TestLog log(small_segments(kLogSegmentBytes));
     append_numbered(log, 0, 7);
     log.kill();
     for (int n = 0; n < 8; ++n) {
@@ -457,7 +451,7 @@ TEST_CASE("log: an error at any change of opening is an error, and the next star
 }
 
 TEST_CASE("recovery: a batch that is the payload of a damaged one hides nothing, whatever its offset") {
-    auto options = small_segments();
+    auto options = small_segments(kLogSegmentBytes);
     options.segment_bytes = 1U << 20U;
     TestLog log(options);
     append_numbered(log, 0, 5);
@@ -486,7 +480,7 @@ TEST_CASE("log: a clean stop after a roll that found no space for the next segme
     for (int at = 0; at < 60 && !met; ++at) {
         Faults faults;
         FaultFileSystem files(faults);
-        TestLog log(small_segments(), &files);
+        TestLog log(small_segments(kLogSegmentBytes), &files);
         append_numbered(log, 0, 2);
         faults.error_number = ENOSPC;
         faults.lasting = true;

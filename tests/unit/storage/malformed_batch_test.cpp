@@ -17,8 +17,6 @@ using namespace sluice::test;
 
 namespace {
 
-const auto kNeverGiveUp = [](std::size_t) { return true; };
-
 LogOptions options() {
     LogOptions options;
     options.segment_bytes = 1000;
@@ -39,11 +37,6 @@ void make_malformed(const std::string& path, std::size_t at) {
     seal_batch(batch);
     std::memcpy(bytes.data() + at, batch.data(), batch.size());
     write_bytes(path, bytes);
-}
-
-std::uint64_t faults(const TestLog& log) {
-    PosixFileSystem files;
-    return must(verify_log(files, log.directory(), {})).faults;
 }
 
 std::string value(int i) {
@@ -81,10 +74,10 @@ TEST_CASE("malformed batch: one fault for verify, which repair sets aside, as a 
     }
     const auto offset = last ? damaged.last_of_first : 0;
     make_malformed(log.segment(0), static_cast<std::size_t>(offset) * damaged.batch_bytes);
-    CHECK(faults(log) == 1);
+    CHECK(count_faults(log) == 1);
     std::vector<Gap> gaps;
     must(repair_log(damaged.files, log.directory(), "s", [&](const Gap& gap) { gaps.push_back(gap); }));
-    CHECK(faults(log) == 0);
+    CHECK(count_faults(log) == 0);
     REQUIRE(gaps.size() == 1);
     CHECK(gaps[0].first == Offset(offset));
     CHECK(gaps[0].next == Offset(offset + 1));

@@ -21,8 +21,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-const auto kNeverGiveUp = [](std::size_t) { return true; };
-
 LogOptions small(OnFull on_full, int priority = 0) {
     LogOptions options;
     options.segment_bytes = 2000;

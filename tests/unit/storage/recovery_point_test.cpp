@@ -34,7 +34,7 @@ void damage_last_byte(const std::string& path) {
     write_bytes(path, bytes);
 }
 
-std::vector<std::string> faults(FileSystem& files, const TestLog& log) {
+std::vector<std::string> what_is_wrong(FileSystem& files, const TestLog& log) {
     std::vector<std::string> found;
     must(verify_log(files, log.directory(), [&](const Finding& finding) {
         if (finding.kind == Finding::Kind::fault) found.push_back(finding.what);
@@ -52,7 +52,7 @@ TEST_CASE(
     log.kill();
     damage_last_byte(log.segment(0));
     PosixFileSystem files;
-    CHECK(faults(files, log) == Values{"offsets 2 to 2 are missing: the agent had them when it was stopped"});
+    CHECK(what_is_wrong(files, log) == Values{"offsets 2 to 2 are missing: the agent had them when it was stopped"});
     log.open();
     REQUIRE(log.gaps.size() == 1);
     CHECK(log.gaps[0].first == Offset(2));
@@ -150,7 +150,7 @@ TEST_CASE("salvage: a block that can't be read is damage, and what is behind it 
         ++told;
     });
     CHECK_FALSE(verify_log(failing, log.directory(), {}).has_value());
-    CHECK(faults(salvage, log).size() >= 1);
+    CHECK(what_is_wrong(salvage, log).size() >= 1);
     CHECK(told > 0);
     std::vector<Gap> lost;
     must(repair_log(salvage, log.directory(), "s", [&](const Gap& gap) { lost.push_back(gap); }));
@@ -159,7 +159,7 @@ TEST_CASE("salvage: a block that can't be read is damage, and what is behind it 
     CHECK(lost[0].next - lost[0].first < 30);
     log.open();
     CHECK(log.values().size() == static_cast<std::size_t>(300 - (lost[0].next - lost[0].first)));
-    CHECK(faults(failing, log).empty());
+    CHECK(what_is_wrong(failing, log).empty());
 }
 
 TEST_CASE("log: a segment's age goes on over restarts") {
@@ -241,12 +241,12 @@ TEST_CASE(
             lose(log.segment(0));
             const auto proven = indexed.proven();
             CHECK(proven > 25);
-            CHECK(faults(indexed.files, log).size() == 1);
+            CHECK(what_is_wrong(indexed.files, log).size() == 1);
             std::int64_t lost_to = proven;
             if (repaired) {
                 must(repair_log(indexed.files, log.directory(), "s",
                                 [&](const Gap& gap) { lost_to = gap.next.value(); }));
-                CHECK(faults(indexed.files, log).empty());
+                CHECK(what_is_wrong(indexed.files, log).empty());
             }
             CHECK(lost_to == proven);
             log.open();

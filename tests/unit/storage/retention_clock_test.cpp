@@ -16,8 +16,8 @@ constexpr Timestamp kIn1970{10min};
 constexpr Timestamp kIn2023{1'700'000'000'000ms};
 
 /// Nobody forwards the stream; it is kept for seven days.
-struct Gateway {
-    Gateway() : log(options()) {
+struct GatewayOf1970 {
+    GatewayOf1970() : log(options()) {
         log.kill();
         log.clock.set(kIn1970);
         log.open();
@@ -53,7 +53,7 @@ struct Gateway {
 }  // namespace
 
 TEST_CASE("retention: a clock that is set forward makes nothing older than it is") {
-    Gateway gateway;
+    GatewayOf1970 gateway;
     gateway.append_some();
     gateway.log.clock.set(kIn2023);
     gateway.clean();
@@ -74,7 +74,7 @@ TEST_CASE("retention: a clock that is set forward makes nothing older than it is
 }
 
 TEST_CASE("retention: what a process without a clock has left is kept from when the next one finds it") {
-    Gateway gateway;
+    GatewayOf1970 gateway;
     gateway.append_some();
     gateway.stop();
     SUBCASE("with its clock set") {
@@ -96,7 +96,7 @@ TEST_CASE("retention: what a process without a clock has left is kept from when 
 }
 
 TEST_CASE("retention: a clock that is set back keeps nothing longer") {
-    Gateway gateway;
+    GatewayOf1970 gateway;
     gateway.log.clock.set(kIn2023 + 4 * 365 * 24h);  // a wrong date
     gateway.append_some();
     gateway.log.clock.set(kIn2023);
@@ -125,7 +125,7 @@ TEST_CASE("retention: a clock that is set back keeps nothing longer") {
 }
 
 TEST_CASE("retention: a process that starts before its clock is set takes no time from what it finds") {
-    Gateway gateway;
+    GatewayOf1970 gateway;
     gateway.log.clock.set(kIn2023);
     gateway.append_some();
     gateway.log.clock.advance(6 * 24h);

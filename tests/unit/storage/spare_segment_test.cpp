@@ -19,8 +19,8 @@ using namespace sluice::test;
 namespace {
 
 /// A log that has filled segments, all of them forwarded.
-struct Rig {
-    Rig() : log(options()) { fill(0, 20); }
+struct SpareRig {
+    SpareRig() : log(options()) { fill(0, 20); }
     static LogOptions options() {
         LogOptions options;
         options.segment_bytes = 1000;
@@ -62,7 +62,7 @@ struct NoNewNames final : FaultFileSystem {
 
 TEST_CASE("spare segment: where a full disk has no room for its name, the deleted segment makes room all the same") {
     NoNewNames files;
-    TestLog log(Rig::options(), &files);
+    TestLog log(SpareRig::options(), &files);
     for (int i = 0; i < 20; ++i) log.append("value-" + std::to_string(i) + std::string(100, 'x'));
     const auto first = log->segments().all().front()->path();
     log->set_finished(log->high_watermark());
@@ -74,7 +74,7 @@ TEST_CASE("spare segment: where a full disk has no room for its name, the delete
 }
 
 TEST_CASE("spare segment: the file of a deleted segment becomes the next one") {
-    Rig rig;
+    SpareRig rig;
     rig.delete_finished_segments();
     REQUIRE(rig.has_spare());
     const auto inode = inode_of(rig.log.directory() + "/spare");
@@ -105,7 +105,7 @@ TEST_CASE("spare segment: the file of a deleted segment becomes the next one") {
 }
 
 TEST_CASE("spare segment: a file that somebody reads is not written over") {
-    Rig rig;
+    SpareRig rig;
     const auto first = rig.log->segments().all().front();
     const auto in_use = must(first->open());
     rig.log->set_finished(*first->next_base());
@@ -116,7 +116,7 @@ TEST_CASE("spare segment: a file that somebody reads is not written over") {
 }
 
 TEST_CASE("spare segment: one that a process left behind is removed, and its bytes are given back when it goes") {
-    Rig rig;
+    SpareRig rig;
     rig.delete_finished_segments();
     REQUIRE(rig.has_spare());
     rig.log.kill();

@@ -14,16 +14,10 @@ using namespace sluice::test;
 
 namespace {
 
+constexpr std::uint64_t kTimedSegmentBytes = 20'000;
+
 Timestamp at(std::int64_t second) {
     return Timestamp(std::chrono::seconds(1'700'000'000 + second));
-}
-
-LogOptions small_segments() {
-    LogOptions options;
-    options.segment_bytes = 20'000;
-    options.compression = Compression::none;
-    options.tail_cache_bytes = 0;
-    return options;
 }
 
 void append_at(TestLog& log, std::int64_t second) {
@@ -36,7 +30,7 @@ void append_at(TestLog& log, std::int64_t second) {
 }  // namespace
 
 TEST_CASE("log: the first record since a time, in closed segments and in the active one") {
-    TestLog log(small_segments());
+    TestLog log(small_segments(kTimedSegmentBytes));
     for (std::int64_t i = 0; i < 300; ++i) append_at(log, i * 10);
     CHECK(log->segments().closed().size() > 2);
     for (const std::int64_t i : {0, 1, 57, 150, 298, 299}) {
@@ -48,7 +42,7 @@ TEST_CASE("log: the first record since a time, in closed segments and in the act
 }
 
 TEST_CASE("log: a device whose clock jumps hides no record from a search by time") {
-    TestLog log(small_segments());
+    TestLog log(small_segments(kTimedSegmentBytes));
     for (int i = 0; i < 300; ++i) append_at(log, i % 50 == 7 ? 5000 : i * 10);
     CHECK(must(log->offset_for(at(4000))) == Offset(7));
     CHECK(must(log->offset_for(at(60))) == Offset(6));
@@ -56,7 +50,7 @@ TEST_CASE("log: a device whose clock jumps hides no record from a search by time
 }
 
 TEST_CASE("time index: missing, cut or foreign, the search finds the same") {
-    TestLog log(small_segments());
+    TestLog log(small_segments(kTimedSegmentBytes));
     for (std::int64_t i = 0; i < 300; ++i) append_at(log, i * 10);
     const auto path = log.segment(0, kTimeIndexSuffix);
     const auto good = read_bytes(path);
@@ -73,7 +67,7 @@ TEST_CASE("time index: missing, cut or foreign, the search finds the same") {
 }
 
 TEST_CASE("time index: wrong and in order, the search finds the same, and verify says so") {
-    auto options = small_segments();
+    auto options = small_segments(kTimedSegmentBytes);
     options.segment_bytes = 100'000;
     TestLog log(options);
     for (std::int64_t i = 0; i < 300; ++i) append_at(log, i * 10);

@@ -8,7 +8,7 @@
 
 using namespace sluice::agent;
 using namespace sluice::agent::admin;
-using sluice::agent::test::busy_snapshot;
+using sluice::test::busy_snapshot;
 
 TEST_CASE("health: a cluster that is away is noted, and the agent is ready all the same") {
     const auto health = judge(busy_snapshot());

@@ -12,7 +12,7 @@
 
 using namespace sluice::agent;
 using namespace sluice::agent::metrics;
-using sluice::agent::test::busy_snapshot;
+using sluice::test::busy_snapshot;
 
 namespace {
 

@@ -15,7 +15,7 @@
 
 using namespace sluice;
 using namespace sluice::agent;
-using namespace sluice::agent::test;
+using namespace sluice::test;
 using namespace std::chrono_literals;
 using models::rules::RuleSource;
 using storage::Offset;
@@ -119,7 +119,7 @@ TEST_CASE("stream rules: after a kill at any alert, the others follow and none c
         for (std::size_t i = 1; i < expected.size(); ++i) CHECK(expected[i - 1].position < expected[i].position);
 
         std::mt19937 random(seed);
-        const TempDir dir;
+        const ConfigDir dir;
         storage::PosixFileSystem files;
         // A snapshot somewhere, and a kill later, when so many alerts were durable.
         const auto at = random() % all.size();
@@ -279,7 +279,7 @@ TEST_CASE("stream rules: a payload that is no JSON has no fields, and its device
 }
 
 TEST_CASE("stream rules: a damaged snapshot is told, and none is not") {
-    const TempDir dir;
+    const ConfigDir dir;
     CHECK(RuleSnapshot::load(dir.path(), "s").value() == nullptr);
     dir.write("rules/s.state", "");
     CHECK(RuleSnapshot::load(dir.path(), "s").has_error());
@@ -290,7 +290,7 @@ TEST_CASE("stream rules: a damaged snapshot is told, and none is not") {
             }).has_value());
     auto text = std::string();
     {
-        std::ifstream in(dir.path("rules/s.state"), std::ios::binary);
+        std::ifstream in(dir / "rules/s.state", std::ios::binary);
         text.assign(std::istreambuf_iterator<char>(in), {});
     }
     CHECK(RuleSnapshot::load(dir.path(), "s").value()->header().alerts_from == 7);

@@ -9,10 +9,10 @@ using sluice::bridge::kafka::BacklogWatch;
 
 namespace {
 
-constexpr auto kStart = BacklogMeter::TimePoint{} + 1h;
+constexpr auto kMeterStart = BacklogMeter::TimePoint{} + 1h;
 
 /// One sample a second: `arrivals` records come and `drains` go, of 100 bytes each.
-struct Gateway {
+struct MeteredGateway {
     BacklogRates run(int seconds, std::uint64_t arrivals, std::uint64_t drains) {
         BacklogRates rates;
         for (int i = 0; i < seconds; ++i) {
@@ -27,14 +27,14 @@ struct Gateway {
         return rates;
     }
     BacklogMeter meter{2s};
-    BacklogMeter::Sample sample{kStart, 0, 0, 0, 0};
+    BacklogMeter::Sample sample{kMeterStart, 0, 0, 0, 0};
 };
 
 }  // namespace
 
 TEST_CASE("backlog: at the first sample nothing is known of rates") {
     BacklogMeter meter(2s);
-    const auto rates = meter.update({kStart, 100, 1000, 50, 500});
+    const auto rates = meter.update({kMeterStart, 100, 1000, 50, 500});
     CHECK(rates.arrival_per_s == 0);
     CHECK(rates.drain_per_s == 0);
     CHECK_FALSE(rates.keeps_up);
@@ -44,8 +44,8 @@ TEST_CASE("backlog: at the first sample nothing is known of rates") {
 
 TEST_CASE("backlog: the drain time is the backlog by what it shrinks in a second") {
     BacklogMeter meter(2s);
-    static_cast<void>(meter.update({kStart, 1000, 100'000, 1000, 0}));
-    const auto rates = meter.update({kStart + 1s, 1100, 110'000, 800, 30'000});
+    static_cast<void>(meter.update({kMeterStart, 1000, 100'000, 1000, 0}));
+    const auto rates = meter.update({kMeterStart + 1s, 1100, 110'000, 800, 30'000});
     CHECK(rates.arrival_per_s == doctest::Approx(100));
     CHECK(rates.arrival_bytes_per_s == doctest::Approx(10'000));
     CHECK(rates.drain_per_s == doctest::Approx(300));
@@ -55,14 +55,14 @@ TEST_CASE("backlog: the drain time is the backlog by what it shrinks in a second
 }
 
 TEST_CASE("backlog: one that grows or stays is never gone") {
-    Gateway gateway;
+    MeteredGateway gateway;
     gateway.run(10, 200, 0);
     CHECK_FALSE(gateway.run(40, 200, 100).drain_time);
     CHECK_FALSE(gateway.run(40, 200, 200).drain_time);
 }
 
 TEST_CASE("backlog: what has just come in is none") {
-    Gateway gateway;
+    MeteredGateway gateway;
     gateway.run(1, 100, 0);
     const auto rates = gateway.run(40, 100, 100);  // 100 records are always on their way
     CHECK(gateway.sample.backlog == 100);
@@ -72,7 +72,7 @@ TEST_CASE("backlog: what has just come in is none") {
 }
 
 TEST_CASE("backlog: what is older than the window is forgotten") {
-    Gateway gateway;
+    MeteredGateway gateway;
     gateway.run(10, 1000, 1000);
     const auto rates = gateway.run(31, 0, 0);
     CHECK(rates.arrival_per_s == 0);
@@ -80,7 +80,7 @@ TEST_CASE("backlog: what is older than the window is forgotten") {
 }
 
 TEST_CASE("backlog: after an outage the rate is that of what leaves since, and the arrival rate is kept") {
-    Gateway gateway;
+    MeteredGateway gateway;
     gateway.run(60, 100, 0);
     gateway.meter.turn();
     gateway.run(1, 100, 1000);
@@ -92,7 +92,7 @@ TEST_CASE("backlog: after an outage the rate is that of what leaves since, and t
 }
 
 TEST_CASE("backlog: what the uplink has shown it can take is remembered in an outage") {
-    Gateway gateway;
+    MeteredGateway gateway;
     gateway.run(60, 100, 0);
     gateway.meter.turn();
     gateway.run(5, 100, 500);
@@ -108,16 +108,16 @@ TEST_CASE("backlog: what the uplink has shown it can take is remembered in an ou
 
 TEST_CASE("backlog: a cursor that goes back is no drain") {
     BacklogMeter meter(2s);
-    static_cast<void>(meter.update({kStart, 1000, 0, 10, 0}));
-    CHECK(meter.update({kStart + 1s, 900, 0, 100, 0}).drain_per_s == 0);
+    static_cast<void>(meter.update({kMeterStart, 1000, 0, 10, 0}));
+    CHECK(meter.update({kMeterStart + 1s, 900, 0, 100, 0}).drain_per_s == 0);
 }
 
 TEST_CASE("backlog: the sum of all streams has rates of its own") {
     BacklogWatch watch(2s);
     CHECK(watch.all().drain_per_s == 0);
     CHECK(watch.rates(7).drain_per_s == 0);
-    watch.update({{kStart, 0, 0, 1000, 0}, {kStart, 0, 0, 0, 0}});
-    watch.update({{kStart + 1s, 1000, 0, 1000, 0}, {kStart + 1s, 500, 0, 0, 0}});
+    watch.update({{kMeterStart, 0, 0, 1000, 0}, {kMeterStart, 0, 0, 0, 0}});
+    watch.update({{kMeterStart + 1s, 1000, 0, 1000, 0}, {kMeterStart + 1s, 500, 0, 0, 0}});
     CHECK(watch.rates(0).drain_per_s == doctest::Approx(0));
     CHECK(watch.rates(1).drain_per_s == doctest::Approx(500));
     CHECK(watch.all().arrival_per_s == doctest::Approx(1500));

@@ -9,8 +9,8 @@ using sluice::bridge::kafka::FairShare;
 
 namespace {
 
-struct Uplink {
-    explicit Uplink(const std::vector<double>& weights) : sent(weights.size()), wants(weights.size(), true) {
+struct SharedUplink {
+    explicit SharedUplink(const std::vector<double>& weights) : sent(weights.size()), wants(weights.size(), true) {
         for (const auto weight : weights) share.add(weight);
     }
     /// The first in order that wants to sends `bytes`. @return who it was
@@ -32,7 +32,7 @@ struct Uplink {
 
 TEST_CASE("fair share: each gets by its weight, whatever the sizes") {
     std::mt19937 random(7);
-    Uplink uplink({16, 4, 1});
+    SharedUplink uplink({16, 4, 1});
     for (int i = 0; i < 20'000; ++i) uplink.turn(100 + random() % 4000);
     const double all = uplink.sent[0] + uplink.sent[1] + uplink.sent[2];
     CHECK(uplink.sent[0] / all == doctest::Approx(16.0 / 21).epsilon(0.02));
@@ -41,7 +41,7 @@ TEST_CASE("fair share: each gets by its weight, whatever the sizes") {
 }
 
 TEST_CASE("fair share: what one doesn't use goes to the others") {
-    Uplink uplink({16, 4, 1});
+    SharedUplink uplink({16, 4, 1});
     uplink.wants[0] = false;
     for (int i = 0; i < 5'000; ++i) uplink.turn(1000);
     CHECK(uplink.sent[0] == 0);
@@ -49,7 +49,7 @@ TEST_CASE("fair share: what one doesn't use goes to the others") {
 }
 
 TEST_CASE("fair share: who comes after a pause is next, and has no claim to what it didn't use") {
-    Uplink uplink({4, 4});
+    SharedUplink uplink({4, 4});
     uplink.wants[0] = false;
     for (int i = 0; i < 1'000; ++i) uplink.turn(1000);
     uplink.wants[0] = true;
@@ -60,9 +60,9 @@ TEST_CASE("fair share: who comes after a pause is next, and has no claim to what
 }
 
 TEST_CASE("fair share: equals take turns, and among those that have sent nothing the heavier goes first") {
-    Uplink uplink({1, 16});
+    SharedUplink uplink({1, 16});
     CHECK(uplink.turn(10) == 1);
-    Uplink equals({1, 1, 1});
+    SharedUplink equals({1, 1, 1});
     for (int i = 0; i < 300; ++i) equals.turn(10);
     CHECK(equals.sent == std::vector<double>{1000, 1000, 1000});
 }

@@ -15,7 +15,7 @@ using test::Gateway;
 
 namespace {
 
-constexpr Delivery kBoth[] = {Delivery::at_least_once, Delivery::exactly_once};
+constexpr Delivery kEachDelivery[] = {Delivery::at_least_once, Delivery::exactly_once};
 
 void on_a_thin_link(Gateway& gateway, Delivery delivery, std::uint64_t rate) {
     gateway.options.delivery = delivery;
@@ -26,7 +26,7 @@ void on_a_thin_link(Gateway& gateway, Delivery delivery, std::uint64_t rate) {
     gateway.target.order = StreamTarget::Order::live_first;
 }
 
-void restart(Gateway& gateway) {
+void start_again(Gateway& gateway) {
     gateway.forwarder->stop(test::SteadyClock::now() + 10s);
     gateway.forwarder.reset();
     gateway.start();
@@ -35,7 +35,7 @@ void restart(Gateway& gateway) {
 }  // namespace
 
 TEST_CASE("live_first: the newest records arrive while the backlog is on its way, over a restart too, and all arrive") {
-    for (const auto delivery : kBoth) {
+    for (const auto delivery : kEachDelivery) {
         Gateway gateway;
         on_a_thin_link(gateway, delivery, 400'000);
         gateway.append(2000, 1000);  // 2 MB: 5 s and more
@@ -52,7 +52,7 @@ TEST_CASE("live_first: the newest records arrive while the backlog is on its way
         CHECK(gateway.forwarder->status().streams.front().behind);
         CHECK(gateway.wait_until(
             [&] { return gateway.forwarder->status().streams.front().behind->live_cursor == Offset(2003); }));
-        restart(gateway);
+        start_again(gateway);
         gateway.append(1);
         REQUIRE(newest(2003));
         CHECK(gateway.arrivals.size() < 1900);
@@ -78,7 +78,7 @@ TEST_CASE("live_first: exactly once, through restarts and pauses at random momen
         gateway.read(std::chrono::milliseconds(random() % 400));
         if (random() % 2 == 0) {
             gateway.append(static_cast<int>(random() % 200), 300);
-            restart(gateway);
+            start_again(gateway);
         } else {
             REQUIRE(gateway.forwarder->pause("test").has_value());
             gateway.append(static_cast<int>(random() % 200), 300);
@@ -106,7 +106,7 @@ TEST_CASE("live_first: who goes back to fifo in the middle sends nothing twice")
     }));
     gateway.target.order = StreamTarget::Order::fifo;
     gateway.append(10);
-    restart(gateway);
+    start_again(gateway);
     gateway.read_until(1560, 60s);
     gateway.read(300ms);
     CHECK(gateway.arrivals.size() == 1560);

@@ -9,7 +9,7 @@ using sluice::bridge::kafka::TransactionSize;
 namespace {
 
 /// A link of so many bytes a second, on which closing takes so long. The time is its own.
-struct Link {
+struct SlowLink {
     double bytes_per_second;
     std::chrono::milliseconds closing;
     TransactionSize::TimePoint now{};
@@ -45,7 +45,7 @@ TEST_CASE("transaction size: without a backlog it closes after its interval") {
 
 TEST_CASE("transaction size: with a backlog, closing becomes a twentieth of the time or less") {
     TransactionSize size({100ms}, 60s);
-    Link lan{100e6, 30ms};
+    SlowLink lan{100e6, 30ms};
     for (int i = 0; i < 20; ++i) static_cast<void>(lan.fill(size));
     CHECK(lan.fill(size) > 500ms);
     CHECK(lan.fill(size) < 2s);
@@ -53,14 +53,14 @@ TEST_CASE("transaction size: with a backlog, closing becomes a twentieth of the 
 
 TEST_CASE("transaction size: a link that takes them with ease gets large ones after a few") {
     TransactionSize size({100ms}, 60s);
-    Link lan{100e6, 30ms};
+    SlowLink lan{100e6, 30ms};
     for (int i = 0; i < 4; ++i) static_cast<void>(lan.fill(size));
     CHECK(lan.fill(size) > 500ms);
 }
 
 TEST_CASE("transaction size: on a thin link, all but the first ones end well inside the time-out") {
     TransactionSize size({1s}, 60s);
-    Link thin{60e3 / 8, 2'400ms};
+    SlowLink thin{60e3 / 8, 2'400ms};
     CHECK(thin.fill(size) < 60s);
     for (int i = 0; i < 20; ++i) CHECK(thin.fill(size) < 20s);
 }

@@ -29,7 +29,7 @@ class Files {
     test::TempDir directory_;
 };
 
-std::shared_ptr<const Access> loaded(const AccessOptions& options) {
+std::shared_ptr<const Access> access_of(const AccessOptions& options) {
     auto access = Access::load(options);
     REQUIRE_MESSAGE(access.has_value(), access.error().message());
     return *access;
@@ -40,10 +40,10 @@ std::shared_ptr<const Access> loaded(const AccessOptions& options) {
 TEST_CASE("access: who may connect") {
     const Files files;
     const auto users = files.write("users", kAliceLine);
-    const auto open = loaded({.anonymous = true});
-    const auto closed = loaded({});
-    const auto both = loaded({.anonymous = true, .password_file = users});
-    const auto named = loaded({.password_file = users});
+    const auto open = access_of({.anonymous = true});
+    const auto closed = access_of({});
+    const auto both = access_of({.anonymous = true, .password_file = users});
+    const auto named = access_of({.password_file = users});
     struct Case {
         std::shared_ptr<const Access> access;
         MaybeText user;
@@ -77,13 +77,13 @@ TEST_CASE("access: who may connect") {
 
 TEST_CASE("access: from this machine without a name, unless the configuration says otherwise") {
     const Credentials local{.loopback = true};
-    CHECK(loaded({})->authenticate(local) == Login::anonymous);
-    CHECK(loaded({.anonymous = false})->authenticate(local) == Login::anonymous_refused);
+    CHECK(access_of({})->authenticate(local) == Login::anonymous);
+    CHECK(access_of({.anonymous = false})->authenticate(local) == Login::anonymous_refused);
 }
 
 TEST_CASE("access: a verified certificate names the user, whatever CONNECT says") {
     const Files files;
-    const auto users = loaded({.password_file = files.write("users", kAliceLine)});
+    const auto users = access_of({.password_file = files.write("users", kAliceLine)});
     const Credentials both{.user = "alice", .password = "wrong", .certificate_subject = "pump-07"};
     CHECK(users->authenticate(both) == Login::certified);
     CHECK_FALSE(users->takes_time(both));
@@ -94,11 +94,11 @@ TEST_CASE("access: a verified certificate names the user, whatever CONNECT says"
 TEST_CASE("access: without an ACL file everything is allowed, with an empty one nothing") {
     const Files files;
     const Identity who{.client_id = "c"};
-    const auto open = loaded({.anonymous = true});
+    const auto open = access_of({.anonymous = true});
     CHECK(open->may_publish(who, "a"));
     CHECK(open->may_subscribe(who, "#"));
     CHECK(open->may_read(who, "a"));
-    const auto closed = loaded({.anonymous = true, .acl_file = files.write("acl", "")});
+    const auto closed = access_of({.anonymous = true, .acl_file = files.write("acl", "")});
     CHECK_FALSE(closed->may_publish(who, "a"));
     CHECK_FALSE(closed->may_subscribe(who, "#"));
     CHECK_FALSE(closed->may_read(who, "a"));
@@ -106,7 +106,7 @@ TEST_CASE("access: without an ACL file everything is allowed, with an empty one 
 
 TEST_CASE("access: the ACL file decides") {
     const Files files;
-    const auto access = loaded({.acl_file = files.write("acl", "user alice\ntopic read a/#\ntopic write b\n")});
+    const auto access = access_of({.acl_file = files.write("acl", "user alice\ntopic read a/#\ntopic write b\n")});
     const Identity alice{.user = "alice", .client_id = "c"};
     CHECK(access->may_read(alice, "a/b"));
     CHECK(access->may_subscribe(alice, "a/#"));
@@ -118,9 +118,9 @@ TEST_CASE("access: the ACL file decides") {
 TEST_CASE("access: a snapshot stays as it is when the files change") {
     const Files files;
     const auto users = files.write("users", kAliceLine);
-    const auto before = loaded({.password_file = users});
+    const auto before = access_of({.password_file = users});
     files.write("users", "# nobody\n");
-    const auto after = loaded({.password_file = users});
+    const auto after = access_of({.password_file = users});
     CHECK(before->authenticate({"alice", "secret"}) == Login::accepted);
     CHECK(after->authenticate({"alice", "secret"}) == Login::unknown_or_wrong);
 }

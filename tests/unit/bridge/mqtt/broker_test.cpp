@@ -23,18 +23,18 @@ namespace {
 
 using namespace std::string_literals;
 
-std::string text(std::string_view value) {
+std::string prefixed(std::string_view value) {
     return std::string{static_cast<char>(value.size() >> 8U), static_cast<char>(value.size() & 0xffU)}.append(value);
 }
 
-std::string packet(unsigned kind, const std::string& body) {
+std::string broker_packet(unsigned kind, const std::string& body) {
     REQUIRE(body.size() < 128);
     return std::string{static_cast<char>(kind), static_cast<char>(body.size())} + body;
 }
 
 std::string publish(unsigned qos, unsigned id, const std::string& payload) {
     const auto packet_id = qos == 0 ? ""s : std::string{'\0', static_cast<char>(id)};
-    return packet(0x30U | qos << 1U, text("t") + packet_id + payload);
+    return broker_packet(0x30U | qos << 1U, prefixed("t") + packet_id + payload);
 }
 
 const std::string kPing = "\xc0\0"s;
@@ -44,7 +44,7 @@ const std::string kPong = "\xd0\0"s;
 class Client final : public Transport {
  public:
     Client(Broker& broker, const std::string& name) : connection(broker, *this, {"a test", {}, true}) {
-        send(packet(0x10, text("MQTT") + "\4\2\0\x3c"s + text(name)));
+        send(broker_packet(0x10, prefixed("MQTT") + "\4\2\0\x3c"s + prefixed(name)));
         broker.drain();
         CHECK(received() == "\x20\2\0\0"s);
     }
@@ -151,7 +151,7 @@ TEST_CASE("listener: a new session is confirmed when nothing of the one before i
         void wake() override {}
     } transport;
     Connection connection(f.broker, transport, {"a test", {}, true});
-    const auto connect = packet(0x10, text("MQTT") + "\4\2\0\x3c"s + text("c"));
+    const auto connect = broker_packet(0x10, prefixed("MQTT") + "\4\2\0\x3c"s + prefixed("c"));
     CHECK(connection.take(connect + kPing) == connect.size());
     f.broker.drain();
     CHECK(connection.out().empty());
@@ -180,7 +180,8 @@ TEST_CASE("listener: the will of a client that is lost while the log is full is 
     } transport;
     {
         Connection connection(f.broker, transport, {"a test", {}, true});
-        const auto connect = packet(0x10, text("MQTT") + "\4\xe\0\x3c"s + text("c") + text("t") + text("gone"));
+        const auto connect =
+            broker_packet(0x10, prefixed("MQTT") + "\4\xe\0\x3c"s + prefixed("c") + prefixed("t") + prefixed("gone"));
         CHECK(connection.take(connect) == connect.size());
         f.broker.drain();
         f.log.full = true;
@@ -209,12 +210,13 @@ TEST_CASE("listener: a client that doesn't count to receive_maximum waits, as it
         void wake() override {}
     } transport;
     Connection connection(f.broker, transport, {"a test", {}, true});
-    const auto connect = packet(0x10, text("MQTT") + "\5\2\0\x3c\0"s + text("c"));
+    const auto connect = broker_packet(0x10, prefixed("MQTT") + "\5\2\0\x3c\0"s + prefixed("c"));
     CHECK(connection.take(connect) == connect.size());
     f.broker.drain();
     connection.out().clear();
     std::string burst;
-    for (unsigned id = 1; id <= 25; ++id) burst += packet(0x32, text("t") + '\0' + static_cast<char>(id) + '\0' + "x");
+    for (unsigned id = 1; id <= 25; ++id)
+        burst += broker_packet(0x32, prefixed("t") + '\0' + static_cast<char>(id) + '\0' + "x");
     auto taken = connection.take(burst);
     CHECK(f.log.taken.size() == 20);
     CHECK_FALSE(connection.wants_input());

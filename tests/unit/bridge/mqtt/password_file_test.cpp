@@ -17,13 +17,13 @@ const std::string kUmlaut = "$scrypt$ln=4,r=8,p=1$ufiGYSS+PAg1NWiABIIAiQ$3Nq3KNH
 
 const std::string kUsers = "# operators\n\nbob:" + kHunter2 + "\n  \t\n#carol:" + kSecret + "\nalice:" + kSecret + "\n";
 
-PasswordFile loaded(const std::string& text) {
+PasswordFile passwords(const std::string& text) {
     auto file = PasswordFile::load(text, "users");
     REQUIRE_MESSAGE(file.has_value(), file.error().message());
     return std::move(*file);
 }
 
-std::string fault(const std::string& text) {
+std::string password_fault(const std::string& text) {
     const auto file = PasswordFile::load(text, "users");
     return file ? "none" : file.error().message();
 }
@@ -133,7 +133,7 @@ TEST_CASE("password hash: malformed ones are refused, and not repeated in the er
 }
 
 TEST_CASE("password file: a user is known by name and password") {
-    const auto file = loaded(kUsers);
+    const auto file = passwords(kUsers);
     CHECK(file.size() == 2);
     CHECK(file.verify("alice", "secret"));
     CHECK(file.verify("bob", "hunter2"));
@@ -146,7 +146,7 @@ TEST_CASE("password file: a user is known by name and password") {
 }
 
 TEST_CASE("password file: an unknown user gets in with nobody's password") {
-    const auto file = loaded(kUsers);
+    const auto file = passwords(kUsers);
     // Unknown users are checked against the next user's hash: before the first one, between them, after the last one.
     for (const auto* user : {"", "a", "alice2", "bo", "zoe", "#carol", "\xff"}) {
         CAPTURE(user);
@@ -154,18 +154,19 @@ TEST_CASE("password file: an unknown user gets in with nobody's password") {
         CHECK_FALSE(file.verify(user, "hunter2"));
         CHECK_FALSE(file.contains(user));
     }
-    CHECK_FALSE(loaded("").verify("alice", "secret"));
+    CHECK_FALSE(passwords("").verify("alice", "secret"));
 }
 
 TEST_CASE("password file: lines end in LF, CR LF or with the file") {
-    CHECK(loaded("alice:" + kSecret).verify("alice", "secret"));
-    const auto file = loaded("# from elsewhere\r\nalice:" + kSecret + "\r\n\r\nbob:" + kHunter2 + "\r\n");
+    CHECK(passwords("alice:" + kSecret).verify("alice", "secret"));
+    const auto file = passwords("# from elsewhere\r\nalice:" + kSecret + "\r\n\r\nbob:" + kHunter2 + "\r\n");
     CHECK(file.verify("alice", "secret"));
     CHECK(file.verify("bob", "hunter2"));
 }
 
 TEST_CASE("password file: a name is UTF-8 with blanks and all but the first colon's side") {
-    const auto file = loaded("J\u00fcrgen \u00d6:" + kUmlaut + "\n" + std::string(65'535, 'n') + ":" + kSecret + "\n");
+    const auto file =
+        passwords("J\u00fcrgen \u00d6:" + kUmlaut + "\n" + std::string(65'535, 'n') + ":" + kSecret + "\n");
     CHECK(file.verify("J\u00fcrgen \u00d6", "p\u00e4ssword"));
     CHECK(file.verify(std::string(65'535, 'n'), "secret"));
 }
@@ -185,22 +186,22 @@ TEST_CASE("password file: a fault is told with its line, and without what might 
         {std::string(65'536, 'n') + ":" + kSecret, "users:1: a user name has at most 65535 bytes"},
         {"alice:x:" + kSecret, "users:1: user alice: no $scrypt$ hash (set the password with sluice passwd)"},
     };
-    for (const auto& [text, what] : cases) CHECK(fault(text) == what);
+    for (const auto& [text, what] : cases) CHECK(password_fault(text) == what);
 }
 
 TEST_CASE("password file: a new user is added at the end, and all else stays") {
-    auto file = loaded(kUsers);
+    auto file = passwords(kUsers);
     REQUIRE(file.set("carol", "sesame").has_value());
     CHECK(file.verify("carol", "sesame"));
     CHECK(file.text().starts_with(kUsers + "carol:$scrypt$ln=14,r=8,p=1$"));
-    const auto again = loaded(file.text());
+    const auto again = passwords(file.text());
     CHECK(again.verify("carol", "sesame"));
     CHECK(again.verify("alice", "secret"));
     CHECK(again.size() == 3);
 }
 
 TEST_CASE("password file: a new password takes the place of the old one") {
-    auto file = loaded(kUsers);
+    auto file = passwords(kUsers);
     REQUIRE(file.set("bob", "sesame").has_value());
     CHECK(file.verify("bob", "sesame"));
     CHECK_FALSE(file.verify("bob", "hunter2"));
@@ -210,7 +211,7 @@ TEST_CASE("password file: a new password takes the place of the old one") {
 }
 
 TEST_CASE("password file: a user is removed, and all else stays") {
-    auto file = loaded(kUsers);
+    auto file = passwords(kUsers);
     CHECK(file.remove("bob"));
     CHECK_FALSE(file.remove("bob"));
     CHECK_FALSE(file.remove("carol"));
@@ -222,7 +223,7 @@ TEST_CASE("password file: a user is removed, and all else stays") {
 }
 
 TEST_CASE("password file: nothing is set that could not be read again") {
-    auto file = loaded(kUsers);
+    auto file = passwords(kUsers);
     for (const auto* user : {"", "a:b", "a\nb", "#a", "a\xff", "\x1b[2J"}) {
         CAPTURE(user);
         CHECK(file.set(user, "secret").has_error());
@@ -230,6 +231,6 @@ TEST_CASE("password file: nothing is set that could not be read again") {
     CHECK(file.set("dave", "").has_error());
     CHECK(file.set("bob", "").has_error());
     CHECK(file.text() == kUsers);
-    CHECK(loaded("").text().empty());
-    CHECK(loaded("alice:" + kSecret).text() == "alice:" + kSecret + "\n");
+    CHECK(passwords("").text().empty());
+    CHECK(passwords("alice:" + kSecret).text() == "alice:" + kSecret + "\n");
 }

@@ -22,8 +22,8 @@ namespace {
 
 using test::must;
 
-MessagePtr message(const std::string& topic, const std::string& payload, std::uint8_t qos = 1) {
-    auto made = std::make_shared<Message>();
+MessagePtr queued_message(const std::string& topic, const std::string& payload, std::uint8_t qos = 1) {
+    auto made = std::make_shared<bridge::Message>();
     made->topic = topic;
     made->payload = payload;
     made->qos = qos;
@@ -31,7 +31,7 @@ MessagePtr message(const std::string& topic, const std::string& payload, std::ui
     return made;
 }
 
-struct Fixture {
+struct StoreFixture {
     std::unique_ptr<SessionStore> open() {
         return must(SessionStore::open(dir / "sessions.db", [](auto&&...) {}));
     }
@@ -57,11 +57,11 @@ void wait_for(const SessionStore& store, SessionStore::Ticket ticket) {
 }  // namespace
 
 TEST_CASE("session store: all of a session comes back after a restart") {
-    Fixture f;
-    auto will = std::make_shared<Message>(*message("wills/c", "gone", 2));
+    StoreFixture f;
+    auto will = std::make_shared<bridge::Message>(*queued_message("wills/c", "gone", 2));
     will->retain = true;
     will->expiry_interval = 60;
-    auto rich = std::make_shared<Message>(*message("a/b", std::string("\0\xff", 2), 2));
+    auto rich = std::make_shared<bridge::Message>(*queued_message("a/b", std::string("\0\xff", 2), 2));
     rich->user_properties = {{"k", "v"}, {"k", ""}};
     rich->content_type = "application/json";
     rich->response_topic = "reply";
@@ -93,8 +93,8 @@ TEST_CASE("session store: all of a session comes back after a restart") {
         store->put_subscription(7, "gone", {});
         store->remove_subscription(7, "gone");
         store->put_outgoing(7, {3, 65'535, 2, true, false, {1, 2}, rich});
-        store->put_outgoing(7, {4, 1, 1, false, false, {}, message("a", "")});
-        store->put_outgoing(9, {1, 1, 1, false, false, {}, message("a", "not this session's")});
+        store->put_outgoing(7, {4, 1, 1, false, false, {}, queued_message("a", "")});
+        store->put_outgoing(9, {1, 1, 1, false, false, {}, queued_message("a", "not this session's")});
         store->put_incoming(7, 12);
         store->put_incoming(7, 13);
         store->remove_incoming(7, 13);
@@ -141,15 +141,15 @@ TEST_CASE("session store: all of a session comes back after a restart") {
 }
 
 TEST_CASE("session store: what is released has no message, what is removed is gone") {
-    Fixture f;
+    StoreFixture f;
     auto store = f.open();
     store->start([] {});
     StoredSession session;
     session.id = 1;
     session.client_id = "c";
     store->put_session(session);
-    store->put_outgoing(1, {1, 1, 2, false, false, {}, message("a", "first", 2)});
-    wait_for(*store, store->put_outgoing(1, {2, 2, 2, false, false, {}, message("a", "second", 2)}));
+    store->put_outgoing(1, {1, 1, 2, false, false, {}, queued_message("a", "first", 2)});
+    wait_for(*store, store->put_outgoing(1, {2, 2, 2, false, false, {}, queued_message("a", "second", 2)}));
     store->release_outgoing(1, 1);
     store->remove_outgoing(1, 2);
     store.reset();
@@ -168,16 +168,16 @@ TEST_CASE("session store: what is released has no message, what is removed is go
 }
 
 TEST_CASE("session store: the last retained message of a topic stays, an empty one removes it") {
-    Fixture f;
+    StoreFixture f;
     auto store = f.open();
     store->start([] {});
-    store->put_retained(message("a", "old"));
-    store->put_retained(message("a", "new"));
-    store->put_retained(message("b", "x"));
-    wait_for(*store, store->put_retained(message("c", "x")));
-    store->put_retained(message("b", ""));
-    store->put_retained(message("c", ""));
-    store->put_retained(message("c", "again"));
+    store->put_retained(queued_message("a", "old"));
+    store->put_retained(queued_message("a", "new"));
+    store->put_retained(queued_message("b", "x"));
+    wait_for(*store, store->put_retained(queued_message("c", "x")));
+    store->put_retained(queued_message("b", ""));
+    store->put_retained(queued_message("c", ""));
+    store->put_retained(queued_message("c", "again"));
     store.reset();
     auto retained = f.reopened().retained;
     std::sort(retained.begin(), retained.end(), [](const auto& a, const auto& b) { return a->topic < b->topic; });
@@ -187,14 +187,14 @@ TEST_CASE("session store: the last retained message of a topic stays, an empty o
 }
 
 TEST_CASE("session store: a message that is acknowledged before it was written never is, and nobody waits for ever") {
-    Fixture f;
+    StoreFixture f;
     auto store = f.open();
     std::atomic<int> written = 0;
     store->start([&] { ++written; });
     SessionStore::Ticket ticket = 0;
     {
         const SessionStore::Hold hold(*store);  // so that it can't be written in between
-        ticket = store->put_outgoing(1, {1, 1, 1, false, false, {}, message("a", "x")});
+        ticket = store->put_outgoing(1, {1, 1, 1, false, false, {}, queued_message("a", "x")});
         CHECK(store->remove_outgoing(1, 1) == 0);
         CHECK_FALSE(store->is_durable(ticket));
     }
@@ -204,12 +204,12 @@ TEST_CASE("session store: a message that is acknowledged before it was written n
 }
 
 TEST_CASE("session store: what is put under a hold is one transaction") {
-    Fixture f;
+    StoreFixture f;
     auto store = f.open();
     store->start([] {});
     for (std::uint16_t i = 1; i <= 200; ++i) {
         const SessionStore::Hold hold(*store);
-        const auto first = store->put_outgoing(1, {i, i, 2, false, false, {}, message("a", "x", 2)});
+        const auto first = store->put_outgoing(1, {i, i, 2, false, false, {}, queued_message("a", "x", 2)});
         CHECK(store->put_incoming(2, i) == first);
     }
     wait_for(*store, store->last());
@@ -218,7 +218,7 @@ TEST_CASE("session store: what is put under a hold is one transaction") {
 }
 
 TEST_CASE("session store: a file that is none is one clear error") {
-    Fixture f;
+    StoreFixture f;
     std::ofstream(f.dir / "sessions.db") << std::string(8192, 'x');
     const auto opened = SessionStore::open(f.dir / "sessions.db", [](auto&&...) {});
     REQUIRE_FALSE(opened.has_value());

@@ -14,7 +14,7 @@ TopicFilter filter(std::string_view text) {
     return *parsed;
 }
 
-bool matches(std::string_view text, std::string_view topic) {
+bool filter_matches(std::string_view text, std::string_view topic) {
     std::vector<std::string_view> captures;
     return filter(text).matches(topic, captures);
 }
@@ -51,7 +51,7 @@ TEST_CASE("topic filter: matches as section 4.7 of MQTT 5 says") {
         Case{"A/b", "a/b", false, "case matters"},
         Case{"a/b", "a/b/", false, "a trailing / is one more, empty level"},
     };
-    for (const auto& c : kCases) CHECK_MESSAGE(matches(c.filter, c.topic) == c.matches, c.why);
+    for (const auto& c : kCases) CHECK_MESSAGE(filter_matches(c.filter, c.topic) == c.matches, c.why);
 }
 
 TEST_CASE("topic filter: captures give their levels, in order") {

@@ -22,8 +22,8 @@ TopicMap map_of(const std::vector<RouteOptions>& routes) {
     return std::get<TopicMap>(std::move(made));
 }
 
-Message message(std::string topic, std::string payload = "{}") {
-    Message made;
+sluice::bridge::Message message(std::string topic, std::string payload = "{}") {
+    sluice::bridge::Message made;
     made.topic = std::move(topic);
     made.payload = std::move(payload);
     made.arrived = kArrival;
