@@ -2,7 +2,7 @@
 
 #include "agent/admin/query_string.hpp"
 #include "agent/admin/status_json.hpp"
-#include "agent/cli/why_json.hpp"
+#include "agent/log/why_json.hpp"
 #include "agent/query/curve.hpp"
 #include "agent/query/record_search.hpp"
 #include "agent/record_json.hpp"

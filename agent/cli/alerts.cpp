@@ -1,6 +1,6 @@
 // `sluice alerts`: what fires now and what came about last, of a running agent or of its log.
 #include "agent/admin/client.hpp"
-#include "agent/cli/log_files.hpp"
+#include "agent/cli/data_dir.hpp"
 #include "agent/cli/status_view.hpp"
 #include "agent/config.hpp"
 #include "agent/rules/alert_book.hpp"

@@ -361,6 +361,7 @@ int explain(const CLI::App& app, const CLI::Error& error) {
 int run_command_line(int argc, char** argv) {
     CLI::App app("MQTT in, a durable log on the gateway, Kafka out.", "sluice");
     app.footer("Every command has --help with an example.");
+    app.set_version_flag("--version", "sluice " SLUICE_VERSION);
     app.require_subcommand(0, 1);
     Run run;
     add_run(app, run);

@@ -1,6 +1,6 @@
 // `sluice devices`: who sends, how often, when last and what, of a running agent.
 #include "agent/admin/client.hpp"
-#include "agent/cli/log_files.hpp"
+#include "agent/cli/data_dir.hpp"
 #include "agent/cli/status_view.hpp"
 
 #include <nlohmann/json.hpp>

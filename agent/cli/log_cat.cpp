@@ -1,5 +1,6 @@
 // `sluice log cat`: the records of a stream, for people or one JSON object a line.
-#include "agent/cli/log_files.hpp"
+#include "agent/cli/data_dir.hpp"
+#include "agent/log/files.hpp"
 #include "agent/record_json.hpp"
 #include "agent/text.hpp"
 #include "bridge/payload/timestamp.hpp"

@@ -1,5 +1,5 @@
 // `sluice log clean`: what the agent's cleaner does, once, for a log at rest.
-#include "agent/cli/log_files.hpp"
+#include "agent/cli/data_dir.hpp"
 #include "agent/open_logs.hpp"
 #include "bridge/mqtt/qos2_state.hpp"
 #include "storage/compaction.hpp"

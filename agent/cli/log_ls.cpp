@@ -1,6 +1,7 @@
 // `sluice log ls`: the streams of a data directory, with what they hold and how far their readers are.
-#include "agent/cli/log_files.hpp"
-#include "agent/cli/log_rows.hpp"
+#include "agent/cli/data_dir.hpp"
+#include "agent/log/files.hpp"
+#include "agent/log/rows.hpp"
 
 #include <nlohmann/json.hpp>
 

@@ -1,5 +1,6 @@
 // `sluice log verify`: reads every batch and says what is wrong, and apart from that what only looks wrong.
-#include "agent/cli/log_files.hpp"
+#include "agent/cli/data_dir.hpp"
+#include "agent/log/files.hpp"
 #include "storage/salvage_file_system.hpp"
 #include "storage/verify.hpp"
 

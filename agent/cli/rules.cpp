@@ -1,6 +1,6 @@
 // `sluice rules`: which rules there are, and what they would have said of records that are there already.
 #include "agent/cli/commands.hpp"
-#include "agent/cli/log_files.hpp"
+#include "agent/cli/data_dir.hpp"
 #include "agent/config_text_file.hpp"
 #include "agent/config_units.hpp"
 #include "agent/rules/rule_input.hpp"

@@ -2,7 +2,7 @@
 #include "agent/cli/sql.hpp"
 
 #include "agent/admin/client.hpp"
-#include "agent/cli/log_files.hpp"
+#include "agent/cli/data_dir.hpp"
 #include "agent/text.hpp"
 
 #include <signal.h>

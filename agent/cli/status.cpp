@@ -1,8 +1,9 @@
 // `sluice status` and `sluice reload`: talk to a running agent over its Unix socket.
 #include "agent/admin/client.hpp"
 #include "agent/admin/status_json.hpp"
-#include "agent/cli/log_rows.hpp"
+#include "agent/cli/data_dir.hpp"
 #include "agent/cli/status_view.hpp"
+#include "agent/log/rows.hpp"
 #include "agent/signals.hpp"
 
 #include <nlohmann/json.hpp>

@@ -1,6 +1,7 @@
 // `sluice why`: what became of a record, for people or as a JSON object.
-#include "agent/cli/why_answer.hpp"
-#include "agent/cli/why_json.hpp"
+#include "agent/cli/data_dir.hpp"
+#include "agent/log/why_answer.hpp"
+#include "agent/log/why_json.hpp"
 #include "agent/text.hpp"
 #include "bridge/payload/timestamp.hpp"
 

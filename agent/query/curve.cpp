@@ -1,6 +1,6 @@
 #include "agent/query/curve.hpp"
 
-#include "agent/cli/log_files.hpp"
+#include "agent/log/files.hpp"
 #include "agent/query/json_field.hpp"
 #include "agent/query/stream_scan.hpp"
 #include "storage/batch_walk.hpp"

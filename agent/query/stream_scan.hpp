@@ -7,7 +7,7 @@
 // batches may be walked backwards, for "the last ten".
 #pragma once
 
-#include "agent/cli/log_files.hpp"
+#include "agent/log/files.hpp"
 #include "storage/file_system.hpp"
 #include "storage/read_ahead.hpp"
 #include "storage/record_batch.hpp"

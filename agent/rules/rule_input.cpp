@@ -1,7 +1,7 @@
 #include "agent/rules/rule_input.hpp"
 
-#include "agent/cli/log_files.hpp"
 #include "agent/csv.hpp"
+#include "agent/log/files.hpp"
 #include "bridge/payload/timestamp.hpp"
 
 #include <nlohmann/json.hpp>

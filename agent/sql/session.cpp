@@ -1,7 +1,7 @@
 #include "agent/sql/session.hpp"
 
-#include "agent/cli/log_files.hpp"
 #include "agent/config.hpp"
+#include "agent/log/files.hpp"
 #include "agent/sql/functions.hpp"
 #include "agent/sql/json_value.hpp"
 #include "agent/sql/stream_table.hpp"

@@ -1,9 +1,9 @@
 #include "agent/sql/tables_json.hpp"
 
 #include "agent/admin/devices_json.hpp"
-#include "agent/cli/log_cursors.hpp"
-#include "agent/cli/log_rows.hpp"
 #include "agent/device_book.hpp"
+#include "agent/log/cursors.hpp"
+#include "agent/log/rows.hpp"
 #include "bridge/kafka/forwarder.hpp"
 
 #include <nlohmann/json.hpp>

@@ -1,5 +1,4 @@
-// log_bench: what the log does on this machine. One line a figure, tab-separated: figure, value, unit, baseline, ratio,
-// goal, whether it holds. Run by ./dev bench log.
+// log_bench: what the log does on this machine. Run by ./dev bench log.
 //
 //   log_bench DIR [--gigabytes N]     DIR is on the file system to measure; N of log to open after a kill [10]
 #include "storage/compaction.hpp"
@@ -7,6 +6,7 @@
 #include "storage/log.hpp"
 #include "storage/log_dir.hpp"
 #include "storage/log_reader.hpp"
+#include "tests/bench/figure.hpp"
 #include "tests/bench/raw_disk.hpp"
 
 #include <malloc.h>
@@ -47,6 +47,7 @@ void operator delete(void* memory, std::size_t /*size*/) noexcept {
 
 namespace {
 
+using namespace sluice::bench;
 using namespace sluice::storage;
 using SteadyClock = std::chrono::steady_clock;
 
@@ -61,35 +62,6 @@ double cpu_seconds(int who) {
     getrusage(who, &usage);
     return static_cast<double>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
            static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
-}
-
-template <class T>
-T must(Result<T> result) {
-    if (!result) {
-        std::cerr << "log_bench: " << result.error().message() << '\n';
-        std::exit(1);
-    }
-    if constexpr (!std::is_void_v<T>) return std::move(*result);
-}
-
-struct Figure {
-    std::string name;
-    double value;
-    std::string unit;
-    std::optional<double> baseline;
-    std::optional<double> ratio;
-    std::string goal;
-    std::optional<bool> holds;
-};
-
-void say(const Figure& figure) {
-    std::cout << figure.name << '\t' << figure.value << '\t' << figure.unit << '\t';
-    if (figure.baseline) std::cout << *figure.baseline;
-    std::cout << '\t';
-    if (figure.ratio) std::cout << *figure.ratio;
-    std::cout << '\t' << figure.goal << '\t';
-    if (figure.holds) std::cout << (*figure.holds ? "yes" : "no");
-    std::cout << std::endl;
 }
 
 /// A directory that is gone at the end.

@@ -1,5 +1,4 @@
-// query_bench: SQL and curves over the local log. One line a figure, tab-separated: figure, value, unit, baseline,
-// ratio, goal, whether it holds. Run by ./dev bench query.
+// query_bench: SQL and curves over the local log. Run by ./dev bench query.
 //
 //   query_bench DIR [--gigabytes N]     DIR is on the file system to measure; N of a week's log [10]
 //
@@ -10,6 +9,7 @@
 #include "storage/log.hpp"
 #include "storage/log_dir.hpp"
 #include "storage/log_reader.hpp"
+#include "tests/bench/figure.hpp"
 
 #include <time.h>
 
@@ -26,41 +26,13 @@
 namespace {
 
 using namespace sluice;
+using namespace sluice::bench;
 using namespace sluice::storage;
 using SteadyClock = std::chrono::steady_clock;
 
 constexpr std::int64_t kBeginMs = 1'700'000'000'000;
 constexpr std::int64_t kDayMs = 86'400'000;
 constexpr int kDevices = 500;
-
-template <class T>
-T must(Result<T> result) {
-    if (!result) {
-        std::cerr << "query_bench: " << result.error().message() << '\n';
-        std::exit(1);
-    }
-    if constexpr (!std::is_void_v<T>) return std::move(*result);
-}
-
-struct Figure {
-    std::string name;
-    double value;
-    std::string unit;
-    std::optional<double> baseline;
-    std::optional<double> ratio;
-    std::string goal;
-    std::optional<bool> holds;
-};
-
-void say(const Figure& figure) {
-    std::cout << figure.name << '\t' << figure.value << '\t' << figure.unit << '\t';
-    if (figure.baseline) std::cout << *figure.baseline;
-    std::cout << '\t';
-    if (figure.ratio) std::cout << *figure.ratio;
-    std::cout << '\t' << figure.goal << '\t';
-    if (figure.holds) std::cout << (*figure.holds ? "yes" : "no");
-    std::cout << std::endl;
-}
 
 double cpu_seconds() {
     timespec time{};

@@ -1,4 +1,4 @@
-#include "agent/cli/log_cursors.hpp"
+#include "agent/log/cursors.hpp"
 
 #include <iostream>
 

@@ -1,4 +1,4 @@
-#include "agent/cli/why_json.hpp"
+#include "agent/log/why_json.hpp"
 
 #include "agent/text.hpp"
 

@@ -1,4 +1,4 @@
-#include "agent/cli/log_files.hpp"
+#include "agent/log/files.hpp"
 
 #include "storage/log_dir.hpp"
 #include "storage/recovery.hpp"

@@ -1,4 +1,4 @@
-#include "agent/cli/log_files.hpp"
+#include "agent/log/files.hpp"
 
 #include "storage/gapless_from.hpp"
 #include "storage/key_index.hpp"
@@ -10,7 +10,6 @@
 #include "storage/swap_check.hpp"
 
 #include <algorithm>
-#include <iostream>
 
 namespace sluice::agent {
 
@@ -97,20 +96,6 @@ Result<std::unique_ptr<storage::Segment>> closed_segment(storage::FileSystem& fi
 }
 
 }  // namespace
-
-std::optional<std::string> data_dir_of(const LogArguments& arguments) {
-    if (arguments.data_dir) return arguments.data_dir;
-    if (arguments.config_file.empty()) return Config().data_dir;
-    auto loaded = load_data_dir(arguments.config_file);
-    for (const auto& error : loaded.errors) std::cerr << to_string(error) << '\n';
-    if (!loaded.errors.empty()) return std::nullopt;
-    return std::move(loaded.data_dir);
-}
-
-int report_failure(const Error& error) {
-    std::cerr << error.message() << '\n';
-    return kExitFailure;
-}
 
 std::string StreamFiles::segment_path(Offset base_offset) const {
     const auto swap = swaps.find(base_offset);

@@ -1,11 +1,10 @@
-// log_files.hpp: the local log as files, looked at from outside: no lock, no recovery, no change of anything.
+// files.hpp: the local log as files, looked at from outside: no lock, no recovery, no change of anything.
 //
 // An agent may be running: the last segment grows and ends in space that it has reserved, segments are rolled and
 // deleted while we look. So a file that is gone is skipped, and what is not complete at the end of the last segment
 // is not damage.
 #pragma once
 
-#include "agent/cli/commands.hpp"
 #include "storage/batch_marks.hpp"
 #include "storage/batch_scan.hpp"
 #include "storage/file_system.hpp"
@@ -20,12 +19,6 @@
 #include <vector>
 
 namespace sluice::agent {
-
-/// The data directory that the arguments name. nullopt after the reason was printed: exit with kExitBadConfig.
-[[nodiscard]] std::optional<std::string> data_dir_of(const LogArguments& arguments);
-
-/// Prints the error. @return kExitFailure
-[[nodiscard]] int report_failure(const storage::Error& error);
 
 struct StreamFiles {
     std::string stream;

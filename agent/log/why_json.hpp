@@ -1,7 +1,7 @@
 // why_json.hpp: what became of a record, as JSON: `sluice why --json` and /api/v1/why.
 #pragma once
 
-#include "agent/cli/why_answer.hpp"
+#include "agent/log/why_answer.hpp"
 
 #include <nlohmann/json_fwd.hpp>
 

@@ -1,6 +1,6 @@
-#include "agent/cli/log_rows.hpp"
+#include "agent/log/rows.hpp"
 
-#include "agent/cli/log_cursors.hpp"
+#include "agent/log/cursors.hpp"
 
 #include <algorithm>
 #include <iostream>

@@ -1,6 +1,7 @@
-#include "agent/cli/why_answer.hpp"
+#include "agent/log/why_answer.hpp"
 
-#include "agent/cli/log_cursors.hpp"
+#include "agent/config.hpp"
+#include "agent/log/cursors.hpp"
 #include "bridge/dead_letter.hpp"
 #include "bridge/kafka/forwarder.hpp"
 #include "storage/gap_note.hpp"

@@ -1,7 +1,7 @@
-// log_rows.hpp: what a data directory's streams hold and how far their readers are, without an agent.
+// rows.hpp: what a data directory's streams hold and how far their readers are, without an agent.
 #pragma once
 
-#include "agent/cli/log_files.hpp"
+#include "agent/log/files.hpp"
 #include "storage/catalog.hpp"
 #include "storage/file_system.hpp"
 #include "storage/result.hpp"

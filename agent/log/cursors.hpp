@@ -1,4 +1,4 @@
-// log_cursors.hpp: how far the readers of the local log are, looked at from outside, whether an agent runs or not.
+// cursors.hpp: how far the readers of the local log are, looked at from outside, whether an agent runs or not.
 #pragma once
 
 #include "storage/catalog.hpp"

@@ -2,7 +2,7 @@
 // events and the dead letters. An agent may be running: nothing is locked or changed.
 #pragma once
 
-#include "agent/cli/log_files.hpp"
+#include "agent/log/files.hpp"
 #include "storage/delivery_search.hpp"
 #include "storage/file_system.hpp"
 #include "storage/result.hpp"
