@@ -86,6 +86,13 @@ std::optional<std::string> as_text(const ConfigValue& value) {
     return std::string(digits.data(), written.ptr);
 }
 
+/// librdkafka tells of one of them, and not why.
+std::optional<std::string> fault_of_file(const std::string& property, const std::string& path) {
+    const bool is_file = property.starts_with("ssl.") && property.ends_with(".location") && path != "probe";
+    if (!is_file || ::access(path.c_str(), R_OK) == 0) return std::nullopt;
+    return "can't read " + path + ": " + std::generic_category().message(errno);
+}
+
 /// A property's name has dots in it, which without quotes make tables of it: both forms are taken.
 void read_properties(ConfigSection& section, const ConfigTable& table, const std::string& prefix,
                      std::map<std::string, std::string>& properties) {
@@ -101,6 +108,8 @@ void read_properties(ConfigSection& section, const ConfigTable& table, const std
             diagnostics.error(entry.value.place, name + " wants a string, not " + describe(entry.value));
         } else if (const auto fault = bridge::kafka::check_property(name, *text)) {
             diagnostics.error(entry.key_place, *fault);
+        } else if (const auto unreadable = fault_of_file(name, *text)) {
+            diagnostics.error(entry.value.place, *unreadable);
         } else if (!properties.emplace(name, *text).second) {
             diagnostics.error(entry.key_place, in_quotes(name) + " is given twice");
         } else if (is_secret_property(name)) {
@@ -124,13 +133,6 @@ const ConfigEntry* find_named(const ConfigTable& table, const std::string& prefi
     return nullptr;
 }
 
-/// What the system says of a file that librdkafka can't take; it hides that.
-std::string why_unreadable(const ConfigEntry* property) {
-    const auto* path = property != nullptr ? property->value.get_if<std::string>() : nullptr;
-    if (path == nullptr || !property->key.ends_with("location") || ::access(path->c_str(), R_OK) == 0) return {};
-    return *path + ": " + std::generic_category().message(errno);
-}
-
 /// While a person is looking, not at the next start in the field.
 void try_to_start(ConfigSection& section, const ConfigValue& properties, const ClusterOptions& kafka) {
     auto& diagnostics = section.context().diagnostics;
@@ -140,13 +142,28 @@ void try_to_start(ConfigSection& section, const ConfigValue& properties, const C
     if (shows_secret(*fault, kafka.properties)) fault = "for a reason that has a secret in it";
     const auto* property = find_named(*properties.get_if<ConfigTable>(), "", *fault);
     diagnostics.error(property != nullptr ? property->value.place : properties.place,
-                      "librdkafka does not start: " + *fault, why_unreadable(property));
+                      "librdkafka does not start: " + *fault);
 }
 
 bool uses_sasl(const std::map<std::string, std::string>& properties) {
     const auto protocol = properties.find("security.protocol");
     return protocol != properties.end() &&
            (protocol->second.starts_with("SASL") || protocol->second.starts_with("sasl"));
+}
+
+/// Certificates alone don't make a connection encrypted.
+void warn_without_tls(ConfigSection& section, const std::map<std::string, std::string>& properties) {
+    const auto uses_tls = [&] {
+        const auto protocol = properties.find("security.protocol");
+        if (protocol == properties.end()) return false;
+        return protocol->second.find("SSL") != std::string::npos || protocol->second.find("ssl") != std::string::npos;
+    };
+    const auto named = std::find_if(properties.begin(), properties.end(), [](const auto& property) {
+        return property.first.starts_with("ssl.") && property.first.ends_with(".location");
+    });
+    if (named == properties.end() || uses_tls()) return;
+    section.warning("properties", in_quotes(named->first) + " has no effect: the connection is not encrypted",
+                    "set \"security.protocol\" to SSL or SASL_SSL");
 }
 
 void read_user(ConfigSection& section, std::map<std::string, std::string>& properties) {
@@ -255,6 +272,7 @@ void read_kafka(ConfigSection& top, Config& config) {
                       "once a second");
     if (properties != nullptr) read_properties(section, *properties->get_if<ConfigTable>(), "", kafka.properties);
     if (is_thin && !section.has("compression")) kafka.properties.emplace("compression.level", kThinLinkLevel);
+    warn_without_tls(section, kafka.properties);
     read_user(section, kafka.properties);
     read_token_file(section, kafka.properties);
     check_interval(section, kafka);

@@ -38,7 +38,7 @@ std::string_view to_string(bridge::Severity severity) {
 void Logger::report(bridge::Severity severity, std::string_view component, const std::string& message) {
     if (severity < level_.load(std::memory_order_relaxed)) return;
     LogEvent event;
-    event.time = std::chrono::time_point_cast<storage::Timestamp::duration>(std::chrono::system_clock::now());
+    event.time = storage::SystemClock().now();
     event.severity = severity;
     event.component = component;
     event.message = message;
@@ -52,7 +52,10 @@ void Logger::report(bridge::Severity severity, std::string_view component, const
 
 void Logger::tick() {
     const std::lock_guard lock(mutex_);
-    for (const auto& event : repeats_.due(std::chrono::steady_clock::now())) write(event);
+    for (auto& event : repeats_.due(std::chrono::steady_clock::now())) {
+        event.time = storage::SystemClock().now();
+        write(event);
+    }
 }
 
 void Logger::write(const LogEvent& event) {

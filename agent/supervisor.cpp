@@ -71,6 +71,7 @@ storage::GroupCommit::Observer Supervisor::commit_observer() {
     storage::GroupCommit::Observer observer;
     auto said = std::make_shared<std::map<const storage::Log*, FullSaid>>();  // of the log thread
     observer.on_no_space = [this, said](const storage::Log& log, const storage::Error& error, bool again) {
+        if (qos2_) qos2_->checkpoint_soon();  // what was held for its notes may go, too
         if (cleaner_) cleaner_->make_room(log);
         if (log.options().on_full == storage::OnFull::drop_newest) return;  // acknowledged, and told as a gap
         auto& full = (*said)[&log];
@@ -137,14 +138,15 @@ Result<void> Supervisor::start_parts() {
     if (config_.kafka) {
         if (auto done = start_forwarder(); !done) return done;
     }
-    for (const auto& source : config_.sources) {
-        sources_.push_back(std::make_unique<bridge::mqtt::PahoSource>(source, *ingest_, *catalog_, report_));
-    }
     if (config_.listener) {
         auto listener = bridge::mqtt::Listener::start(*config_.listener, config_.data_dir + "/sessions.db", *ingest_,
                                                       clock_, report_);
         if (!listener) return listener.error();
         listener_ = std::move(*listener);
+    }
+    // Last: an agent that can't start must not take over the sessions of one that runs, and what they are sent.
+    for (const auto& source : config_.sources) {
+        sources_.push_back(std::make_unique<bridge::mqtt::PahoSource>(source, *ingest_, *catalog_, report_));
     }
     if (rules_) rules_->start();
     return {};

@@ -4,6 +4,7 @@
 #include "storage/quarantine.hpp"
 #include "storage/retention.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace sluice::storage {
@@ -11,6 +12,7 @@ namespace sluice::storage {
 namespace {
 
 constexpr std::size_t kReportedMax = 100;
+constexpr auto kPauseMin = std::chrono::milliseconds(5);
 
 }  // namespace
 
@@ -121,14 +123,18 @@ bool Cleaner::quarantine(Log& log, const Pace& pace) {
     return found && *found;
 }
 
-/// Spends the bytes: sleeps as long as they take at the rate.
+/// Spends the bytes: sleeps until they would be through at the rate. What is a moment only is slept for later, with
+/// others: a timed wait for each small batch takes far longer than the batch.
 bool Cleaner::pace(std::size_t bytes, While what) {
     const auto interrupted = [&] { return stopping_ || (what == While::cleaning && !wanting_.empty()); };
     const std::chrono::duration<double> time(static_cast<double>(bytes) /
                                              static_cast<double>(options_.bytes_per_second));
     std::unique_lock lock(mutex_);
     counters_.bytes_paced += bytes;
-    wake_.wait_for(lock, time, interrupted);
+    using SteadyClock = std::chrono::steady_clock;
+    const auto now = SteadyClock::now();
+    paced_until_ = std::max(paced_until_, now) + std::chrono::duration_cast<SteadyClock::duration>(time);
+    if (paced_until_ - now >= kPauseMin) wake_.wait_until(lock, paced_until_, interrupted);
     return !interrupted();
 }
 

@@ -82,6 +82,7 @@ class Cleaner {
     std::condition_variable wake_;
     std::set<const Log*> wanting_;  // have found no space
     Counters counters_;
+    std::chrono::steady_clock::time_point paced_until_{};  ///< when what was spent is through, at the rate
     bool stopping_ = false;
     std::thread thread_;
 };

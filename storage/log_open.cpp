@@ -55,11 +55,9 @@ Result<void> Log::load(const CursorOf& cursor_of) {
     if (auto done = spare_.remove_left_behind(); !done) return done;
     auto names = context_.files.list(directory());
     if (!names) return names.error();
-    std::vector<Offset> bases;
-    for (const auto& name : *names) {
-        if (const auto base = parse_segment_file_name(name, kLogSuffix)) bases.push_back(*base);
-    }
-    std::sort(bases.begin(), bases.end());
+    const auto found = find_segments(context_.files, directory(), *names);
+    if (!found) return found.error();
+    const auto& bases = *found;
     if (auto done = load_id(!bases.empty()); !done) return done;
     if (cursor_of) {
         if (const auto cursor = cursor_of(id())) set_finished(*cursor);

@@ -132,6 +132,28 @@ std::optional<OffsetRange> parse_swap_file_name(std::string_view name) {
     return parse_range_file_name(name, kSwapSuffix);
 }
 
+Result<std::vector<Offset>> find_segments(FileSystem& files, const std::string& directory,
+                                          const std::vector<std::string>& names) {
+    std::vector<Offset> bases;
+    for (const auto& name : names) {
+        if (const auto base = parse_segment_file_name(name, kLogSuffix)) bases.push_back(*base);
+    }
+    std::sort(bases.begin(), bases.end());
+    std::vector<Offset> found;
+    for (const auto base : bases) {
+        const auto path = directory + "/" + segment_file_name(base, kLogSuffix);
+        const auto status = files.status(path);
+        if (!status) return status.error();
+        if (status->size_bytes > 0 || base == bases.back()) {
+            found.push_back(base);
+            continue;
+        }
+        if (auto done = remove_indexes(files, directory, base); !done) return done.error();
+        if (auto done = files.remove(path); !done) return done.error();
+    }
+    return found;
+}
+
 Result<void> swap_in(FileSystem& files, const std::string& directory, Offset base_offset, Offset next_base) {
     auto names = files.list(directory);
     if (!names) return names.error();

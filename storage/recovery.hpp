@@ -55,6 +55,12 @@ inline constexpr std::string_view kCleanedSuffix = ".log.cleaned";  ///< … and
 [[nodiscard]] Result<Offset> proven_end(FileSystem& files, const std::string& directory, Offset base_offset,
                                         const BatchMarks& marks);
 
+/// The base offsets of a stream's segments, rising. An empty file with others behind it is none, and is removed: its
+/// name would end the segment before it, in the middle of what that holds.
+/// @param names  of the files in `directory`
+[[nodiscard]] Result<std::vector<Offset>> find_segments(FileSystem& files, const std::string& directory,
+                                                        const std::vector<std::string>& names);
+
 /// Scans the segment and takes damage out of it. On return the file up to scan.end is intact batches.
 /// scan.durable_to tells what of it is known to be on the medium; the rest may be in the page cache only, and marked as
 /// written there by a sync that failed.

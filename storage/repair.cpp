@@ -28,11 +28,9 @@ class Repair {
         if (auto done = finish_swaps(files_, directory_); !done) return done;
         auto names = files_.list(directory_);
         if (!names) return names.error();
-        std::vector<Offset> bases;
-        for (const auto& name : *names) {
-            if (const auto base = parse_segment_file_name(name, kLogSuffix)) bases.push_back(*base);
-        }
-        std::sort(bases.begin(), bases.end());
+        const auto found = find_segments(files_, directory_, *names);
+        if (!found) return found.error();
+        const auto& bases = *found;
         const auto last_durable = repair_notes(!bases.empty());
         if (!last_durable) return last_durable.error();
         const auto gapless_from = load_gapless_from(files_, directory_);

@@ -1,6 +1,7 @@
 #include "storage/segment.hpp"
 
 #include "storage/key_index.hpp"
+#include "storage/read_ahead.hpp"
 
 #include <algorithm>
 #include <array>
@@ -14,6 +15,7 @@ namespace {
 
 constexpr std::size_t kOffsetDigits = 20;
 constexpr std::int64_t kActive = -1;
+constexpr std::size_t kHeadersReadBytes = 64U << 10U;
 constexpr auto kClockWasSet = std::chrono::minutes(1);  // by at least so much: not only adjusted
 
 }  // namespace
@@ -226,6 +228,24 @@ Result<bool> Segment::times_fit(const SegmentIndex& index, Timestamp timestamp, 
         const auto fits = entry_fits(index, entry, file);
         if (!fits || !*fits) return fits;
     }
+    return is_greatest(index, index.times.entries().back(), file);
+}
+
+/// Whether no batch behind the entry has a later timestamp: of an index that was cut the last entries are missing.
+Result<bool> Segment::is_greatest(const SegmentIndex& index, const TimeIndex::Entry& entry, const File& file) const {
+    if (times_are_whole_) return true;
+    ReadAhead ahead(kHeadersReadBytes);
+    for (auto at = index.offsets.look_up(base_offset_ + entry.relative_offset); at < end_position();) {
+        const auto head = ahead.at(file, at, kBatchHeaderBytes, end_position());
+        if (!head) return head.error();
+        const auto header = decode_batch_header(*head);
+        if (!header) return false;
+        if (header->record_count > 0 && header->max_timestamp.time_since_epoch().count() > entry.timestamp_ms) {
+            return false;
+        }
+        at = at + header->size_bytes;
+    }
+    times_are_whole_ = true;
     return true;
 }
 
@@ -253,10 +273,13 @@ Result<void> Segment::repair_indexes(const std::function<bool(std::size_t)>& pac
         goes_on = goes_on && (!pace || pace(header.size_bytes));
     };
     const Error interrupted(Errc::closed, "making an index was interrupted");
-    if (auto index = load_indexes(files_, directory(), base_offset_, end_position().value()); !index) {
-        if (index.error().kind() == Errc::io) return index.error();
-        const auto file = open();
-        if (!file) return file.error();
+    const auto file = open();
+    if (!file) return file.error();
+    auto index = load_indexes(files_, directory(), base_offset_, end_position().value());
+    if (!index && index.error().kind() == Errc::io) return index.error();
+    const auto fits = index ? times_fit(*index, Timestamp::max(), **file) : Result<bool>(false);
+    if (!fits) return fits.error();
+    if (!*fits) {
         index = build_index(**file, paced);
         if (!index) return index.error();
         if (auto done = write_indexes(files_, directory(), base_offset_, *index); !done) return done;

@@ -126,6 +126,8 @@ class Segment {
     [[nodiscard]] Result<bool> times_fit(const SegmentIndex& index, Timestamp timestamp, const File& file) const;
     [[nodiscard]] Result<bool> entry_fits(const SegmentIndex& index, const TimeIndex::Entry& entry,
                                           const File& file) const;
+    [[nodiscard]] Result<bool> is_greatest(const SegmentIndex& index, const TimeIndex::Entry& entry,
+                                           const File& file) const;
     [[nodiscard]] Result<SegmentIndex> build_index(const File& file, const OnBatch& on_batch = {}) const;
 
     FileSystem& files_;
@@ -137,6 +139,7 @@ class Segment {
     std::atomic<std::int64_t> measured_from_ms_{kNotMeasured};  // Clock::steady(): it is no younger …
     std::atomic<bool> measured_{false};                         // … and no older
     std::atomic<bool> indexes_checked_{false};
+    mutable std::atomic<bool> times_are_whole_{false};
     mutable std::atomic<std::uint64_t> index_bytes_{0};
     mutable std::mutex index_mutex_;
     std::unique_ptr<SegmentIndex> index_;  // of the active segment

@@ -116,6 +116,8 @@ Result<Database> Database::open(const std::string& path, const DatabaseOptions& 
         return open(path, alone);
     }
     if (!done) return done.error();
+    int keep = 1;  // the journal, when it is closed: a disk without inodes has none to make it anew
+    sqlite3_file_control(raw, "main", SQLITE_FCNTL_PERSIST_WAL, &keep);
     if (done = database.migrate(path, options.migrations); !done) return done.error();
     if (options.keep_space) database.keep_space(path, options.checkpoint_pages + kSparePages);
     return database;
@@ -125,8 +127,6 @@ Result<Database> Database::open(const std::string& path, const DatabaseOptions& 
 /// block to give, and what is deleted to make room on it may first have to be noted here. Where it is full already,
 /// this gets what there is.
 void Database::keep_space(const std::string& path, int pages) {
-    int keep = 1;  // the journal, when the database is closed
-    sqlite3_file_control(database_.get(), "main", SQLITE_FCNTL_PERSIST_WAL, &keep);
     static_cast<void>(execute("DROP TABLE IF EXISTS reserve", "keep space"));  // of a process that was killed here
     const auto page_bytes = pragma("PRAGMA page_size");
     const auto free_pages = pragma("PRAGMA freelist_count");

@@ -365,7 +365,7 @@ std::variant<Frame, NeedMore, Fault> next_frame(std::string_view bytes, std::siz
     }
     const auto header_size = 1 + variable_integer_size(remaining);
     const auto size = header_size + remaining;
-    if (size > size_max) return Fault{ReasonCode::packet_too_large, "the packet is too large"};
+    if (size > size_max) return Fault{ReasonCode::packet_too_large, "the packet is larger than max_packet_size"};
     if (size > bytes.size()) return NeedMore{};
     return Frame{type, bytes.substr(header_size, remaining), size};
 }

@@ -107,9 +107,9 @@ std::string format_time(Time time) {
 
 std::string format_duration(Duration duration) {
     const auto ms = duration.count();
-    constexpr std::pair<std::int64_t, const char*> kUnits[] = {
+    constexpr std::pair<std::int64_t, const char*> kShownUnits[] = {
         {86400000, "d"}, {3600000, "h"}, {60000, "m"}, {1000, "s"}};
-    for (const auto& [unit, name] : kUnits) {
+    for (const auto& [unit, name] : kShownUnits) {
         if (ms != 0 && ms % unit == 0) return std::to_string(ms / unit) + name;
     }
     return ms == 0 ? "0s" : std::to_string(ms) + "ms";

@@ -124,10 +124,15 @@ def test_an_address_that_is_taken_is_one_clear_error(new_agent):
     port = free_port()
     first = new_agent(listener_configuration(port), "first")
     start(first, port)
-    second = new_agent(listener_configuration(port), "second")
-    result = sluice("run", "-c", second.config)
-    assert result.returncode == 1
-    assert f"cannot listen on 127.0.0.1:{port}: Address already in use" in result.stderr
+    with socket.create_server(("127.0.0.1", 0)) as broker:
+        source = f'[[source.mqtt]]\nurl = "mqtt://127.0.0.1:{broker.getsockname()[1]}"\ntopics = ["bench/#"]\n'
+        second = new_agent(source + listener_configuration(port), "second")
+        result = sluice("run", "-c", second.config)
+        assert result.returncode == 1
+        assert f"cannot listen on 127.0.0.1:{port}: Address already in use" in result.stderr
+        broker.settimeout(0.5)  # it has the name of one that runs: its broker would give it that one's messages
+        with pytest.raises(TimeoutError):
+            broker.accept()
 
 
 def test_more_connections_than_files_may_be_open_don_t_end_the_agent(new_agent, ends):

@@ -71,6 +71,26 @@ void check_gap(const std::vector<Gap>& gaps, const Lost& lost) {
 
 }  // namespace
 
+TEST_CASE("log: an empty file that has the name of a segment hides nothing of the one that holds its offset") {
+    TestLog log(small_segments(kHoleSegmentBytes));
+    std::vector<std::string> values;
+    for (int i = 0; i < 30; i += 3) {
+        values.insert(values.end(), 3, "value-" + std::to_string(i));
+        log.append_batch({values.end() - 3, values.end()});
+    }
+    log.kill();
+    write_bytes(log.segment(4), "");
+    SUBCASE("when the agent starts") {}
+    SUBCASE("when it is repaired") {
+        CHECK(repair(log).empty());
+        CHECK(count_faults(log) == 0);
+    }
+    log.open();
+    CHECK(log.values() == values);
+    CHECK(log.gaps.empty());
+    CHECK_FALSE(std::filesystem::exists(log.segment(4)));
+}
+
 TEST_CASE("hole: a segment that is gone, or empty, is a fault, and a gap for whoever reads or repairs") {
     TestLog log(small_segments(kHoleSegmentBytes));
     append_some(log, 60);

@@ -54,13 +54,22 @@ TEST_CASE("time index: missing, cut or foreign, the search finds the same") {
     for (std::int64_t i = 0; i < 300; ++i) append_at(log, i * 10);
     const auto path = log.segment(0, kTimeIndexSuffix);
     const auto good = read_bytes(path);
-    for (const auto& bad :
-         {good.substr(0, good.size() - 5), std::string(24, '\x01'), std::string(24, '\0'), good + good}) {
+    const auto last = Offset((*log->segments().closed().front()->next_base()).value() - 1);
+    for (const auto& bad : {good.substr(0, good.size() - 5), good.substr(0, TimeIndex::kEntryBytes),
+                            std::string(24, '\x01'), std::string(24, '\0'), good + good}) {
         write_bytes(path, bad);
         CHECK(must(log->offset_for(at(205))) == Offset(21));
+        CHECK(must(log->offset_for(at(last.value() * 10))) == last);
+        log.kill();
+        log.open();
     }
     std::filesystem::remove(path);
     CHECK(must(log->offset_for(at(205))) == Offset(21));
+    write_bytes(path, good.substr(0, good.size() - TimeIndex::kEntryBytes));
+    must(log->segments().closed().front()->repair_indexes());
+    CHECK(read_bytes(path) == good);
+    log.kill();
+    log.open();
     write_bytes(path, "x");
     must(log->segments().closed().front()->repair_indexes());
     CHECK(read_bytes(path) == good);
