@@ -262,3 +262,10 @@ def test_a_killed_demo_leaves_no_process(tmp_path):
     wait_until(lambda: len(processes_of(tmp_path)) > 1, 10, "the demo's devices")
     process.kill()
     wait_until(lambda: not processes_of(tmp_path), 5, "a process of the demo is left")
+
+
+@pytest.mark.parametrize("asked", ["version", "--version"])
+def test_the_version_is_told_however_one_asks(asked):
+    result = sluice(asked)
+    assert result.returncode == 0
+    assert result.stdout.startswith("sluice 0.")
