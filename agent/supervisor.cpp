@@ -71,7 +71,8 @@ storage::GroupCommit::Observer Supervisor::commit_observer() {
     storage::GroupCommit::Observer observer;
     auto said = std::make_shared<std::map<const storage::Log*, FullSaid>>();  // of the log thread
     observer.on_no_space = [this, said](const storage::Log& log, const storage::Error& error, bool again) {
-        if (qos2_) qos2_->checkpoint_soon();  // what was held for its notes may go, too
+        // Compaction leaves alone what QoS 2 may still need to be found after a kill.
+        if (qos2_ && log.options().on_full == storage::OnFull::compact) qos2_->checkpoint_soon();
         if (cleaner_) cleaner_->make_room(log);
         if (log.options().on_full == storage::OnFull::drop_newest) return;  // acknowledged, and told as a gap
         auto& full = (*said)[&log];
