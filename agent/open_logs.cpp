@@ -14,8 +14,6 @@ using storage::Offset;
 
 namespace {
 
-constexpr std::string_view kPartitionSuffix = "-0";
-
 /// The agent's own notes: small, and only the newest state counts.
 storage::LogOptions inbound_options() {
     storage::LogOptions options;
@@ -33,8 +31,8 @@ storage::Result<std::vector<UnusedStream>> unused_streams(const Config& config, 
     std::vector<UnusedStream> unused;
     if (!directories) return unused;  // nothing is there yet
     for (const auto& directory : *directories) {
-        if (!directory.ends_with(kPartitionSuffix)) continue;
-        const auto stream = directory.substr(0, directory.size() - kPartitionSuffix.size());
+        if (!directory.ends_with(storage::kPartitionSuffix)) continue;
+        const auto stream = directory.substr(0, directory.size() - storage::kPartitionSuffix.size());
         if (config.streams.contains(stream) || stream == bridge::mqtt::kInboundStream) continue;
         UnusedStream found{stream, storage::stream_directory(config.data_dir, stream), 0};
         const auto names = files.list(found.directory);

@@ -1,5 +1,7 @@
 #include "agent/reload.hpp"
 
+#include "agent/text.hpp"
+
 #include <algorithm>
 #include <array>
 #include <string_view>
@@ -21,13 +23,6 @@ constexpr std::array<std::string_view, 10> kReloadable = {
     "route",
 };
 constexpr std::array<std::string_view, 2> kReloadablePrefixes = {"listener.mqtt.tls.", "route."};
-
-template <class Texts>
-std::string joined(const Texts& texts) {
-    std::string all;
-    for (const auto& text : texts) all += (all.empty() ? "" : ", ") + text;
-    return all;
-}
 
 /// "route[0].topic" is of "route".
 std::string array_of(const std::string& key) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstdint>
 #include <cstdio>
 
@@ -137,6 +138,12 @@ std::optional<std::string> from_base64(std::string_view text) {
     if (decoded != static_cast<int>(bytes.size())) return std::nullopt;
     bytes.resize(bytes.size() - padding);
     return bytes;
+}
+
+std::string number_text(double value) {
+    std::array<char, 32> text{};
+    const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
+    return {text.data(), end};
 }
 
 std::string shown_bytes(const std::optional<std::string_view>& bytes) {

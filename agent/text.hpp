@@ -26,6 +26,17 @@ namespace sluice::agent {
 /// nullopt: it is none.
 [[nodiscard]] std::optional<std::string> from_base64(std::string_view text);
 
+/// As short as it can be without another value being meant.
+[[nodiscard]] std::string number_text(double value);
+
+/// "a, b, c"
+template <class Texts>
+[[nodiscard]] std::string joined(const Texts& texts) {
+    std::string all;
+    for (const auto& text : texts) all += (all.empty() ? "" : ", ") + text;
+    return all;
+}
+
 /// A record's key or value on one line: as it is where it is text, else base64:…; null.
 [[nodiscard]] std::string shown_bytes(const std::optional<std::string_view>& bytes);
 

@@ -22,7 +22,7 @@ Result<void> make_durably(FileSystem& files, const std::string& directory) {
 }  // namespace
 
 std::string stream_directory(std::string_view data_dir, std::string_view stream) {
-    return std::string(data_dir).append("/log/").append(stream).append("-0");
+    return std::string(data_dir).append("/log/").append(stream).append(kPartitionSuffix);
 }
 
 LogDir::LogDir(FileSystem& files, const Clock& clock, std::string data_dir, const GapReport& on_gap,

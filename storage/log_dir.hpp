@@ -51,6 +51,7 @@ class LogDir {
     std::map<std::string, std::unique_ptr<Log>, std::less<>> logs_;
 };
 
+inline constexpr std::string_view kPartitionSuffix = "-0";
 /// DATA_DIR/log/STREAM-0, as Kafka lays out partition 0 of a topic.
 [[nodiscard]] std::string stream_directory(std::string_view data_dir, std::string_view stream);
 

@@ -14,17 +14,10 @@ namespace {
 
 constexpr const char* kHidden = "***";
 
-template <class Range>
-std::string listed(const Range& texts) {
-    std::string all;
-    for (const auto& text : texts) all += (all.empty() ? "" : ", ") + text;
-    return all;
-}
-
 void print_listener(std::ostream& out, const Config& config) {
     if (!config.listener) return;
     const auto& listener = *config.listener;
-    out << "listener\n  MQTT 3.1, 3.1.1 and 5 on " << listed(listener.bind) << ", at most " << listener.connections_max
+    out << "listener\n  MQTT 3.1, 3.1.1 and 5 on " << joined(listener.bind) << ", at most " << listener.connections_max
         << " connections\n";
     const auto& access = listener.access;
     const auto anonymous = access.anonymous ? (*access.anonymous ? "from anywhere" : "nobody") : "from this machine";
@@ -32,7 +25,7 @@ void print_listener(std::ostream& out, const Config& config) {
     if (access.password_file) out << "; users of " << *access.password_file;
     if (listener.tls.ca_file) out << "; certificates signed by " << *listener.tls.ca_file;
     out << "\n    " << (access.acl_file ? "rules of " + *access.acl_file : "no rules: who comes in may do all") << '\n';
-    if (!listener.broker.local_only.empty()) out << "    not kept: " << listed(listener.broker.local_only) << '\n';
+    if (!listener.broker.local_only.empty()) out << "    not kept: " << joined(listener.broker.local_only) << '\n';
 }
 
 void print_sources(std::ostream& out, const Config& config) {
@@ -45,7 +38,7 @@ void print_sources(std::ostream& out, const Config& config) {
         if (source.username) out << ", user " << *source.username;
         if (source.password) out << ", password " << kHidden;
         if (source.tls.cert_file) out << ", client certificate " << *source.tls.cert_file;
-        out << "\n    subscribes to " << listed(source.topics) << '\n';
+        out << "\n    subscribes to " << joined(source.topics) << '\n';
     }
 }
 

@@ -17,12 +17,6 @@ using Kind = SqlValue::Kind;
 
 constexpr std::size_t kRowsMeasured = 500;  // for the widths of columns; what is wider later sticks out
 
-std::string number(double value) {
-    std::array<char, 32> text{};
-    const auto end = std::to_chars(text.begin(), text.end(), value).ptr;
-    return {text.begin(), end};
-}
-
 std::string shown(const SqlValue& value) {
     switch (value.kind) {
         case Kind::null:
@@ -30,7 +24,7 @@ std::string shown(const SqlValue& value) {
         case Kind::integer:
             return std::to_string(value.integer);
         case Kind::real:
-            return number(value.real);
+            return number_text(value.real);
         case Kind::text:
             return std::string(value.bytes);
         case Kind::blob:

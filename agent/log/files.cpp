@@ -21,8 +21,6 @@ using storage::Result;
 
 namespace {
 
-constexpr std::string_view kPartition = "-0";
-
 Result<StreamFiles> look_into(storage::FileSystem& files, std::string directory, std::string stream) {
     StreamFiles found;
     found.stream = std::move(stream);
@@ -110,8 +108,8 @@ Result<std::vector<StreamFiles>> find_streams(storage::FileSystem& files, const 
     std::vector<StreamFiles> streams;
     std::string all;
     for (const auto& name : *names) {
-        if (!name.ends_with(kPartition)) continue;
-        auto stream = name.substr(0, name.size() - kPartition.size());
+        if (!name.ends_with(storage::kPartitionSuffix)) continue;
+        auto stream = name.substr(0, name.size() - storage::kPartitionSuffix.size());
         all += (all.empty() ? "" : ", ") + stream;
         if (!only.empty() && stream != only) continue;
         auto found = look_into(files, storage::stream_directory(data_dir, stream), stream);

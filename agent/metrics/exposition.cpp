@@ -1,5 +1,6 @@
 #include "agent/metrics/exposition.hpp"
 
+#include "agent/text.hpp"
 #include "storage/assert.hpp"
 
 #include <algorithm>
@@ -31,12 +32,6 @@ std::string escaped(std::string_view text, bool quotes) {
             out += c;
     }
     return out;
-}
-
-std::string sample_number(double value) {
-    std::array<char, 32> text{};
-    const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
-    return {text.data(), end};
 }
 
 /// As OpenMetrics has the bounds of classes: always with a decimal point.
@@ -93,8 +88,7 @@ class Writer {
                 continue;
             }
             const auto* whole = std::get_if<std::uint64_t>(&sample.value);
-            line(total, label,
-                 whole != nullptr ? std::to_string(*whole) : sample_number(std::get<double>(sample.value)));
+            line(total, label, whole != nullptr ? std::to_string(*whole) : number_text(std::get<double>(sample.value)));
         }
     }
     std::string finish() {
@@ -117,7 +111,7 @@ class Writer {
             const auto le = i < bounds.size() ? bound(bounds[i]) : std::string("+Inf");
             line(name + "_bucket", comma + "le=\"" + le + "\"", std::to_string(below));
         }
-        line(name + "_sum", label, sample_number(static_cast<double>(reading.sum_us) / kMicro));
+        line(name + "_sum", label, number_text(static_cast<double>(reading.sum_us) / kMicro));
         line(name + "_count", label, std::to_string(below));
     }
 
