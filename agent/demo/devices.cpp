@@ -60,7 +60,8 @@ std::string publish_until_closed(int commands, int port, const PlantOptions& opt
     for (auto& pump : pumps) {
         if (auto done = pump->wait_connected(); !done) return done.error().message();
     }
-    std::mt19937 random(options.devices);  // a fixed seed: each demo shows the same plant
+    // A fixed seed: each demo shows the same plant.
+    std::mt19937 random(static_cast<std::mt19937::result_type>(options.devices));
     std::vector<std::uint64_t> sequences(pumps.size());
     const auto start = SteadyClock::now();
     const double per_round = options.messages_per_second * std::chrono::duration<double>(kRound).count();

@@ -121,7 +121,7 @@ export function overview() {
       tiles.durable.set(`${rate(m.accepted_per_second)}/s`, `${count(m.accepted)} since the start`);
       tiles.forwarded.set(kafka ? `${rate(m.forwarded_per_second)}/s` : '–', kafka ? `${count(m.forwarded)} since the start` : 'nothing is forwarded');
       const drain = status.backlog.drain_seconds;
-      const text = drain === null ? (kafka?.connected === false ? 'grows until the cluster is back' : 'does not shrink') : `gone in ${duration(drain)}`;
+      const text = drain === null ? (kafka?.connected === false ? 'grows until the cluster is back' : 'does not shrink') : drain < 1 ? 'gone within a second' : `gone in ${duration(drain)}`;
       tiles.backlog.set(count(status.backlog.records), status.backlog.records === 0 ? 'all is forwarded' : text, drain === null && status.backlog.records > 0 ? 'warn' : '');
       const share = disk.quota_bytes ? disk.used_bytes / disk.quota_bytes : null;
       tiles.disk.set(bytes(disk.used_bytes), share === null ? 'no quota' : `${(share * 100).toFixed(share < 0.1 ? 1 : 0)} % of ${bytes(disk.quota_bytes)}`, share > 0.95 ? 'bad' : share > 0.8 ? 'warn' : '');

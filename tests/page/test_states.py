@@ -14,7 +14,7 @@ QUOTES = "\"'><svg onload=window.hacked=3>"
 
 @pytest.mark.long
 def test_an_outage_of_the_cluster_is_on_the_time_line_with_its_reason(browser, scene):
-    browser.open(scene).wait_for("all is forwarded", ".tile")
+    browser.open(scene).wait_for("25/s", ".tile:nth-child(3)")
     scene.kafka.kill()
     try:
         browser.wait_for("not connected", "[aria-label='Sources and cluster']", timeout=40)
@@ -24,7 +24,7 @@ def test_an_outage_of_the_cluster_is_on_the_time_line_with_its_reason(browser, s
         browser.wait(lambda: browser.curves()[1] > 100, what="a backlog")
     finally:
         scene.kafka.start()
-    browser.wait_for("all is forwarded", ".tile", timeout=60)
+    browser.wait(lambda: "grows" not in browser.text(".tile"), timeout=60, what="a backlog that shrinks")
     browser.wait(lambda: "▲ still" not in browser.text("[aria-label=Outages]"), what="the end of the outage")
 
 

@@ -100,7 +100,7 @@ def test_after_an_outage_the_newest_come_first_and_each_record_once(new_agent, m
     agent = new_agent(configuration(mosquitto.port, kafka.brokers, topic, source="qos = 2\n", kafka=lines,
                                     stream='order = "live_first"\n', more='[uplink]\nrate = "100KB"\nburst = "50KB"\n'))
     agent.start("connected")
-    fleet = new_fleet(mosquitto.port, messages=9000, rate=300, qos=2)
+    fleet = new_fleet(mosquitto.port, messages=60_000, rate=300, qos=2)
     time.sleep(3)
     kafka.stop()
     time.sleep(10)
@@ -108,7 +108,8 @@ def test_after_an_outage_the_newest_come_first_and_each_record_once(new_agent, m
     wait_until(lambda: any(lane(record) == "backlog" for record in read_topic(kafka.brokers, topic)), 60, "a backlog's record")
     agent.kill()
     agent.start("ready:")
-    ledger = fleet.ledger()
+    time.sleep(5)
+    ledger = fleet.finish()
     wait_until(lambda: len(read_topic(kafka.brokers, topic)) >= sum(ledger.values()), 120, "all records")
     time.sleep(1)
     records = read_topic(kafka.brokers, topic)

@@ -101,7 +101,7 @@ TEST_CASE("crc32c: the checksum of the second of two pieces follows from those o
 }
 
 TEST_CASE("batch search: the next intact batch is found behind garbage of any length") {
-    for (const std::size_t size : {0, 1, 60, 61, 4'035, 4'036, 4'096, 5'000, 70'000, 1'500'000}) {
+    for (const std::size_t size : {0U, 1U, 60U, 61U, 4'035U, 4'036U, 4'096U, 5'000U, 70'000U, 1'500'000U}) {
         CAPTURE(size);
         const auto bytes = joined({garbage(size), batch_from(5), batch_from(6)});
         CHECK(find(bytes, 0, 3) == size);

@@ -71,7 +71,7 @@ struct Said {
 };
 
 std::unique_ptr<StreamRules> made(const std::vector<RuleSource>& rules = sources()) {
-    return std::move(StreamRules::make(rules, 100).value());
+    return StreamRules::make(rules, 100).value();
 }
 
 void feed(StreamRules& rules, const std::vector<Sent>& all, std::size_t from, std::size_t to, std::vector<Said>& said,
@@ -228,9 +228,9 @@ TEST_CASE("stream rules: after a kill each log goes on where it ends, whatever t
         again->start_at(again->next(), seen);
         feed_logs(*again, all, at, end, said, false);
         feed_logs(*again, all, end, all.size(), said);
-        for (const auto& [name, whole_log] : expected) {
-            CAPTURE(name);
-            CHECK(texts(said[name]) == texts(whole_log));
+        for (const auto& log : expected) {
+            CAPTURE(log.first);
+            CHECK(texts(said[log.first]) == texts(log.second));
         }
     }
 }
