@@ -28,7 +28,7 @@ Offset read_checkpoint(FileSystem& files, const Log& log) {
 /// The latest offset of each key, relative to where the dirty part starts.
 class LatestOffsets {
  public:
-    LatestOffsets(std::size_t bytes, Offset base) : table_(bytes), base_(base), end_(base) {}
+    LatestOffsets(std::size_t bytes, Offset base, Offset end) : table_(bytes, end - base), base_(base), end_(base) {}
 
     /// @return false where the table is full: the record and those after it are not in it
     bool note(const RecordView& record) {
@@ -99,7 +99,7 @@ class Pass {
         result_.clean_to = dirty_from_;
         const auto segments = cleanable();
         if (segments.empty() || !is_dirty_enough(segments)) return result_;
-        LatestOffsets latest(options_.table_bytes, dirty_from_);
+        LatestOffsets latest(options_.table_bytes, dirty_from_, *segments.back()->next_base());
         const auto all = gather(segments, latest);
         if (!all) return all.error();
         if (latest.end() == dirty_from_) return result_;

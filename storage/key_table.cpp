@@ -19,10 +19,16 @@ std::uint64_t random_seed() {
     return (static_cast<std::uint64_t>(device()) << 32U) | device();
 }
 
+/// As many that `keys` are 4 of 5 of them.
+std::size_t slots_for(std::int64_t keys) {
+    const auto capped = static_cast<std::size_t>(std::min<std::int64_t>(keys, kSlotsMax / 2));
+    return capped + capped / 4 + 10;
+}
+
 }  // namespace
 
-KeyTable::KeyTable(std::size_t bytes)
-    : seed_(random_seed()), slots_(std::clamp(bytes / sizeof(Slot), kSlotsMin, kSlotsMax)) {}
+KeyTable::KeyTable(std::size_t bytes, std::int64_t keys)
+    : seed_(random_seed()), slots_(std::clamp(std::min(bytes / sizeof(Slot), slots_for(keys)), kSlotsMin, kSlotsMax)) {}
 
 /// The key's slot, or the free one where it would go: linear probing.
 std::size_t KeyTable::slot_of(std::uint64_t hash_high, std::uint32_t hash_low) const {

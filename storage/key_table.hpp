@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -17,8 +18,9 @@ class KeyTable {
  public:
     static constexpr std::uint32_t kValueMax = 0xfffffffeU;
 
-    /// @param bytes  of memory, 16 a slot; a table takes keys for 4 of 5 slots
-    explicit KeyTable(std::size_t bytes);
+    /// @param bytes  of memory at most, 16 a slot; a table takes keys for 4 of 5 slots
+    /// @param keys   more won't come: where they need less memory, the table takes less
+    explicit KeyTable(std::size_t bytes, std::int64_t keys = std::numeric_limits<std::int64_t>::max());
 
     /// Sets the key's number. @return false where the key is new and the table is full
     /// @param value  at most kValueMax

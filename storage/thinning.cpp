@@ -21,8 +21,8 @@ bool has_note(const RecordView& record) {
 
 class ThinningFilter final : public RecordFilter {
  public:
-    ThinningFilter(const Log& log, std::chrono::milliseconds interval)
-        : finished_(log.finished()), held_from_(log.hold_from()), interval_(interval), seen_(kTableBytes) {}
+    ThinningFilter(const Log& log, std::chrono::milliseconds interval, std::int64_t records)
+        : finished_(log.finished()), held_from_(log.hold_from()), interval_(interval), seen_(kTableBytes, records) {}
 
     Verdict judge(const RecordView& record, const BatchHeader& /*batch*/) override {
         if (finished_ && record.offset < *finished_) {
@@ -95,8 +95,8 @@ Result<std::uint64_t> thin(FileSystem& files, Log& log, ThinningState& state, co
         const auto before = interval_of(state, *group.front());
         const auto interval = before.count() == 0 ? log.options().thin_interval : before * 2;
         if (interval > kIntervalMax) return std::uint64_t{0};  // and so would be that of all others
-        ThinningFilter filter(log, interval);
         const auto next = *group.back()->next_base();
+        ThinningFilter filter(log, interval, next - group.front()->base_offset());
         const auto rewritten =
             rewrite_segments(files, log, group, filter, pace, [&](const Rewritten& about_to) -> Result<void> {
                 const auto lost = about_to.records_left_out - filter.finished_left_out();

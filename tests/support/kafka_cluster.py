@@ -12,7 +12,6 @@ from support.kafka import VERSION, Kafka
 from support.processes import free_port, wait_until
 from support.proxy import Proxy
 
-HEAP = ["-Xms128m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
 TRANSACTION_PARTITIONS = 3
 DOORS = {"TLS": "SSL", "MTLS": "SSL", "SASL": "SASL_SSL"}
 OAUTH = "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule"
@@ -22,14 +21,13 @@ SCRAM = "org.apache.kafka.common.security.scram.ScramLoginModule"
 class Node(Kafka):
     """One of them."""
 
+    HEAP = ["-Xms128m", "-Xmx256m"]
+
     def __init__(self, directory, cluster, number):
         super().__init__(directory, version=cluster.version)
         self.cluster, self.node_id = cluster, number
         self.uplink_port, self.proxy_port = free_port(), free_port()
         self.doors = {name: free_port() for name in DOORS} if cluster.certificates else {}
-
-    def _java(self, main, *arguments):
-        return ["java", *HEAP, "-cp", self.classpath, main, *map(str, arguments)]
 
     def _properties(self):
         def at(name, port):

@@ -137,7 +137,7 @@ def test_partitions_are_added_to_the_topic(day, cluster):
 def test_a_quota_slows_it_down_and_that_is_all(day, cluster):
     cluster.configure("clients", f"sluice-{day.topic}", "--add-config", "producer_byte_rate=20000")
     start = time.monotonic()
-    day.begin(messages=2000, rate=1000, size=300, kafka='compression = "none"')
+    day.begin(messages=4000, rate=1000, size=300, kafka='compression = "none"')
     day.all_arrive_once()
     assert time.monotonic() - start > 5, "there was no quota"
     # A broker that has just started may have its coordinator's state still to read.

@@ -1,7 +1,9 @@
 """A log that has filled the disk in an outage: it gets room by being forwarded, and nobody has to come."""
+import itertools
 import json
 import os
 import subprocess
+import time
 
 import paho.mqtt.client as mqtt
 import pytest
@@ -147,6 +149,27 @@ def test_a_table_goes_on_by_compaction_where_it_has_filled_the_disk(mount, new_a
     acknowledged(port, topics, 1000, 7)
     fill(disk, leave=3 * MIB)
     acknowledged(port, topics, 5000, 4000)
+
+
+def test_a_table_that_has_used_up_its_quota_is_compacted_at_once(new_agent):
+    """Not when the state of QoS 2 is noted the next time, which is every ten seconds."""
+    port = free_port()
+    config = listener_configuration(port).replace('stream = "telemetry"', 'stream = "telemetry"\nkey = "{device}"', 1)
+    agent = new_agent(config + 'cleanup = "compact"\non_full = "compact"\nsegment_bytes = "128KiB"\n[storage]\nquota = "1MiB"\n')
+    agent.start()
+    times = []
+    client = mqtt.Client(protocol=mqtt.MQTTv5)
+    client.on_publish = lambda *_: times.append(time.monotonic())
+    client.max_queued_messages_set(0)
+    client.connect("127.0.0.1", port)
+    client.loop_start()
+    for number in range(12_000):
+        client.publish(f"bench/device-{number % 20}/telemetry", os.urandom(250), 1)
+    wait_until(lambda: len(times) == 12_000, 90, lambda: f"{len(times)} of 12000 are acknowledged")
+    client.loop_stop()
+    longest = max(later - earlier for earlier, later in itertools.pairwise(times))
+    print(f"the longest wait for an acknowledgement was {longest:.2f} s")
+    assert longest < 5
 
 
 def test_a_stream_that_gives_way_and_finds_no_room_all_the_same_says_so(new_agent):

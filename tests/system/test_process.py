@@ -1,4 +1,5 @@
 """The program as its user meets it: stops, locks, disks, configurations, the demo."""
+import contextlib
 import os
 import pathlib
 import signal
@@ -157,6 +158,28 @@ def test_a_full_disk_keeps_the_agent_from_neither_stopping_nor_starting(small_di
     for _ in range(2):
         agent.start("ready:")
         agent.stop(timeout=5)
+
+
+def test_no_inodes_left_keep_the_agent_from_neither_stopping_nor_starting(tmp_path, ends, new_agent, new_fleet):
+    """Whatever it needs to go on, it has made before."""
+    disk, port = tmp_path / "disk", free_port()
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m,nr_inodes=90", "tmpfs", str(disk)], capture_output=True,
+                      check=False).returncode != 0:
+        pytest.skip("needs the right to mount")
+    ends(lambda: subprocess.run(["umount", "-l", str(disk)], check=True))
+    agent = new_agent(listener_configuration(port).replace('"data"', f'"{disk}/data"'))
+    agent.data = disk / "data"
+    agent.start()
+    new_fleet(port, messages=500, rate=1000, qos=2).ledger()
+    with contextlib.suppress(OSError):
+        for number in range(1000):
+            (disk / f"taken-{number}").touch()
+    assert os.statvfs(disk).f_ffree == 0
+    agent.stop(timeout=10)
+    for _ in range(2):
+        agent.start("ready:")
+        agent.stop(timeout=10)
 
 
 FAULTY = """[agent]

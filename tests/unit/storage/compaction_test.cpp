@@ -86,6 +86,16 @@ TEST_CASE("key table: holds what it took, refuses new keys when it is full, and 
     CHECK_FALSE(table.find("key-80").has_value());
 }
 
+TEST_CASE("key table: as large as the keys that come need, whatever it may take") {
+    for (int keys = 0; keys < 200; ++keys) {
+        KeyTable table(10U << 20U, keys);
+        int taken = 0;
+        while (table.put("key-" + std::to_string(taken), 0)) ++taken;
+        CHECK(taken >= keys);
+        CHECK(taken <= keys + keys / 4 + 16);
+    }
+}
+
 TEST_CASE("compaction: the latest record of each key stays, at its offset; the active segment is left alone") {
     Table table;
     for (int round = 0; round < 5; ++round) {
