@@ -4,6 +4,7 @@
 #include "agent/admin/health.hpp"
 #include "agent/admin/page.hpp"
 #include "agent/admin/query_string.hpp"
+#include "agent/admin/sql_api.hpp"
 #include "agent/admin/status_json.hpp"
 #include "agent/metrics/collect.hpp"
 #include "agent/metrics/exposition.hpp"
@@ -103,6 +104,7 @@ Router make_router(const AdminOptions& options, const Subject& subject, const Ra
     router.get("/api/v1/history", [&history](const Request& request, bool) { return history_of(request, history); });
     router.events("/api/v1/events", [&] { return event(subject, rates, history); });
     add_log_paths(router, subject.logs);
+    add_sql_path(router, subject.logs, subject.devices);
     add_page(router);
     router.post("/api/v1/reload", [&subject](const Request&, bool) { return reloaded(subject.reload()); });
     for (const bool open : {false, true}) {

@@ -6,7 +6,7 @@
 //   - Who: the Unix socket may all. Over TCP, where there is a token, all but the open paths need it; where there is
 //     none (loopback only), everything may be read.
 //   - Change: only by POST; over TCP only with the token, which no foreign page can make a browser send.
-// No answer repeats what the client has sent.
+// No answer repeats what the client has sent, but for the errors of /api/v1/sql, which name what is wrong.
 #pragma once
 
 #include "agent/admin/http_message.hpp"

@@ -72,6 +72,7 @@ void add_demo(CLI::App& app, Run& run) {
         ->add_option("--kafka-command", arguments->kafka_command,
                      "starts a Kafka broker (run with --dir DIR --port PORT) instead of the built-in mock cluster")
         ->type_name("COMMAND");
+    command->add_flag("--open", arguments->open, "shows the agent's page in a browser, and stays until Ctrl-C");
     command->callback([&run, arguments] { run = [arguments] { return demo_command(*arguments); }; });
 }
 

@@ -41,6 +41,7 @@ struct DemoArguments {
     std::chrono::seconds duration{30};
     int messages_per_second = 500;
     std::string kafka_command;  ///< starts a broker: COMMAND --dir DIR --port PORT; empty: librdkafka's mock cluster
+    bool open = false;          ///< shows the page, and stays until Ctrl-C
 };
 int demo_command(const DemoArguments& arguments);
 

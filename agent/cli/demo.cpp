@@ -5,6 +5,7 @@
 #include "agent/demo/auditor.hpp"
 #include "agent/demo/cluster.hpp"
 #include "agent/demo/devices.hpp"
+#include "agent/demo/page.hpp"
 #include "agent/logging.hpp"
 #include "agent/signals.hpp"
 #include "agent/supervisor.hpp"
@@ -76,15 +77,20 @@ std::uint64_t forwarded(const AgentStatus& status) {
 
 class Show {
  public:
-    explicit Show(Supervisor& agent) : agent_(agent), start_(SteadyClock::now()) {}
+    Show(Supervisor& agent, admin::Admin* page) : agent_(agent), page_(page), start_(SteadyClock::now()) {}
 
     void head() const {
         std::printf("\n%5s %10s %10s %12s %9s %11s\n%5s %10s %10s %12s %9s %11s\n", "time", "received", "durable",
                     "forwarded", "backlog", "drain time", "s", "messages", "records", "records", "records", "s");
     }
 
-    void line(bool cluster_away) {
+    void tick() {
         agent_.tick();
+        if (page_ != nullptr) page_->tick();
+    }
+
+    void line(bool cluster_away) {
+        tick();
         if (elapsed() == last_) return;  // a real cluster takes seconds to come back: no lines are made up for
         last_ = elapsed();
         const auto status = agent_.status();
@@ -112,6 +118,7 @@ class Show {
 
  private:
     Supervisor& agent_;
+    admin::Admin* const page_;  // nullptr: there is none
     SteadyClock::time_point start_;
     std::chrono::seconds last_{0};
 };
@@ -173,8 +180,15 @@ bool asked_to_end(Signals& signals) {
     return signals.wait_until(SteadyClock::now());
 }
 
+void stay_until_interrupted(Show& show, const std::string& url, Signals& signals) {
+    std::printf("the page is at %s until Ctrl-C\n", url.c_str());
+    std::fflush(stdout);
+    while (!signals.wait_until(SteadyClock::now() + 1s)) show.tick();
+}
+
 /// Ends at once what would take its time to end in order. The rest is ended by its owners.
-int interrupt(demo::Cluster& cluster, Supervisor& agent) {
+int interrupt(demo::Cluster& cluster, Supervisor& agent, admin::Admin* page) {
+    if (page != nullptr) page->stop();
     cluster.abandon();
     static_cast<void>(agent.stop(kInterruptedPatience));
     return kExitInterrupted;
@@ -196,8 +210,12 @@ int demo_command(const DemoArguments& arguments) {
     const auto port = demo::free_port();
     if (!port) return fail(port.error().message());
 
+    const auto page_port = demo::free_port();
+    if (!page_port) return fail(page_port.error().message());
+
     const auto config_path = directory.path() + "/sluice.toml";
-    std::ofstream(config_path) << configuration(directory.path(), *port, (*cluster)->brokers());
+    std::ofstream(config_path) << configuration(directory.path(), *port, (*cluster)->brokers())
+                               << (arguments.open ? demo::page_configuration(*page_port, kTopic) : "");
     auto config = load_config(config_path, {});
     if (!config.config) return fail(config.text());
     std::printf(
@@ -207,24 +225,39 @@ int demo_command(const DemoArguments& arguments) {
         (*cluster)->name().c_str(), (*cluster)->brokers().c_str(), *port, kTopic, arguments.messages_per_second,
         demo::kWornPump);
 
-    auto agent = Supervisor::start(*config.config, make_report(config.config->log_level, LogFormat::text));
+    const auto report = make_report(config.config->log_level, LogFormat::text);
+    auto agent = Supervisor::start(*config.config, report);
     if (!agent) return fail(agent.error().message());
+    std::unique_ptr<admin::Admin> page;
+    const auto url = "http://127.0.0.1:" + std::to_string(*page_port) + "/";
+    if (arguments.open) {
+        auto started = demo::start_page(*config.config, **agent, report);
+        if (!started) return fail(started.error().message());
+        page = std::move(*started);
+        std::printf("page:     %s\n", url.c_str());
+        demo::open_browser(url);
+    }
     auto reader = bridge::kafka::TopicReader::open((*cluster)->brokers(), kTopic, kPartitions);
     if (!reader) return fail(reader.error().message());
     const demo::Auditor auditor(std::move(*reader));
 
     plant->go(*port);
-    Show show(**agent);
+    Show show(**agent, page.get());
     show.head();
     const auto ran = run_outage(show, **cluster, arguments.duration, signals);
-    if (asked_to_end(signals)) return interrupt(**cluster, **agent);
+    if (asked_to_end(signals)) return interrupt(**cluster, **agent, page.get());
     if (!ran) return fail(ran.error().message());
     plant->finish();
     const auto ledger = plant->ledger(20s);
     std::printf("      ---- the devices stop\n");
-    if (!wait_for_drain(show, **agent, auditor, signals)) return interrupt(**cluster, **agent);
+    if (!wait_for_drain(show, **agent, auditor, signals)) return interrupt(**cluster, **agent, page.get());
+    const int code = print_verdict(auditor.verdict(ledger.acknowledged), ledger);
+    if (page) {
+        stay_until_interrupted(show, url, signals);
+        page->stop();
+    }
     if (!(*agent)->stop()) return fail("the agent did not stop in time");
-    return print_verdict(auditor.verdict(ledger.acknowledged), ledger);
+    return code;
 }
 
 }  // namespace sluice::agent

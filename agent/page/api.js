@@ -7,9 +7,10 @@ const kSilenceMax = 5000;  // ms: an event comes each second
 const kRetryMax = 10000;
 
 export class ApiError extends Error {
-  constructor(status, what) {
+  constructor(status, what, at) {
     super(what);
     this.status = status;
+    this.at = at;  // the place in a query that it is about
   }
 }
 
@@ -32,8 +33,8 @@ async function request(path, options) {
   }
   if (answer.ok) return answer;
   if (answer.status === 401) onUnauthorized();
-  const what = await answer.json().then((json) => json.error, () => '');
-  throw new ApiError(answer.status, what || `the agent answered ${answer.status}`);
+  const { error, at } = await answer.json().catch(() => ({}));
+  throw new ApiError(answer.status, error || `the agent answered ${answer.status}`, at);
 }
 
 /** @return the JSON of /api/v1/PATH, and the answer's headers as `headers` of it where `whole` */

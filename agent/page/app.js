@@ -6,8 +6,9 @@ import { curve } from './view_curve.js';
 import { devices } from './view_devices.js';
 import { overview } from './view_overview.js';
 import { records } from './view_records.js';
+import { sql } from './view_sql.js';
 
-const views = { overview, devices, curve, alerts, records };
+const views = { overview, devices, curve, alerts, records, sql };
 const main = document.getElementById('main');
 const link = document.getElementById('link');
 const banner = document.getElementById('banner');
@@ -30,7 +31,7 @@ function show() {
   view?.stop?.();
   view = views[name](values);
   main.replaceChildren(view.root);
-  document.title = `${name[0].toUpperCase()}${name.slice(1)} · Sluice`;
+  document.title = `${name === 'sql' ? 'SQL' : `${name[0].toUpperCase()}${name.slice(1)}`} · Sluice`;
   for (const each of document.querySelectorAll('#nav a')) {
     if (each.getAttribute('href') === `#/${name}`) each.setAttribute('aria-current', 'page');
     else each.removeAttribute('aria-current');

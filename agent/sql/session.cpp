@@ -21,7 +21,6 @@ using storage::Result;
 namespace {
 
 constexpr int kProgressSteps = 10'000;  // of SQLite's machine between two looks at the clock
-constexpr int kTextBytesMax = 64 << 20;
 
 constexpr const char* kStreamsView =
     "CREATE VIEW streams AS SELECT value ->> 'stream' AS stream, value ->> 'log_start_offset' AS log_start_offset, "
@@ -134,7 +133,6 @@ Result<void> SqlSession::set_up() {
         if (result != SQLITE_OK) return Error(Errc::io, std::string("SQLite: ") + sqlite3_errstr(result));
     }
     auto* const db = db_.get();
-    sqlite3_limit(db, SQLITE_LIMIT_LENGTH, kTextBytesMax);
     sqlite3_limit(db, SQLITE_LIMIT_ATTACHED, 0);
     register_stream_tables(db, context_);
     register_functions(db, context_, original_.get());
@@ -186,6 +184,7 @@ std::optional<SqlFailure> SqlSession::run(std::string_view text, const SqlLimits
     if (auto added = add_new_streams(); !added) {
         return SqlFailure{SqlFailure::Kind::failed, added.error().message(), {}};
     }
+    sqlite3_limit(db_.get(), SQLITE_LIMIT_LENGTH, limits.value_bytes);
     context_.now = storage::SystemClock().now();
     if (limits.time) context_.deadline = std::chrono::steady_clock::now() + *limits.time;
     memory_max_ = sqlite3_memory_used() + static_cast<std::int64_t>(limits.memory_bytes);

@@ -31,6 +31,7 @@ struct SqlLimits {
     std::optional<std::uint64_t> rows;
     std::optional<std::uint64_t> bytes;        ///< of the values that are given
     std::uint64_t memory_bytes = 256U << 20U;  ///< that SQLite may take for sorting and grouping
+    int value_bytes = 64 << 20;                ///< of one value that it makes
 };
 
 struct SqlValue {

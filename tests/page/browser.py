@@ -7,7 +7,7 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-VIEWS = ("overview", "devices", "curve", "alerts", "records")
+VIEWS = ("overview", "devices", "curve", "alerts", "records", "sql")
 DESKTOP = (1280, 900)
 PHONE = (390, 844)
 

@@ -3,6 +3,7 @@ import pathlib
 import sys
 import tempfile
 import time
+from urllib.parse import quote
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
@@ -19,6 +20,8 @@ PICTURES = [
     ("page-devices", "devices", "", False, DESKTOP, "pump-00"),
     ("page-curve", "curve", "?key=pump-02&field=/temperature&span=300", False, DESKTOP, "values from"),
     ("page-alerts", "alerts", "", False, DESKTOP, "is too hot"),
+    ("page-sql", "sql", "?query=" + quote("select key, count(*) as records, round(avg(value ->> '$.temperature'), 1) as temperature\nfrom telemetry "
+                                          "where timestamp > now('-1 minute')\ngroup by key"), False, DESKTOP, "rows in"),
     ("page-records", "records", "?stream=telemetry", False, DESKTOP, "looked at"),
 ]
 

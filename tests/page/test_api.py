@@ -6,14 +6,17 @@ import pathlib
 import socket
 import threading
 import time
+import urllib.parse
 
 import jsonschema
 import pytest
 import yaml
 
+from support.processes import wait_until
+
 ROOT = pathlib.Path(__file__).parents[2]
 OPENAPI = yaml.safe_load((ROOT / "docs/openapi.yaml").read_text())
-NEEDED = {"/api/v1/records": "stream=telemetry", "/api/v1/why": "stream=telemetry&offset=0",
+NEEDED = {"/api/v1/records": "stream=telemetry", "/api/v1/sql": "query=select+*+from+telemetry+limit+3", "/api/v1/why": "stream=telemetry&offset=0",
           "/api/v1/series": "stream=telemetry&key=pump-01&field=/temperature&from=2020-01-01T00:00:00Z&to=2100-01-01T00:00:00Z"}
 PAGE_BYTES_MAX = 300 << 10
 
@@ -76,6 +79,8 @@ def test_nothing_is_answered_that_is_not_described(scene):
     "records?stream=%zz", "records?stream=../../etc", "series?stream=telemetry", "why?stream=telemetry", "why?stream=telemetry&offset=-1",
     "series?stream=telemetry&key=a&field=nopointer&from=2020-01-01T00:00:00Z&to=2021-01-01T00:00:00Z",
     "series?stream=telemetry&key=a&field=/a&from=2021-01-01T00:00:00Z&to=2020-01-01T00:00:00Z",
+    "sql", "sql?query=", "sql?query=%zz", "sql?query=delete+from+telemetry", "sql?query=select+1;select+2", "sql?query=vacuum",
+    "sql?query=attach+%27/etc/passwd%27+as+p",
     "history?seconds=0", "history?seconds=1e9", "devices?limit=x", "devices?order=up"])
 def test_what_can_not_be_answered_is_refused_and_not_repeated(scene, query):
     code, _, text = scene.admin.ask(f"/api/v1/{query}")
@@ -180,6 +185,39 @@ def test_who_does_not_read_is_dropped_and_costs_no_memory(new_scene):
     assert after["open_fds"] < fds, "the follower was not dropped"
     assert after["resident_bytes"] < before + (8 << 20)
     follower.close()
+
+
+def ask_sql(scene, query):
+    code, _, text = scene.admin.ask("/api/v1/sql?" + urllib.parse.urlencode({"query": query}))
+    return code, json.loads(text)
+
+
+def test_sql_is_answered_and_its_errors_have_a_place(scene):
+    wait_until(lambda: ask_sql(scene, "select count(*) from telemetry where key = 'pump-01'")[1]["rows"][0][0] > 1, 10, lambda: "two records")
+    code, answer = ask_sql(scene, "select key, value ->> '$.temperature' as t, x'00ff' as b, null as n from telemetry where key = 'pump-01' "
+                                  "order by offset limit 2")
+    assert code == 200 and answer["complete"] and answer["why"] is None
+    assert answer["columns"] == ["key", "t", "b", "n"] and len(answer["rows"]) == 2
+    assert answer["rows"][0][0] == "pump-01" and isinstance(answer["rows"][0][1], float) and answer["rows"][0][2:] == ["base64:AP8=", None]
+    code, answer = ask_sql(scene, "select count(*) from devices")
+    assert answer["rows"] == [[5]]
+    code, answer = ask_sql(scene, "select\n nowhere from telemetry")
+    assert code == 400 and "nowhere" in answer["error"] and answer["at"] == 8
+
+
+@pytest.mark.parametrize("query,why", [
+    ("with recursive n(i) as (select 1 union all select i + 1 from n) select i from n", "there are more rows"),
+    ("select hex(zeroblob(500000)) from telemetry, telemetry as b", "there are more rows"),
+    ("with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) from n", "takes too long"),
+    ("with recursive n(i) as (select 1 union all select i + 1 from n) select i, hex(randomblob(900)) from n order by 2", "too much memory")])
+def test_sql_ends_where_it_would_take_too_much(scene, query, why):
+    before = scene.admin.status()["process"]["resident_bytes"]
+    began = time.monotonic()
+    code, answer = ask_sql(scene, query)
+    assert code == 200 and not answer["complete"] and why in answer["why"]
+    assert time.monotonic() - began < 10
+    assert len(json.dumps(answer)) < 6 << 20
+    assert scene.admin.status()["process"]["resident_bytes"] < before + (64 << 20)
 
 
 @pytest.mark.long

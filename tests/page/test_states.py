@@ -56,7 +56,8 @@ def test_an_agent_that_stands_still_is_noticed(browser, new_scene):
 def test_an_agent_without_data_says_so_in_every_view(browser, new_scene):
     scene = new_scene(devices=0)
     says = {"overview": "None since the agent has started.", "devices": "No device has sent yet.", "curve": "Choose a device.",
-            "alerts": "Nothing fires.", "records": "No record is like that."}
+            "alerts": "Nothing fires.", "records": "No record is like that.",
+            "sql": "0 rows in"}
     for view in VIEWS:
         browser.open(scene, view).wait_for(says[view])
 
@@ -71,7 +72,8 @@ def test_what_devices_write_is_shown_and_never_executed(browser, new_scene):
         scene.publish(name, {"temperature": 120, SCRIPT: 7}).wait_for_publish(10)
     scene.publish("\u202ebinary", bytes(range(256))).wait_for_publish(10)
     scene.wait_for_alert()
-    for view, shows in {"devices": IMAGE, "alerts": f"{IMAGE} is too hot", "records": SCRIPT + IMAGE}.items():
+    for view, shows in {"devices": IMAGE, "alerts": f"{IMAGE} is too hot", "records": SCRIPT + IMAGE,
+                        "sql": SCRIPT + IMAGE}.items():
         browser.open(scene, view).wait_for(shows)
     for name in names:
         from urllib.parse import urlencode

@@ -7,7 +7,8 @@ from browser import PHONE, VIEWS
 
 def ready(browser, scene, view):
     """Opens a view and waits until it shows something of its own."""
-    shows = {"overview": "telemetry", "devices": "pump-00", "curve": "values from", "alerts": "is too hot", "records": "looked at"}
+    shows = {"overview": "telemetry", "devices": "pump-00", "curve": "values from", "alerts": "is too hot", "records": "looked at",
+             "sql": "rows in"}
     if view == "alerts":
         scene.wait_for_alert()
     browser.open(scene, view).wait_for(shows[view])
@@ -93,6 +94,24 @@ def test_everything_has_a_name_for_screen_readers(browser, scene, view):
     assert nameless == []
 
 
+def test_sql_gives_rows_marks_what_is_wrong_and_is_in_the_address(browser, scene):
+    browser.expected += ["400 (Bad Request)"]
+    ready(browser, scene, "sql")
+    browser.click(".tries button:nth-child(4)")
+    browser.wait_for("5 rows in", "[role=status]")
+    assert "pump-03" in browser.text("tbody")
+    browser.driver.refresh()
+    browser.wait_for("5 rows in", "[role=status]")
+    browser.script("document.querySelector('textarea').value = 'select 1,\\n  nowhere\\nfrom telemetry'")
+    browser.click("button.primary")
+    browser.wait_for("no such column: nowhere", "[role=status]")
+    assert browser.text("pre.bad") == "  nowhere\n  ^"
+    browser.script("document.querySelector('textarea').value = 'with recursive n(i) as (select 1 union all select i + 1 from n) select i from n'")
+    browser.click("button.primary")
+    browser.wait_for("1,000 rows in", "[role=status]")
+    assert "there are more rows" in browser.text("[role=status]")
+
+
 def test_in_the_dark_the_page_and_its_curves_are(browser, scene):
     browser.dark(True)
     ready(browser, scene, "overview")
@@ -107,10 +126,10 @@ def test_the_keyboard_reaches_every_view(browser, scene):
     ready(browser, scene, "overview")
     browser.script("document.activeElement.blur()")
     reached = []
-    for _ in range(7):
+    for _ in range(8):
         browser.driver.switch_to.active_element.send_keys(Keys.TAB)
         reached.append(browser.script("return document.activeElement.getAttribute('href')"))
-    assert reached[:6] == ["#main"] + [f"#/{view}" for view in VIEWS]
+    assert reached[:7] == ["#main"] + [f"#/{view}" for view in VIEWS]
     browser.script("document.querySelector('#nav a[href=\"#/records\"]').focus()")
     browser.driver.switch_to.active_element.send_keys(Keys.ENTER)
     browser.wait_for("looked at")

@@ -1,11 +1,13 @@
 """The program as its user meets it: stops, locks, disks, configurations, the demo."""
 import contextlib
+import json
 import os
 import pathlib
 import signal
 import subprocess
 import sys
 import time
+import urllib.request
 
 import pytest
 
@@ -237,6 +239,21 @@ def test_the_demo_ends_with_a_good_verdict(tmp_path):
     last = process.output().splitlines()[-1]
     assert "lost 0, duplicates 0: good" in last, process.output()
     assert not list((tmp_path / "tmp").iterdir())
+
+
+def test_the_demo_shows_its_page_until_it_is_interrupted(tmp_path):
+    process = demo(tmp_path, "--seconds", "6", "--open")
+    wait_until(lambda: "page:" in process.output(), 20, process.output)
+    url = next(line.split()[1] for line in process.output().splitlines() if line.startswith("page:"))
+    with urllib.request.urlopen(url) as page:
+        assert page.status == 200
+    wait_until(lambda: "until Ctrl-C" in process.output(), 60, process.output)
+    assert "lost 0, duplicates 0: good" in process.output()
+    with urllib.request.urlopen(url + "api/v1/alerts") as answer:
+        assert [alert["device"] for alert in json.load(answer)["firing"]] == ["pump-07"]
+    process.signal(signal.SIGINT)
+    assert process.wait(10) == 0
+    wait_until(lambda: not processes_of(tmp_path), 5, lambda: "a process of the demo is left")
 
 
 def test_a_demo_without_a_place_for_its_files_says_so(tmp_path):
