@@ -54,6 +54,9 @@ def share_classes(jars):
             wait_until(lambda: accepts(broker.port), 120, process.output)
         finally:
             process.terminate(60)
+        if not new.exists():
+            print(f"brokers start without shared classes:\n{process.output()[-1000:]}", file=sys.stderr)
+            return
         shutil.copy(new, jars / f"{CLASSES}.new")
     (jars / f"{CLASSES}.new").rename(archive)
     made_by.write_bytes(java)
