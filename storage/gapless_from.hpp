@@ -2,7 +2,8 @@
 //
 // What is left out on purpose (compacted, thinned, given up, set aside, forwarded from memory) leaves a batch behind
 // that covers its offsets, an empty one where need be. Logs that an older version began have holes without that, up to
-// where they ended when this version first opened them. File `gapless-from` (checked_file.hpp).
+// where they ended when this version first opened them. File `gapless-from` (checked_file.hpp). Where it is lost, the
+// offset from which on batches have the log's mark stands in: no version that marks batches leaves holes.
 #pragma once
 
 #include "storage/file_system.hpp"

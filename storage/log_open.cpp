@@ -80,12 +80,13 @@ Result<void> Log::load(const CursorOf& cursor_of) {
     return load_gapless(bases.empty());
 }
 
-/// A log that has no note of it was begun by an older version, which left holes: from here on there are none.
+/// A log that has no note of it was begun by an older version, which left holes, or has lost it.
 Result<void> Log::load_gapless(bool is_new) {
     const auto from =
         is_new ? Result<std::optional<Offset>>(std::nullopt) : load_gapless_from(context_.files, directory());
     if (!from) return from.error();
-    gapless_from_ = from->value_or(log_end_offset());
+    gapless_from_ = is_new ? log_end_offset() : marks().from();
+    if (*from) gapless_from_ = **from;
     return *from ? Result<void>() : store_gapless_from(context_.files, directory(), gapless_from_);
 }
 

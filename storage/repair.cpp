@@ -42,7 +42,7 @@ class Repair {
             if (!last) {
                 if (auto done = set_overlap_aside(bases[i], bases[i + 1]); !done) return done;
             }
-            const auto gapless = gapless_from->value_or(*durable_end);
+            const auto gapless = gapless_from->value_or(marks_.from());
             if (auto done = repair_segment(bases[i], gapless, *durable_end); !done) return done;
         }
         return files_.sync_directory(directory_);

@@ -84,7 +84,7 @@ class LogCheck {
         durable_end_ = *durable;
         const auto gapless_from = load_gapless_from(files_, directory_);
         if (!gapless_from) return gapless_from.error();
-        gapless_from_ = *gapless_from;
+        gapless_from_ = gapless_from->value_or(marks_.from());
         for (const auto* name : kSmallFiles) {
             const auto path = directory_ + ("/" + std::string(name));
             const auto text = load_checked(files_, path);
@@ -167,7 +167,7 @@ class LogCheck {
         if (!next_ || found <= *next_) return;
         verified_.offsets_missing += found - *next_;
         // What an older version left out, and what a cleaner was about to replace, may be missing.
-        const auto first = gapless_from_ ? std::max(*next_, *gapless_from_) : found;
+        const auto first = std::max(*next_, gapless_from_);
         const bool swapped = std::any_of(swaps_.begin(), swaps_.end(),
                                          [&](const auto& swap) { return swap.base <= first && found <= swap.next; });
         if (first < found && !swapped) holes_.push_back({first, found});
@@ -274,7 +274,7 @@ class LogCheck {
     std::vector<Offset> bases_;
     std::vector<OffsetRange> swaps_;
     std::vector<OffsetRange> holes_;                     // not told yet
-    std::optional<Offset> gapless_from_;                 // nullopt: holes mean nothing
+    Offset gapless_from_;                                // holes before it mean nothing
     Offset durable_end_;                                 // what a clean stop has noted
     std::optional<Offset> next_;                         // the least offset that may come next
     std::vector<std::pair<FilePosition, Offset>> ends_;  // of the segment's batches: position, last offset

@@ -260,6 +260,8 @@ TEST_CASE("hole: those that an older version left mean nothing, and later ones d
     log.kill();
     std::filesystem::remove(log.segment(old.base));
     std::filesystem::remove(log.directory() + "/gapless-from");
+    const auto id = read_bytes(log.directory() + "/log-id");
+    write_bytes(log.directory() + "/log-id", id.substr(0, id.find('\n') + 1));  // nor did it mark its batches
     CHECK(count_faults(log) == 0);
     CHECK(repair(log).empty());
     log.open();
@@ -272,6 +274,33 @@ TEST_CASE("hole: those that an older version left mean nothing, and later ones d
     log.kill();
     std::filesystem::remove(log.segment(lost.base));
     CHECK(count_faults(log) == 1);
+    log.open();
+    CHECK_FALSE(log.values().empty());
+    check_gap(log.gaps, lost);
+}
+
+TEST_CASE("hole: one is seen where the note of them is missing or damaged too") {
+    TestLog log(small_segments(kHoleSegmentBytes));
+    append_some(log, 60);
+    const auto lost = middle_of(log);
+    must(log->close());
+    log.kill();
+    std::filesystem::remove(log.segment(lost.base));
+    const auto note = log.directory() + "/gapless-from";
+    SUBCASE("missing") {
+        std::filesystem::remove(note);
+        CHECK(count_faults(log) == 1);
+    }
+    SUBCASE("damaged") {
+        write_bytes(note, "7" + read_bytes(note));
+        CHECK(count_faults(log) == 2);
+    }
+    SUBCASE("damaged, and the log is repaired") {
+        write_bytes(note, "7" + read_bytes(note));
+        CHECK(repair(log).size() == 1);
+        CHECK(count_faults(log) == 0);
+        return;
+    }
     log.open();
     CHECK_FALSE(log.values().empty());
     check_gap(log.gaps, lost);
