@@ -38,7 +38,7 @@ export function sql(values) {
   const rows = el('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'Rows', hidden: true }, el('table', { 'aria-label': 'Rows' }, el('thead', {}, head), body));
   const form = el('form', {}, el('label', { class: 'grow' }, 'Query', query), run, save);
   const help = el('p', { class: 'empty', id: 'sql-help' }, 'Each stream is a table with offset, timestamp, key, value and headers; streams, devices, alerts and gaps are views. ' +
-    'Only SELECT, at most 1,000 rows in 5 seconds; “sluice sql” has no limits.');
+    'Only SELECT, at most 1,000 rows in 5 seconds; “sluice sql” goes further.');
   const root = el('div', {}, el('h1', {}, 'SQL'), form, tries, help, el('section', { class: 'card' }, state, place, rows));
   let abort = new AbortController();
   let found = null;
