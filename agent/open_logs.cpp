@@ -1,5 +1,6 @@
 #include "agent/open_logs.hpp"
 
+#include "bridge/kafka/stored_progress.hpp"
 #include "bridge/mqtt/qos2_state.hpp"
 
 #include <algorithm>
@@ -61,20 +62,19 @@ storage::Result<OpenLogs> open_logs(const Config& config, storage::FileSystem& f
     auto catalog = storage::Catalog::open(config.data_dir + "/catalog.db");
     if (!catalog) return catalog.error();
     open.catalog = std::move(*catalog);
-    const auto cursors = open.catalog->cursors();
-    if (!cursors) return cursors.error();
     auto inbound = open.logs->open_stream(bridge::mqtt::kInboundStream, inbound_options());
     if (!inbound) return inbound.error();
     for (const auto& [name, stream] : config.streams) {
         const bool forwards = stream.forward && config.kafka;
-        const auto cursor_of = [&, &stream_name = name](const storage::LogId& id) -> std::optional<Offset> {
-            if (!forwards) return std::nullopt;
-            const auto found = std::find_if(cursors->begin(), cursors->end(), [&](const storage::Cursor& cursor) {
-                return cursor.stream == stream_name && cursor.log_id == id;
-            });
-            return found == cursors->end() ? Offset(0) : found->offset;
+        const auto finished_of =
+            [&, &stream_name = name](const storage::LogId& id) -> storage::Result<std::optional<storage::Finished>> {
+            if (!forwards) return std::optional<storage::Finished>();
+            const auto progress = bridge::kafka::load_progress(*open.catalog, stream_name, id);
+            if (!progress) return progress.error();
+            const auto known = progress->value_or(bridge::kafka::Progress());
+            return std::optional(storage::Finished{known.next, known.end()});
         };
-        auto log = open.logs->open_stream(name, stream.log, cursor_of);
+        auto log = open.logs->open_stream(name, stream.log, finished_of);
         if (!log) return log.error();
     }
     for (auto* log : open.logs->streams()) log->hold_from(Offset(0));

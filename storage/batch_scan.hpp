@@ -53,8 +53,10 @@ struct SegmentScan {
     FilePosition end;         ///< the end of the last intact batch
     Offset next_offset;       ///< the offset after it; the base offset in an empty segment
     Offset durable_end;       ///< of recovery: offsets below were durable once, found or not
+    bool lost_end = false;    ///< of recovery: some of these, at the end, were not found
     Tail tail = Tail::clean;
     std::vector<Damage> damages;
+    bool no_room = false;  ///< of recovery: the damages are where they were, as they could not be set aside
     SegmentIndex index;
     std::uint64_t batches = 0;
 

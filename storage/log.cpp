@@ -6,7 +6,6 @@
 #include "storage/log_id_file.hpp"
 #include "storage/log_reader.hpp"
 #include "storage/recovery.hpp"
-#include "storage/recovery_point.hpp"
 
 #include <algorithm>
 #include <limits>
@@ -17,6 +16,7 @@ namespace sluice::storage {
 namespace {
 
 constexpr std::int64_t kNobody = -1;
+constexpr std::int64_t kBoundStep = std::int64_t{1} << 20U;  // some segments of the default size
 constexpr std::uint64_t kFlushSyncBytes = 16U << 20U;  // as often as a roll of the default size
 
 }  // namespace
@@ -37,7 +37,7 @@ Result<void> Log::begin() {
     if (!waits_to_begin()) return {};
     if (auto done = context_.files.make_directories(directory()); !done) return done;
     if (auto done = context_.files.sync_directory(directory().substr(0, directory().rfind('/'))); !done) return done;
-    if (auto done = store_recovery_point(context_.files, directory(), marks(), Offset(0)); !done) return done;
+    if (auto done = store_point({}); !done) return done;
     if (auto done = store_log_id(context_.files, directory(), marks()); !done) return done;
     if (auto done = load_gapless(true); !done) return done;
     auto writer =
@@ -138,7 +138,26 @@ Result<void> Log::roll_to(Offset next_base) {
     segments_.add_active(writer_->segment());
     active_since_.reset();
     written_end_ = next_base;
-    return {};
+    return move_point({next_base, RecoveryPoint::Writing{next_base, std::max(next_base, point_.bound())}});
+}
+
+Result<void> Log::store_point(const RecoveryPoint& point) {
+    auto done = store_recovery_point(context_.files, directory(), marks(), point);
+    if (done) point_ = point;
+    return done;
+}
+
+/// Where there is room for it: the old one tells less.
+Result<void> Log::move_point(const RecoveryPoint& point) {
+    auto done = store_point(point);
+    return !done && done.error().kind() == Errc::no_space ? Result<void>() : done;
+}
+
+/// Before offsets below `end` are used.
+Result<void> Log::cover(Offset end) {
+    if (point_.writing && end <= point_.writing->bound) return {};
+    const auto bound = std::min(end + kBoundStep, Offset(kOffsetMax));
+    return move_point({point_.end, RecoveryPoint::Writing{writer_->segment()->base_offset(), bound}});
 }
 
 /// Says of the offsets up to `next` that nothing will be written for them: a hole that no batch stands for is a loss.
@@ -197,8 +216,9 @@ Result<Offset> Log::append(BatchBuilder& builder) {
         }
         if (auto done = failing(reserve_.cover(batch->header.next_offset())); !done) return done.error();
         if (!unwritten_since_) unwritten_since_ = context_.clock.steady();
-    } else if (auto done = write(*batch); !done) {
-        return done.error();
+    } else {
+        if (auto done = failing(cover(batch->header.next_offset())); !done) return done.error();
+        if (auto done = write(*batch); !done) return done.error();
     }
     const auto bytes = builder.uncompressed();
     auto header = batch->header;
@@ -273,7 +293,7 @@ Result<void> Log::close() {
         if (auto done = reserve_.clear(); !done) return done;
     }
     if (auto done = writer_->close(log_end_offset()); !done) return done;
-    return store_recovery_point(context_.files, directory(), marks(), log_end_offset());
+    return store_point({log_end_offset(), std::nullopt});
 }
 
 SegmentSet::Segments Log::cleanable() const {
@@ -284,9 +304,9 @@ SegmentSet::Segments Log::cleanable() const {
 }
 
 Result<void> Log::remove_files(const Segment& segment) {
-    const auto unneeded = segment.forget_indexes();
     // The log first: an index without a log is litter, a log without an index is rebuilt.
     if (auto done = spare_.put(segment.path(), segment.end_position().value()); !done) return done;
+    const auto unneeded = segment.forget_indexes();
     if (auto done = remove_indexes(context_.files, directory(), segment.base_offset()); !done) return done;
     context_.budget.give_back(unneeded);
     return {};

@@ -15,6 +15,7 @@
 #include "storage/gap.hpp"
 #include "storage/log_options.hpp"
 #include "storage/offset_reserve.hpp"
+#include "storage/recovery_point.hpp"
 #include "storage/result.hpp"
 #include "storage/segment_set.hpp"
 #include "storage/segment_writer.hpp"
@@ -38,8 +39,13 @@ namespace sluice::storage {
 
 /// Told of every gap, on the thread that finds it.
 using GapReport = std::function<void(const Gap&)>;
-/// The forwarder's durable cursor in a log of this id, where there is one.
-using CursorOf = std::function<std::optional<Offset>(const LogId&)>;
+/// What the forwarder has finished of a log, durably.
+struct Finished {
+    Offset cursor;  ///< all before it
+    Offset end;     ///< … and some up to here: no less than the cursor
+};
+/// … of the log of this id, where it is forwarded.
+using FinishedOf = std::function<Result<std::optional<Finished>>(const LogId&)>;
 
 /// What all logs of a data directory share. Outlives them.
 struct LogContext {
@@ -55,7 +61,7 @@ class Log {
     /// Opens the log in `directory`, recovering its last segment, or creates it.
     [[nodiscard]] static Result<std::unique_ptr<Log>> open(const LogContext& context, std::string directory,
                                                            std::string name, LogOptions options,
-                                                           const CursorOf& cursor_of = {});
+                                                           const FinishedOf& finished_of = {});
     ~Log();
     Log(const Log&) = delete;
     Log& operator=(const Log&) = delete;
@@ -140,14 +146,14 @@ class Log {
     [[nodiscard]] std::optional<Gap> new_hole(Offset first, Offset next) const;
     void tell_noted(const std::string& name) const;
     void report_lost(Offset first, Offset next, std::string reason) const;
-    [[nodiscard]] Result<void> load(const CursorOf& cursor_of);
+    [[nodiscard]] Result<void> load(const FinishedOf& finished_of);
     [[nodiscard]] bool has_segments() const;
     void wait_to_begin();
     [[nodiscard]] Result<void> begin();
     /// Whether this process may write: another one may have the directory, where somebody removed the lock's file.
     [[nodiscard]] Result<void> check_lock();
     [[nodiscard]] Result<void> load_id(bool has_segments);
-    [[nodiscard]] Result<void> load_segments(const std::vector<Offset>& bases);
+    [[nodiscard]] Result<void> load_segments(const std::vector<Offset>& bases, Offset forwarded_end);
     [[nodiscard]] Result<void> load_gapless(bool is_new);
     [[nodiscard]] Result<void> mark_from_here();
     [[nodiscard]] std::chrono::milliseconds appended_since() const;
@@ -156,6 +162,9 @@ class Log {
     [[nodiscard]] Result<void> roll_to(Offset next_base);
     [[nodiscard]] Result<void> fill_up_to(Offset next);
     [[nodiscard]] Result<void> skip_to(Offset next);
+    [[nodiscard]] Result<void> store_point(const RecoveryPoint& point);
+    [[nodiscard]] Result<void> move_point(const RecoveryPoint& point);
+    [[nodiscard]] Result<void> cover(Offset end);
     [[nodiscard]] Result<void> write(const EncodedBatch& batch);
     [[nodiscard]] Result<void> spill();
     /// What an error of the disk does to the log, unless the disk is only full.
@@ -182,6 +191,7 @@ class Log {
     bool failed_ = false;
     // By Clock::steady(): the wall clock may be set meanwhile.
     std::optional<std::chrono::milliseconds> active_since_;  // when the active segment got its first batch
+    RecoveryPoint point_;  // as it is stored
     OffsetReserve reserve_;
     std::optional<std::chrono::milliseconds> unwritten_since_;  // durability "memory"
     std::vector<std::byte> packed_;

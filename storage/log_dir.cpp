@@ -44,10 +44,10 @@ Result<std::unique_ptr<LogDir>> LogDir::open(FileSystem& files, const Clock& clo
         new LogDir(files, clock, std::move(data_dir), on_gap, quota_bytes, std::move(*lock)));
 }
 
-Result<Log*> LogDir::open_stream(std::string_view name, const LogOptions& options, const CursorOf& cursor_of) {
+Result<Log*> LogDir::open_stream(std::string_view name, const LogOptions& options, const FinishedOf& finished_of) {
     if (auto* open = find(name)) return open;
     auto log = Log::open(options.counts_to_quota ? context_ : uncounted_context_, stream_directory(data_dir_, name),
-                         std::string(name), options, cursor_of);
+                         std::string(name), options, finished_of);
     if (!log) return log.error();
     // The stream's own directory entry has to be durable before anything in it is acknowledged.
     if (auto done = context_.files.sync_directory(data_dir_ + "/log"); !done) return done.error();

@@ -28,7 +28,7 @@ class LogDir {
     /// Opens the stream's log and recovers it, or creates it. A second call for a name returns the same log.
     /// Called before the threads start; the logs live as long as this object.
     [[nodiscard]] Result<Log*> open_stream(std::string_view name, const LogOptions& options,
-                                           const CursorOf& cursor_of = {});
+                                           const FinishedOf& finished_of = {});
     [[nodiscard]] std::vector<Log*> streams() const;
     [[nodiscard]] Log* find(std::string_view name) const;  ///< nullptr where it is not open
     [[nodiscard]] const std::string& data_dir() const { return data_dir_; }

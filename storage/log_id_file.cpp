@@ -54,7 +54,7 @@ Result<BatchMarks> make_log_id(FileSystem& files, const std::string& directory, 
     const auto id = LogId::random();
     const auto marks = has_batches ? BatchMarks::after_lost_id(id) : BatchMarks(id);
     // The copy first: whatever a crash leaves, it is never the id of another log beside this one's.
-    if (auto done = store_recovery_point(files, directory, marks, Offset(0)); !done) return done.error();
+    if (auto done = store_recovery_point(files, directory, marks, {}); !done) return done.error();
     if (auto done = store_log_id(files, directory, marks); !done) return done.error();
     if (auto done = OffsetReserve(files, directory).clear(); !done) return done.error();
     return marks;

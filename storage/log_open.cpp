@@ -3,7 +3,6 @@
 #include "storage/log.hpp"
 #include "storage/log_id_file.hpp"
 #include "storage/recovery.hpp"
-#include "storage/recovery_point.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -26,9 +25,9 @@ void note_age(Segment& segment, const Clock& clock) {
 }  // namespace
 
 Result<std::unique_ptr<Log>> Log::open(const LogContext& context, std::string directory, std::string name,
-                                       LogOptions options, const CursorOf& cursor_of) {
+                                       LogOptions options, const FinishedOf& finished_of) {
     std::unique_ptr<Log> log(new Log(context, std::move(directory), std::move(name), options));
-    if (auto done = log->load(cursor_of); !done) {
+    if (auto done = log->load(finished_of); !done) {
         if (done.error().kind() != Errc::no_space || log->has_segments()) return done.error();
         log->wait_to_begin();
     }
@@ -49,7 +48,7 @@ void Log::wait_to_begin() {
     if (options_.durability == Durability::memory) tail_.pin_from(Offset(0));
 }
 
-Result<void> Log::load(const CursorOf& cursor_of) {
+Result<void> Log::load(const FinishedOf& finished_of) {
     if (auto done = context_.files.make_directories(directory()); !done) return done;
     if (auto done = finish_swaps(context_.files, directory()); !done) return done;
     if (auto done = spare_.remove_left_behind(); !done) return done;
@@ -59,12 +58,12 @@ Result<void> Log::load(const CursorOf& cursor_of) {
     if (!found) return found.error();
     const auto& bases = *found;
     if (auto done = load_id(!bases.empty()); !done) return done;
-    if (cursor_of) {
-        if (const auto cursor = cursor_of(id())) set_finished(*cursor);
-    }
+    const auto finished = finished_of ? finished_of(id()) : std::nullopt;
+    if (!finished) return finished.error();
+    if (*finished) set_finished((*finished)->cursor);
     for (const auto& name : *names) tell_noted(name);
     if (!bases.empty()) {
-        if (auto done = load_segments(bases); !done) return done;
+        if (auto done = load_segments(bases, *finished ? (*finished)->end : Offset(0)); !done) return done;
     } else {
         auto writer =
             SegmentWriter::create(context_.files, directory_, Offset(0), context_.clock.now(), context_.budget, spare_);
@@ -73,11 +72,13 @@ Result<void> Log::load(const CursorOf& cursor_of) {
         segments_.add_active(writer_->segment());
     }
     if (auto done = skip_lost_memory(); !done) return done;
-    // Durability "flush", and the power went: offsets that were forwarded will be given again, to other records.
-    if (finished() && *finished() > log_end_offset()) set_finished(log_end_offset());
+    // Where nothing tells how far an older version's log went: offsets that were forwarded are given again.
+    if (this->finished() > log_end_offset()) set_finished(log_end_offset());
     if (options_.durability == Durability::memory) tail_.pin_from(log_end_offset());
     if (auto done = mark_from_here(); !done) return done;
-    return load_gapless(bases.empty());
+    if (auto done = load_gapless(bases.empty()); !done) return done;
+    const RecoveryPoint here{log_end_offset(), std::nullopt};
+    return here == point_ || !writer_->is_durable() ? Result<void>() : move_point(here);
 }
 
 /// A log that has no note of it was begun by an older version, which left holes, or has lost it.
@@ -110,10 +111,10 @@ Result<void> Log::load_id(bool has_segments) {
                     why + ": it is another log from now on, and what it holds is forwarded again" +
                         (reserved ? "" : "; what was only in memory (durability = \"memory\") is lost")});
     } else if (*marks) {
-        const auto end = load_recovery_point(context_.files, directory(), (*marks)->id());
-        if (!end) return end.error();
-        if (*end > Offset(0)) {
-            if (auto done = give_up({name_, {}, *end, std::nullopt, "all segments are missing"}); !done) return done;
+        const auto point = load_recovery_point(context_.files, directory(), (*marks)->id());
+        if (!point) return point.error();
+        if (const auto end = point->bound(); end > Offset(0)) {
+            if (auto done = give_up({name_, {}, end, std::nullopt, "all segments are missing"}); !done) return done;
         }
     }
     const auto made = make_log_id(context_.files, directory(), has_segments);
@@ -130,7 +131,7 @@ Result<void> Log::mark_from_here() {
     return store_log_id(context_.files, directory(), marks());
 }
 
-Result<void> Log::load_segments(const std::vector<Offset>& bases) {
+Result<void> Log::load_segments(const std::vector<Offset>& bases, Offset forwarded_end) {
     for (std::size_t i = 0; i + 1 < bases.size(); ++i) {
         const auto status = context_.files.status(directory() + "/" + segment_file_name(bases[i], kLogSuffix));
         if (!status) return status.error();
@@ -140,20 +141,25 @@ Result<void> Log::load_segments(const std::vector<Offset>& bases) {
         count_indexes(*segment);
         segments_.add_closed(std::move(segment));
     }
-    const auto recovery_point = load_recovery_point(context_.files, directory(), id());
-    if (!recovery_point) return recovery_point.error();
+    const auto point = load_recovery_point(context_.files, directory(), id());
+    if (!point) return point.error();
+    point_ = *point;
     Offset reported_end;
     auto scan =
-        recover_segment(context_.files, directory(), bases.back(), *recovery_point, marks(), [&](const Damage& damage) {
+        recover_segment(context_.files, directory(), bases.back(), point_.end, marks(), [&](const Damage& damage) {
             report_lost(damage.first, damage.next, "damaged batch set aside at recovery");
             reported_end = damage.next;
         });
     if (!scan) return scan.error();
     const auto found_end = std::max(scan->next_offset, reported_end);
-    const auto durable_end = scan->durable_end;
-    if (found_end < durable_end) {
-        auto done = give_up({name_, found_end, durable_end, durable_end - found_end,
-                             "the end of the log is missing: it was on the disk before"});
+    // With durability "memory" what was forwarded need never have been written.
+    const bool forwarded = options_.durability != Durability::memory && forwarded_end > found_end;
+    const bool lost = scan->lost_end || forwarded || point_.lacks_segment(bases.back());
+    // What is lost after a kill may have gone further than anybody knows, and Kafka may have it.
+    const auto end = std::max({found_end, scan->durable_end, lost ? point_.bound() : Offset(0)});
+    if (found_end < end) {
+        const auto known = end == scan->durable_end ? std::optional(end - found_end) : std::nullopt;
+        auto done = give_up({name_, found_end, end, known, "the end of the log is missing: it was on the disk before"});
         if (!done) return done;
     }
     written_end_ = scan->next_offset;
@@ -163,7 +169,6 @@ Result<void> Log::load_segments(const std::vector<Offset>& bases) {
     segments_.add_active(writer_->segment());
     note_age(*writer_->segment(), context_.clock);
     if (writer_->segment()->end_position() > FilePosition(0)) active_since_ = appended_since();
-    const auto end = std::max(found_end, durable_end);
     end_ = high_watermark_ = end.value();
     if (written_end_ >= end) return {};
     // The offsets that are lost are not given again.

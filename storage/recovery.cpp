@@ -270,7 +270,8 @@ Result<SegmentScan> recover_segment(FileSystem& files, const std::string& direct
     auto scan = recovery_point(files, directory, base_offset, **file, marks);
     scan.durable_end = durable_end;
     if (auto done = scan_on(**file, scan, marks); !done) return done.error();
-    if (scan.tail == Tail::torn && scan.next_offset < durable_end) {
+    scan.lost_end = scan.next_offset < durable_end;
+    if (scan.tail == Tail::torn && scan.lost_end) {
         const auto size = (*file)->size();
         if (!size) return size.error();
         scan.damages.push_back({scan.known_end(), FilePosition(*size), scan.next_offset, durable_end});
@@ -283,6 +284,7 @@ Result<SegmentScan> recover_segment(FileSystem& files, const std::string& direct
     if (!aside) {
         // Readers pass over the bytes, and tell what was there for as long as nothing else stands for its offsets; the
         // cleaner sets them aside when there is room.
+        scan.no_room = true;
         scan.end = std::max(scan.end, scan.damages.back().to);
         scan.next_offset = std::max(scan.next_offset, scan.damages.back().next);
         return scan;
@@ -293,6 +295,7 @@ Result<SegmentScan> recover_segment(FileSystem& files, const std::string& direct
     if (!cleaned) return cleaned;
     cleaned->durable_to = cleaned->end;
     cleaned->durable_end = durable_end;
+    cleaned->lost_end = scan.lost_end;
     return cleaned;
 }
 

@@ -66,9 +66,8 @@ inline constexpr std::string_view kCleanedSuffix = ".log.cleaned";  ///< … and
 /// written there by a sync that failed.
 /// @param durable_end  the recovery point: what ends before it, or before proven_end(), is damaged, and not an
 ///                     unfinished write
-/// @param on_damage    called for each damaged range, after its bytes are safe; on a full disk they stay in the
-/// segment,
-///                     and in scan.damages
+/// @param on_damage    called for each damaged range, after its bytes are safe; where scan.no_room says so they stay in
+///                     the segment, and in scan.damages
 [[nodiscard]] Result<SegmentScan> recover_segment(FileSystem& files, const std::string& directory, Offset base_offset,
                                                   Offset durable_end, const BatchMarks& marks,
                                                   const std::function<void(const Damage&)>& on_damage);

@@ -31,27 +31,26 @@ class Repair {
         const auto found = find_segments(files_, directory_, *names);
         if (!found) return found.error();
         const auto& bases = *found;
-        const auto last_durable = repair_notes(!bases.empty());
-        if (!last_durable) return last_durable.error();
+        if (auto done = repair_notes(!bases.empty()); !done) return done;
         const auto gapless_from = load_gapless_from(files_, directory_);
         if (!gapless_from) return gapless_from.error();
         for (std::size_t i = 0; i < bases.size(); ++i) {
             const bool last = i + 1 == bases.size();
-            const auto durable_end = last ? end_of_last(bases[i], *last_durable) : bases[i + 1];
-            if (!durable_end) return durable_end.error();
-            if (!last) {
-                if (auto done = set_overlap_aside(bases[i], bases[i + 1]); !done) return done;
+            if (last) {
+                if (auto done = note_proven_end(bases[i]); !done) return done;
+            } else if (auto done = set_overlap_aside(bases[i], bases[i + 1]); !done) {
+                return done;
             }
             const auto gapless = gapless_from->value_or(marks_.from());
-            if (auto done = repair_segment(bases[i], gapless, *durable_end); !done) return done;
+            const auto next = last ? std::nullopt : std::optional(bases[i + 1]);
+            if (auto done = repair_segment(bases[i], gapless, next); !done) return done;
         }
         return files_.sync_directory(directory_);
     }
 
  private:
     /// Restores the log id or makes a new one, as opening the log does, and removes what is damaged.
-    /// @return the recovery point
-    Result<Offset> repair_notes(bool has_segments) {
+    Result<void> repair_notes(bool has_segments) {
         auto marks = restore_log_id(files_, directory_);
         if (!marks) return marks.error();
         const auto reserved = OffsetReserve(files_, directory_).left_behind();
@@ -69,15 +68,18 @@ class Repair {
             if (text || text.error().kind() != Errc::corrupt) continue;
             if (auto done = files_.remove(path); !done) return done.error();
         }
-        return load_recovery_point(files_, directory_, marks_.id());
+        const auto point = load_recovery_point(files_, directory_, marks_.id());
+        if (point) point_ = *point;
+        return point ? Result<void>() : point.error();
     }
 
-    /// The recovery point, or what the index proves beyond it: noted, as the index is about to be made anew.
-    Result<Offset> end_of_last(Offset base, Offset recovery_point) {
+    /// Notes what the index proves beyond the recovery point, as the index is about to be made anew.
+    Result<void> note_proven_end(Offset base) {
         const auto proven = proven_end(files_, directory_, base, marks_);
-        if (!proven || *proven <= recovery_point) return proven ? recovery_point : proven;
-        if (auto done = store_recovery_point(files_, directory_, marks_, *proven); !done) return done.error();
-        return proven;
+        if (!proven) return proven.error();
+        if (*proven <= point_.end) return {};
+        point_.end = *proven;
+        return store_recovery_point(files_, directory_, marks_, point_);
     }
 
     /// Offsets that belong to the next segment: no reader takes them from this one.
@@ -106,31 +108,44 @@ class Repair {
         on_gap_({stream_, damage.first, damage.next, damage.next - damage.first, "damaged batch set aside"});
     }
 
-    /// @param durable_end  the base offset of the next segment, or the recovery point
-    Result<void> repair_segment(Offset base, Offset gapless_from, Offset durable_end) {
+    /// @param next  the base offset of the next segment; nullopt: it is the last one
+    Result<void> repair_segment(Offset base, Offset gapless_from, std::optional<Offset> next) {
         // Without its indexes a segment is looked at from its beginning.
         if (auto done = remove_indexes(files_, directory_, base); !done) return done;
+        const auto durable_end = next.value_or(point_.end);
+        std::vector<Damage> damages;
         auto scan = recover_segment(files_, directory_, base, durable_end, marks_,
-                                    [&](const Damage& damage) { tell_lost(damage); });
+                                    [&](const Damage& damage) { damages.push_back(damage); });
         if (!scan) return scan.error();
+        if (scan->no_room) {
+            return Error(Errc::no_space, "no room to set damaged bytes aside, and for a copy of the segment without them");
+        }
+        for (const auto& damage : damages) tell_lost(damage);
+        const bool unknown = !next && (scan->lost_end || point_.lacks_segment(base)) && point_.bound() > durable_end;
         const auto path = directory_ + "/" + segment_file_name(base, kLogSuffix);
         const auto status = files_.status(path);
         if (!status) return status.error();
         auto file = files_.open(path, OpenMode::read_write);
         if (!file) return file.error();
         if (auto done = (*file)->truncate(scan->end.value()); !done) return done;
-        if (auto done = fill_hole(**file, base, *scan, gapless_from, durable_end); !done) return done;
+        const auto end = unknown ? point_.bound() : durable_end;
+        if (auto done = fill_hole(**file, base, *scan, std::max(scan->next_offset, gapless_from), end, unknown); !done)
+            return done;
         if (auto done = write_again(**file, scan->durable_to, scan->end); !done) return done;
+        if (unknown) {
+            if (auto done = store_recovery_point(files_, directory_, marks_, {end, std::nullopt}); !done) return done;
+        }
         if (auto done = (*file)->set_modified(status->modified); !done) return done;
         return write_indexes(files_, directory_, base, scan->index);
     }
 
     /// Where the end of a segment, or what came after it, is missing: says so, and puts an empty batch there.
-    Result<void> fill_hole(File& file, Offset base, SegmentScan& scan, Offset gapless_from, Offset durable_end) {
-        const auto first = std::max(scan.next_offset, gapless_from);
+    /// @param durable_end  what is missing ends here
+    Result<void> fill_hole(File& file, Offset base, SegmentScan& scan, Offset first, Offset durable_end,
+                           bool count_unknown) {
         if (first >= durable_end) return {};
-        const Gap gap{stream_, first, durable_end, durable_end - first,
-                      "the end of a segment, or a whole one, is missing"};
+        const auto count = count_unknown ? std::nullopt : std::optional(durable_end - first);
+        const Gap gap{stream_, first, durable_end, count, "the end of a segment, or a whole one, is missing"};
         if (const auto noted = note_gap(files_, directory_, gap); !noted) return noted.error();
         on_gap_(gap);
         const auto next = std::min(durable_end, base + kSpanMax);
@@ -166,6 +181,7 @@ class Repair {
     const std::string& stream_;
     const std::function<void(const Gap&)>& on_gap_;
     BatchMarks marks_;
+    RecoveryPoint point_;
 };
 
 }  // namespace

@@ -12,7 +12,8 @@ namespace {
 Result<void> delete_segment(FileSystem& files, Log& log, const Segment& segment, const std::string& reason,
                             bool given_up) {
     const auto next = segment.next_base().value_or(segment.base_offset());
-    if (!log.segments().remove_oldest(segment)) return {};
+    auto oldest = log.segments().remove_oldest(segment);
+    if (!oldest) return {};
     // The records of a table are needed for as long as they are the latest of their keys.
     const bool table = given_up && log.options().compacts();
     const auto needed_from =
@@ -25,7 +26,10 @@ Result<void> delete_segment(FileSystem& files, Log& log, const Segment& segment,
         auto noted = log.give_up({log.name(), first, next, whole ? std::optional(next - first) : std::nullopt, reason});
         if (!noted) return noted;
     }
-    if (auto done = log.remove_files(segment); !done) return done;
+    if (auto done = log.remove_files(segment); !done) {
+        if (files.status(segment.path())) log.segments().put_back(std::move(oldest));
+        return done;
+    }
     return files.sync_directory(log.directory());
 }
 

@@ -76,11 +76,17 @@ void SegmentSet::replace_unmade(std::shared_ptr<Segment> begun) {
     segments_.front() = std::move(begun);
 }
 
-bool SegmentSet::remove_oldest(const Segment& segment) {
+std::shared_ptr<Segment> SegmentSet::remove_oldest(const Segment& segment) {
     const std::lock_guard lock(mutex_);
-    if (segments_.size() < 2 || segments_.front().get() != &segment) return false;
+    if (segments_.size() < 2 || segments_.front().get() != &segment) return nullptr;
+    auto oldest = std::move(segments_.front());
     segments_.erase(segments_.begin());
-    return true;
+    return oldest;
+}
+
+void SegmentSet::put_back(std::shared_ptr<Segment> oldest) {
+    const std::lock_guard lock(mutex_);
+    segments_.insert(segments_.begin(), std::move(oldest));
 }
 
 }  // namespace sluice::storage

@@ -43,8 +43,10 @@ class SegmentSet {
     void replace(std::shared_ptr<Segment> merged);
     /// Puts `begun` in the place of the only one, which was to be made.
     void replace_unmade(std::shared_ptr<Segment> begun);
-    /// Takes the oldest out, if that is `segment` and not the active one; says whether it did.
-    bool remove_oldest(const Segment& segment);
+    /// Takes the oldest out, if that is `segment` and not the active one; else nullptr.
+    [[nodiscard]] std::shared_ptr<Segment> remove_oldest(const Segment& segment);
+    /// What remove_oldest() has taken out, as its files could not be removed: those after it must not go before it.
+    void put_back(std::shared_ptr<Segment> oldest);
 
  private:
     mutable std::shared_mutex files_mutex_;  // taken before mutex_

@@ -46,6 +46,8 @@ class SegmentWriter {
     [[nodiscard]] Result<void> append(const BatchHeader& header, std::span<const std::byte> batch, Timestamp now);
     /// Returns once everything appended is on the medium.
     [[nodiscard]] Result<void> sync();
+    /// Whether all that reopen() has found is on the medium.
+    [[nodiscard]] bool is_durable() const { return !doubtful_from_; }
     /// What recovery would have to read now.
     [[nodiscard]] std::uint64_t bytes_since_index() const {
         return segment_->end_position().value() - index_written_at_;

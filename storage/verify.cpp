@@ -37,6 +37,8 @@ class LogCheck {
         : files_(files), directory_(directory), on_finding_(on_finding) {}
 
     Result<Verified> run() {
+        // Before the segments are listed: a running agent goes on.
+        if (auto done = check_notes(); !done) return done.error();
         auto names = files_.list(directory_);
         if (!names) return names.error();
         for (const auto& name : *names) {
@@ -59,15 +61,10 @@ class LogCheck {
             }
         }
         std::sort(bases_.begin(), bases_.end());
-        if (auto done = check_notes(); !done) return done.error();
         for (const auto base : bases_) {
             if (auto done = check_segment(base); !done) return done.error();
         }
-        if (bases_.empty() ? durable_end_ > Offset(0) : next_ && *next_ < durable_end_) {
-            fault(directory_, {},
-                  range(next_.value_or(Offset(0)), durable_end_) +
-                      " are missing: the agent had them when it was stopped");
-        }
+        check_end();
         return verified_;
     }
 
@@ -79,9 +76,9 @@ class LogCheck {
         const auto marks = load_batch_marks(files_, directory_);
         if (!marks) return marks.error();
         marks_ = *marks;
-        const auto durable = id ? load_recovery_point(files_, directory_, *id) : Result<Offset>(Offset(0));
-        if (!durable) return durable.error();
-        durable_end_ = *durable;
+        const auto point = id ? load_recovery_point(files_, directory_, *id) : RecoveryPoint();
+        if (!point) return point.error();
+        point_ = *point;
         const auto gapless_from = load_gapless_from(files_, directory_);
         if (!gapless_from) return gapless_from.error();
         gapless_from_ = gapless_from->value_or(marks_.from());
@@ -91,6 +88,17 @@ class LogCheck {
             if (!text && text.error().kind() == Errc::corrupt) fault(path, {}, "is damaged");
         }
         return {};
+    }
+
+    void check_end() {
+        const auto durable_end = point_.end;
+        if (bases_.empty() ? durable_end > Offset(0) : next_ && *next_ < durable_end) {
+            fault(directory_, {},
+                  range(next_.value_or(Offset(0)), durable_end) + " are missing: the agent knew that they were there");
+        } else if (point_.writing && (bases_.empty() || point_.lacks_segment(bases_.back()))) {
+            fault(directory_ + "/" + segment_file_name(point_.writing->segment, kLogSuffix), {},
+                  "is missing: the agent has written to it");
+        }
     }
 
     /// From a start on it is what the log holds.
@@ -275,7 +283,7 @@ class LogCheck {
     std::vector<OffsetRange> swaps_;
     std::vector<OffsetRange> holes_;                     // not told yet
     Offset gapless_from_;                                // holes before it mean nothing
-    Offset durable_end_;                                 // what a clean stop has noted
+    RecoveryPoint point_;
     std::optional<Offset> next_;                         // the least offset that may come next
     std::vector<std::pair<FilePosition, Offset>> ends_;  // of the segment's batches: position, last offset
     std::vector<std::pair<Offset, Timestamp>> times_;    // … last offset, greatest timestamp, where it has records

@@ -1,41 +1,20 @@
 #include "bridge/kafka/end_at_start.hpp"
 #include "bridge/kafka/forwarder_impl.hpp"
+#include "bridge/kafka/stored_progress.hpp"
 
 #include <algorithm>
 #include <utility>
 
 namespace sluice::bridge::kafka {
 
-namespace {
-
-/// The ranges beyond the cursor, with order = "live_first": "<log id> first-next first-next".
-std::string note_name(const std::string& stream) {
-    return "forward-ahead/" + stream;
-}
-
-}  // namespace
-
-/// Where the catalog says that the stream is.
-storage::Result<Progress> Forwarder::Impl::stored_progress(const StreamTarget& target, storage::Log& log) {
-    const auto stored = parts_.catalog.cursor(kForwardReader, target.stream, log.id());
-    if (!stored) return stored.error();
-    Progress progress{std::max(stored->value_or(storage::Offset(0)), log.log_start_offset()), {}};
-    const auto note = parts_.catalog.note(note_name(target.stream));
-    if (!note) return note.error();
-    const auto id = log.id().to_string() + " ";
-    if (*note && (*note)->starts_with(id)) {
-        progress.ahead = parse_ranges(std::string_view(**note).substr(id.size())).value_or(progress.ahead);
-        progress.normalize();
-    }
-    return progress;
-}
-
 storage::Result<void> Forwarder::Impl::add(StreamTarget target) {
     auto* log = parts_.logs.find(target.stream);
     if (log == nullptr) return storage::Error(storage::Errc::not_found, "no stream " + target.stream);
-    auto stored = stored_progress(target, *log);
+    const auto stored = load_progress(parts_.catalog, target.stream, log->id());
     if (!stored) return stored.error();
-    auto& progress = *stored;
+    auto progress = stored->value_or(Progress());
+    progress.next = std::max(progress.next, log->log_start_offset());
+    progress.normalize();
     stored_.push_back(progress);
     if (progress.end() > log->log_end_offset()) {
         parts_.report(Severity::warning, "stream " + target.stream,
@@ -128,8 +107,8 @@ storage::Result<void> Forwarder::Impl::store_progress(const std::vector<std::siz
     for (std::size_t i = 0; i < which.size(); ++i) {
         const auto& stream = *lanes_[which[i]];
         if (progress[i].ahead == stored_[which[i]].ahead) continue;
-        const auto text = stream.log().id().to_string() + " " + to_text(progress[i].ahead);
-        if (auto done = parts_.catalog.store_note(note_name(stream.target().stream), text); !done) return done;
+        auto done = store_ahead(parts_.catalog, stream.target().stream, stream.log().id(), progress[i].ahead);
+        if (!done) return done;
     }
     for (std::size_t i = 0; i < which.size(); ++i) stored_[which[i]] = progress[i];
     return {};

@@ -63,7 +63,6 @@ class Forwarder::Impl {
     void rebuild(const std::string& why);
     void collect_answers(SteadyClock::time_point deadline);
     void look_after_lanes();
-    [[nodiscard]] storage::Result<Progress> stored_progress(const StreamTarget& target, storage::Log& log);
     [[nodiscard]] ForwardStream& add_lane(const StreamTarget& target, const storage::Log& log, storage::Offset from);
     void prove_lanes(std::size_t first);
     [[nodiscard]] storage::Result<void> store_progress(const std::vector<std::size_t>& which,

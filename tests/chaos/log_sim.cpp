@@ -22,6 +22,7 @@
 #include <iostream>
 #include <map>
 #include <random>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -58,7 +59,8 @@ class Simulation {
         : random_(seed), verbose_(verbose), forges_(seed % 4 == 3), files_(seed * 31 + 7), options_(random_options()) {}
 
     void run() {
-        if (toss(30)) files_.set_capacity(15'000 + pick(40'000));
+        disk_was_full_ = toss(30);
+        if (disk_was_full_) files_.set_capacity(15'000 + pick(40'000));
         say("durability " + std::to_string(static_cast<int>(options_.durability)) + ", cleanup " +
             std::to_string(static_cast<int>(options_.cleanup)) + ", on_full " +
             std::to_string(static_cast<int>(options_.on_full)) + ", forwards " + std::to_string(int{forwards_}) +
@@ -182,6 +184,7 @@ class Simulation {
             const bool full = toss(40);
             say("armed: " + std::string(full ? "a full disk at " : "failure at ") + std::to_string(n));
             files_.fail_at(n, full ? ENOSPC : EIO);
+            disk_was_full_ |= full;
         }
     }
 
@@ -338,6 +341,23 @@ class Simulation {
         }
     }
 
+    /// As fsck moves a file away. What nobody was told of may be lost without a word, but for its offsets.
+    void lose_last_segment() {
+        const auto names = files_.list(kDirectory);
+        if (!names) return;
+        std::set<std::string> segments;
+        for (const auto& name : *names) {
+            if (parse_segment_file_name(name, kLogSuffix)) segments.insert(name);
+        }
+        if (segments.size() < 2) return;  // without any it would be another log
+        const auto& last = *segments.rbegin();
+        if (!files_.remove(kDirectory + "/" + last)) return;
+        say("lost " + last);
+        flipped_ = flipped_indexes_ = true;
+        // On a full disk no bound may be noted.
+        if (!disk_was_full_) used_end_ = model_.accepted_end();
+    }
+
     /// The log failed, as the process would: it ends, and starts again.
     void lose(const Error& error) {
         say("lost: " + error.message());
@@ -405,6 +425,7 @@ class Simulation {
         say(power ? "power cut" : "process killed");
         files_.calm();
         if (power) files_.crash_and_reboot();
+        if (flips_bits_ && toss(10)) lose_last_segment();
         open();
         check(true, power);
     }
@@ -437,7 +458,7 @@ class Simulation {
         for (int attempt = 0;; ++attempt) {
             budget_.emplace(quota_);
             auto opened = Log::open({files_, clock_, *budget_, [this](const Gap& gap) { note_gap(gap); }}, kDirectory,
-                                    "s", options_, [this](const LogId&) { return cursor(); });
+                                    "s", options_, [this](const LogId&) { return finished(); });
             if (opened) {
                 log_ = std::move(*opened);
                 break;
@@ -453,6 +474,7 @@ class Simulation {
                 files_.calm();
             }
         }
+        if (log_->log_end_offset() < Offset(used_end_)) throw std::runtime_error("offsets are given again");
         if (id_ && model_.accepted_end() > 0 && !(*id_ == log_->id())) throw std::runtime_error("the log id changed");
         id_ = log_->id();
     }
@@ -468,8 +490,8 @@ class Simulation {
         if (room && options_.on_full == OnFull::block) throw std::runtime_error("given up, though it should block");
     }
 
-    [[nodiscard]] std::optional<Offset> cursor() const {
-        return forwards_ ? std::optional(Offset(finished_)) : std::nullopt;
+    [[nodiscard]] std::optional<Finished> finished() const {
+        return forwards_ ? std::optional(Finished{Offset(finished_), Offset(finished_)}) : std::nullopt;
     }
 
     /// Nothing that the log does leaves files that are wrong; only flipped bits do.
@@ -536,9 +558,11 @@ class Simulation {
     std::optional<LogReader> slow_reader_;
     std::optional<LogId> id_;
     std::int64_t finished_ = 0;
+    std::int64_t used_end_ = 0;  // of what went missing as a file
     std::chrono::milliseconds first_unwritten_{0};  // by the clock's steady time
     std::uint64_t serial_ = 0;
     bool compacted_ = false;
+    bool disk_was_full_ = false;  // or may have been
     bool flipped_ = false;
     bool flipped_indexes_ = false;
     bool failed_ = false;

@@ -79,12 +79,6 @@ BUGS = {
         "    auto segment = std::make_shared<Segment>(files, std::move(directory), SegmentIndex(base_offset)",
         "    auto segment = std::make_shared<Segment>(files, std::move(directory), SegmentIndex(base_offset)",
         "the directory entry of a new segment isn't synced"),
-    "forget-the-reopened-segment": (
-        "storage/segment_writer.cpp",
-        "    if (auto done = files.sync_directory(directory->path); !done) return done.error();\n"
-        "    auto segment = std::make_shared<Segment>(files, std::move(directory), std::move(scan.index)",
-        "    auto segment = std::make_shared<Segment>(files, std::move(directory), std::move(scan.index)",
-        "nor that of a segment that a killed process had made"),
     "forget-the-deletions": (
         "storage/recovery.cpp",
         "    if (auto done = files.sync_directory(directory); !done) return done;\n    auto done = files.rename(",
@@ -175,9 +169,19 @@ BUGS = {
         "what is given up isn't noted, so that a kill before its report is durable hides it"),
     "give-lost-offsets-again": (
         "storage/recovery_point.cpp",
-        "    return *stored && (*stored)->marks.id() == id ? (*stored)->end : Offset(0);",
-        "    static_cast<void>(id);\n    return Offset(0);",
+        "    return *stored && (*stored)->marks.id() == id ? (*stored)->point : RecoveryPoint();",
+        "    static_cast<void>(id);\n    return RecoveryPoint();",
         "what the recovery point says is not believed"),
+    "no-bound-of-offsets": (
+        "storage/log.cpp",
+        "    const auto bound = std::min(end + kBoundStep, Offset(kOffsetMax));",
+        "    const auto bound = point_.end;",
+        "where the end of the log is lost after a kill, its offsets are given again"),
+    "delete-the-next-one": (
+        "storage/retention.cpp",
+        "log.segments().put_back(std::move(oldest));",
+        "oldest.reset();",
+        "a segment that could not be deleted stays, and the one after it is deleted"),
     "believe-a-short-read": (
         "storage/file_system.cpp",
         "        done += *got;\n    }\n    return done;",

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "storage/log.hpp"
+#include "storage/log_id_file.hpp"
 #include "storage/log_reader.hpp"
 #include "storage/verify.hpp"
 #include "tests/support/temp_dir.hpp"
@@ -59,7 +60,7 @@ class TestLog {
         log_.reset();
         budget_.emplace(quota_bytes);
         auto opened = storage::Log::open({*files_, clock, *budget_, [this](const storage::Gap& gap) { take(gap); }},
-                                         directory(), "s", options, cursor_of);
+                                         directory(), "s", options, finished_of);
         if (!opened) return opened.error();
         log_ = std::move(*opened);
         return {};
@@ -95,6 +96,12 @@ class TestLog {
         }
     }
 
+    /// As it is stored.
+    [[nodiscard]] storage::RecoveryPoint point() {
+        const auto marks = must(storage::load_batch_marks(*files_, directory()));
+        return must(storage::load_recovery_point(*files_, directory(), marks.id()));
+    }
+
     [[nodiscard]] std::string directory() const { return dir / "s-0"; }
     [[nodiscard]] std::string segment(std::int64_t base, std::string_view suffix = storage::kLogSuffix) const {
         return directory() + "/" + storage::segment_file_name(storage::Offset(base), suffix);
@@ -106,7 +113,7 @@ class TestLog {
     std::vector<storage::Gap> gaps;
     bool tells = true;  ///< what is reported is durable at once
     std::uint64_t quota_bytes = storage::DiskBudget::kUnlimited;
-    storage::CursorOf cursor_of;
+    storage::FinishedOf finished_of;
 
  private:
     void take(const storage::Gap& gap) {

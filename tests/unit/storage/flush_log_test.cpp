@@ -19,6 +19,7 @@ TEST_CASE("flush: opening after a kill reads the last 16 MiB of a segment, howev
     options.segment_bytes = 1U << 30U;
     TestLog log(options, &files);
     const std::vector<std::string> values(1000, std::string(200, 'v'));
+    log.append_batch(values);  // and a new recovery point
     const int syncs = faults.syncs;
     while (log->size_bytes() < 40U << 20U) log.append_batch(values);
     CHECK(faults.syncs - syncs == 2);  // one each 16 MiB

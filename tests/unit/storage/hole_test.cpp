@@ -196,7 +196,7 @@ TEST_CASE("hole: what was forwarded from memory and never written is none") {
     options.durability = Durability::memory;
     options.memory_bytes_max = 500;
     TestLog log(options);
-    log.cursor_of = [](const LogId&) { return Offset(0); };
+    log.finished_of = [](const LogId&) { return std::optional(Finished{Offset(0), Offset(0)}); };
     log.kill();
     log.open();
     for (int i = 0; i < 40; ++i) {

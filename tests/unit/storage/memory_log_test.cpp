@@ -67,7 +67,7 @@ TEST_CASE("memory: a clean stop keeps everything that was not forwarded, and the
     log->set_finished(Offset(0));
     for (int i = 0; i < 10; ++i) log.append(std::to_string(i));
     log->set_finished(Offset(7));
-    log.cursor_of = [](const LogId&) { return Offset(7); };
+    log.finished_of = [](const LogId&) { return std::optional(Finished{Offset(7), Offset(7)}); };
     must(log->close());
     log.open();
     CHECK(log->log_end_offset() == Offset(10));
@@ -80,7 +80,7 @@ TEST_CASE("memory: a kill loses what was only in memory, says so, and no offset 
     log->set_finished(Offset(0));
     log.append("lost");
     log.append("lost too");
-    log.cursor_of = [](const LogId&) { return Offset(1); };
+    log.finished_of = [](const LogId&) { return std::optional(Finished{Offset(1), Offset(1)}); };
     log.kill();
     log.open();
     CHECK(log->log_end_offset() > Offset(2));

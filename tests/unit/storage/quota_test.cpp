@@ -48,7 +48,7 @@ struct Gateway {
               files, clock, dir / "data", [this](const Gap& gap) { gaps.push_back(gap); }, quota_bytes))) {}
 
     Log* stream(const std::string& name, const LogOptions& options) {
-        return must(logs->open_stream(name, options, [](const LogId&) { return Offset(0); }));
+        return must(logs->open_stream(name, options, [](const LogId&) { return std::optional(Finished{}); }));
     }
     /// @return false where there was no space
     bool append(Log& log, const std::string& key, int bytes = 100) {

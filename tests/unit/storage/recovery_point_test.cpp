@@ -52,7 +52,7 @@ TEST_CASE(
     log.kill();
     damage_last_byte(log.segment(0));
     PosixFileSystem files;
-    CHECK(what_is_wrong(files, log) == Values{"offsets 2 to 2 are missing: the agent had them when it was stopped"});
+    CHECK(what_is_wrong(files, log) == Values{"offsets 2 to 2 are missing: the agent knew that they were there"});
     log.open();
     REQUIRE(log.gaps.size() == 1);
     CHECK(log.gaps[0].first == Offset(2));
@@ -91,14 +91,14 @@ TEST_CASE("recovery point: one of another log, or one that makes no sense, is no
     TestLog log(from_files());
     PosixFileSystem files;
     const auto id = log->id();
-    CHECK(must(load_recovery_point(files, log.directory(), id)) == Offset(0));
-    must(store_recovery_point(files, log.directory(), log->marks(), Offset(42)));
-    CHECK(must(load_recovery_point(files, log.directory(), id)) == Offset(42));
-    CHECK(must(load_recovery_point(files, log.directory(), LogId::random())) == Offset(0));
+    CHECK(must(load_recovery_point(files, log.directory(), id)) == RecoveryPoint());
+    must(store_recovery_point(files, log.directory(), log->marks(), {Offset(42), std::nullopt}));
+    CHECK(must(load_recovery_point(files, log.directory(), id)).end == Offset(42));
+    CHECK(must(load_recovery_point(files, log.directory(), LogId::random())) == RecoveryPoint());
     for (const auto* text : {"", " 42", " -1\n", " 4x\n", " 99999999999999999999\n"}) {
         CAPTURE(text);
         write_bytes(log.directory() + "/recovery-point", (*text == 0 ? "" : id.to_string()) + text);
-        CHECK(must(load_recovery_point(files, log.directory(), id)) == Offset(0));
+        CHECK(must(load_recovery_point(files, log.directory(), id)) == RecoveryPoint());
     }
 }
 
@@ -242,21 +242,123 @@ TEST_CASE(
             const auto proven = indexed.proven();
             CHECK(proven > 25);
             CHECK(what_is_wrong(indexed.files, log).size() == 1);
-            std::int64_t lost_to = proven;
+            const auto bound = log.point().bound();
+            CHECK(bound > Offset(1'000'000));
+            Offset lost_to;
             if (repaired) {
-                must(repair_log(indexed.files, log.directory(), "s",
-                                [&](const Gap& gap) { lost_to = gap.next.value(); }));
+                must(repair_log(indexed.files, log.directory(), "s", [&](const Gap& gap) { lost_to = gap.next; }));
                 CHECK(what_is_wrong(indexed.files, log).empty());
+                CHECK(lost_to == bound);
             }
-            CHECK(lost_to == proven);
             log.open();
-            REQUIRE(log.gaps.size() == 1);
-            CHECK(log.gaps[0].next == Offset(proven));
-            CHECK(log->log_end_offset() == Offset(proven));
+            REQUIRE_FALSE(log.gaps.empty());
+            CHECK(log.gaps.back().next == bound);
+            CHECK_FALSE(log.gaps.back().count.has_value());
+            CHECK(log->log_end_offset() == bound);
             log.append("new");
-            CHECK(static_cast<std::int64_t>(log.values().size()) == log.gaps[0].first.value() + 1);
+            CHECK(static_cast<std::int64_t>(log.values().size()) == log.gaps.front().first.value() + 1);
+            CHECK(what_is_wrong(indexed.files, log).empty());
         }
     }
+}
+
+TEST_CASE("recovery point: what an earlier start has found is no unfinished write") {
+    TestLog log(from_files());
+    for (const auto* value : {"a", "b", "c"}) log.append(value);
+    log.kill();
+    log.open();
+    CHECK(log.point() == RecoveryPoint{Offset(3), std::nullopt});
+    log.kill();
+    damage_last_byte(log.segment(0));
+    PosixFileSystem files;
+    CHECK(what_is_wrong(files, log) == Values{"offsets 2 to 2 are missing: the agent knew that they were there"});
+    log.open();
+    REQUIRE(log.gaps.size() == 1);
+    CHECK(log.gaps[0].first == Offset(2));
+    CHECK(log.gaps[0].count == 1);
+    CHECK(log->log_end_offset() == Offset(3));
+}
+
+TEST_CASE("recovery point: a last segment that went missing after a kill is told, and none of its offsets given again") {
+    TestLog log(small_segments(100));
+    for (const auto* value : {"a", "b", "c"}) log.append(value);
+    log.kill();
+    const auto point = log.point();
+    CHECK(point.end == Offset(2));
+    REQUIRE(point.writing);
+    CHECK(point.writing->segment == Offset(2));
+    const auto bound = point.bound();
+    CHECK(bound > Offset(3));
+    std::filesystem::remove(log.segment(2));
+    PosixFileSystem files;
+    CHECK(what_is_wrong(files, log) == Values{"is missing: the agent has written to it"});
+    SUBCASE("the next start does it") {
+        log.open();
+        REQUIRE(log.gaps.size() == 1);
+        CHECK(log.gaps[0].first == Offset(2));
+        CHECK(log.gaps[0].next == bound);
+        CHECK_FALSE(log.gaps[0].count.has_value());
+    }
+    SUBCASE("repair does it") {
+        std::vector<Gap> lost;
+        must(repair_log(files, log.directory(), "s", [&](const Gap& gap) { lost.push_back(gap); }));
+        REQUIRE(lost.size() == 1);
+        CHECK(lost[0].first == Offset(2));
+        CHECK(lost[0].next == bound);
+        CHECK(what_is_wrong(files, log).empty());
+        log.open();
+        CHECK(log.gaps.size() == 1);  // as the repair has noted it
+    }
+    CHECK(log->log_end_offset() == bound);
+    log.append("d");
+    CHECK(log.values() == Values{"a", "b", "d"});
+    log.gaps.clear();
+    log.kill();
+    log.open();
+    CHECK(log.gaps.empty());
+    CHECK(log->log_end_offset() == bound + 1);
+    CHECK(what_is_wrong(files, log).empty());
+}
+
+TEST_CASE("recovery point: an end before what was forwarded is a loss after a kill") {
+    TestLog log(from_files());
+    for (const auto* value : {"a", "b", "c"}) log.append(value);
+    log.kill();
+    const auto bound = log.point().bound();
+    std::filesystem::resize_file(log.segment(0), std::filesystem::file_size(log.segment(0)) / 1000);
+    // The newest first: what is finished has a hole.
+    log.finished_of = [](const LogId&) { return std::optional(Finished{Offset(0), Offset(3)}); };
+    log.open();
+    REQUIRE(log.gaps.size() == 1);
+    CHECK(log.gaps[0].first == Offset(0));
+    CHECK(log.gaps[0].next == bound);
+    CHECK(log->log_end_offset() == bound);
+}
+
+TEST_CASE("recovery point: a log that went beyond its bound has a further one") {
+    TestLog log(from_files());
+    log.append("a");
+    const auto first = log.point().bound();
+    std::vector<Record> many(100'000, record(""));
+    while (log->log_end_offset() <= first) must(log.append_only(many));
+    CHECK(log.point().bound() >= log->log_end_offset());
+}
+
+TEST_CASE("repair: on a full disk nothing is said to be set aside") {
+    Faults faults;
+    FaultFileSystem files(faults);
+    TestLog log(from_files(), &files);
+    for (const auto* value : {"a", "b", "c"}) log.append(value);
+    must(log->close());
+    log.kill();
+    damage_last_byte(log.segment(0));
+    faults.error_number = ENOSPC;
+    faults.fail_creates = true;
+    int told = 0;
+    const auto repaired = repair_log(files, log.directory(), "s", [&](const Gap&) { ++told; });
+    REQUIRE_FALSE(repaired.has_value());
+    CHECK(repaired.error().kind() == Errc::no_space);
+    CHECK(told == 0);
 }
 
 TEST_CASE("recovery point: an index that is wrong proves nothing") {
