@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::int64_t kNobody = -1;
 constexpr std::int64_t kBoundStep = std::int64_t{1} << 20U;  // some segments of the default size
-constexpr std::uint64_t kFlushSyncBytes = 16U << 20U;  // as often as a roll of the default size
+constexpr std::uint64_t kFlushSyncBytes = 16U << 20U;        // as often as a roll of the default size
 
 }  // namespace
 

@@ -191,7 +191,7 @@ class Log {
     bool failed_ = false;
     // By Clock::steady(): the wall clock may be set meanwhile.
     std::optional<std::chrono::milliseconds> active_since_;  // when the active segment got its first batch
-    RecoveryPoint point_;  // as it is stored
+    RecoveryPoint point_;                                    // as it is stored
     OffsetReserve reserve_;
     std::optional<std::chrono::milliseconds> unwritten_since_;  // durability "memory"
     std::vector<std::byte> packed_;

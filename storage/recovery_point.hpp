@@ -1,8 +1,8 @@
 // recovery_point.hpp: up to where a log was durable, and which offsets it may have used since.
 //
 // A lower bound that may be stale or missing: a log that ends before it has lost records, where one that ends after it
-// may only have an unfinished write at its end. After a kill nobody knows how far a log went that has lost its end, so a
-// bound is written ahead, in large steps: Kafka may have the records, and their offsets must not be given to others.
+// may only have an unfinished write at its end. After a kill nobody knows how far a log went that has lost its end, so
+// a bound is written ahead, in large steps: Kafka may have the records, and their offsets must not be given to others.
 // File `recovery-point` (checked_file.hpp): an offset, and all of `log-id`, of which it is the second copy; while the
 // log is written to, a line "writing SEGMENT BOUND" too. It is there from the log's first moment on, with offset 0, and
 // moves when the log is opened, at its first append, with each new segment, and when it is closed. Kafka's is

@@ -118,7 +118,8 @@ class Repair {
                                     [&](const Damage& damage) { damages.push_back(damage); });
         if (!scan) return scan.error();
         if (scan->no_room) {
-            return Error(Errc::no_space, "no room to set damaged bytes aside, and for a copy of the segment without them");
+            return Error(Errc::no_space,
+                         "no room to set damaged bytes aside, and for a copy of the segment without them");
         }
         for (const auto& damage : damages) tell_lost(damage);
         const bool unknown = !next && (scan->lost_end || point_.lacks_segment(base)) && point_.bound() > durable_end;

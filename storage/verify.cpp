@@ -281,8 +281,8 @@ class LogCheck {
     BatchMarks marks_ = BatchMarks::unknown();
     std::vector<Offset> bases_;
     std::vector<OffsetRange> swaps_;
-    std::vector<OffsetRange> holes_;                     // not told yet
-    Offset gapless_from_;                                // holes before it mean nothing
+    std::vector<OffsetRange> holes_;  // not told yet
+    Offset gapless_from_;             // holes before it mean nothing
     RecoveryPoint point_;
     std::optional<Offset> next_;                         // the least offset that may come next
     std::vector<std::pair<FilePosition, Offset>> ends_;  // of the segment's batches: position, last offset

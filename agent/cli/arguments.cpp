@@ -171,6 +171,8 @@ void add_log_verify(CLI::App& log, Run& run) {
     add_log_options(command, arguments->log);
     command->add_flag("--repair", arguments->repair,
                       "put right what can be: damaged bytes are set aside, indexes made anew (stop the agent first)");
+    command->add_flag("--json", arguments->json,
+                      "one JSON object a line: what was found, then a summary of each stream");
     command->callback([&run, arguments] { run = [arguments] { return log_verify_command(*arguments); }; });
 }
 

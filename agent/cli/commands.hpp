@@ -113,6 +113,7 @@ struct LogVerifyArguments {
     LogArguments log;
     std::string stream;   ///< empty: all
     bool repair = false;  ///< with no agent running
+    bool json = false;
 };
 int log_verify_command(const LogVerifyArguments& arguments);
 

@@ -11,6 +11,7 @@
 #include <charconv>
 #include <iostream>
 #include <limits>
+#include <utility>
 
 namespace sluice::agent {
 
@@ -60,6 +61,7 @@ class Printer {
 
     /// @return false where no later batch is wanted
     bool take(const storage::BatchHeader& header, const std::vector<std::byte>& bytes) {
+        after_damage_ = false;
         if (from_.offset && header.last_offset() < *from_.offset) return true;
         if ((to_.offset && header.base_offset > *to_.offset) || left_ == 0) return false;
         const auto batch = DecodedBatch::decode(bytes);
@@ -70,6 +72,7 @@ class Printer {
         for (const auto& record : batch->records()) {
             if (!is_wanted(record) || left_ == 0) continue;
             --left_;
+            printed_ = true;
             std::cout << (arguments_.json ? shown_json(record) : text_line(record, arguments_.headers));
         }
         return left_ > 0 && std::cout.good();
@@ -79,12 +82,18 @@ class Printer {
         std::cerr << where << ": " << what << " (skipped)\n";
         damaged_ = true;
     }
+    void complain_of_damage(const std::string& path, storage::FilePosition from, storage::FilePosition to) {
+        complain(path + ":" + std::to_string(from.value()), std::to_string(to - from) + " bytes are damaged");
+        after_damage_ = true;
+    }
     void complain_of_hole(Offset first, Offset next) {
         if (to_.offset && first > *to_.offset) return;
         complain("offsets " + std::to_string(first.value()) + " to " + std::to_string(next.value() - 1),
-                 "the end of a segment, or a whole one, is missing");
+                 std::exchange(after_damage_, false) ? "were in these bytes"
+                                                     : "the end of a segment, or a whole one, is missing");
     }
     [[nodiscard]] bool damaged() const { return damaged_; }
+    [[nodiscard]] bool printed() const { return printed_; }
 
  private:
     /// A pipe gets it as it is.
@@ -105,7 +114,9 @@ class Printer {
     const Bound to_;
     const bool terminal_ = ::isatty(STDOUT_FILENO) == 1;
     std::uint64_t left_;
+    bool printed_ = false;
     bool damaged_ = false;
+    bool after_damage_ = false;  // and no batch since
 };
 
 }  // namespace
@@ -140,12 +151,15 @@ int log_cat_command(const LogCatArguments& arguments) {
             return printer.take(header, bytes);
         },
         [&](const std::string& path, storage::FilePosition damaged_from, storage::FilePosition damaged_to) {
-            printer.complain(path + ":" + std::to_string(damaged_from.value()),
-                             std::to_string(damaged_to - damaged_from) + " bytes are damaged");
+            printer.complain_of_damage(path, damaged_from, damaged_to);
         },
         [&](Offset first, Offset next) { printer.complain_of_hole(first, next); });
     std::cout.flush();
     if (!done) return report_failure(done.error());
+    if (from->offset && !printer.printed() && arguments.limit != 0) {
+        std::cerr << "no such record at offset " << arguments.from
+                  << " or later (a time is written 2026-01-31T23:59:00Z or 2026-01-31)\n";
+    }
     return printer.damaged() || !std::cout ? kExitFailure : kExitSuccess;
 }
 

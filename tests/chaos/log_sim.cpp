@@ -558,7 +558,7 @@ class Simulation {
     std::optional<LogReader> slow_reader_;
     std::optional<LogId> id_;
     std::int64_t finished_ = 0;
-    std::int64_t used_end_ = 0;  // of what went missing as a file
+    std::int64_t used_end_ = 0;                     // of what went missing as a file
     std::chrono::milliseconds first_unwritten_{0};  // by the clock's steady time
     std::uint64_t serial_ = 0;
     bool compacted_ = false;

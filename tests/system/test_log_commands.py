@@ -40,6 +40,8 @@ def test_log_cat_selects_by_offset_key_and_count(filled):
     assert offsets("--key", "device-1", "--limit", "3") == [1, 4, 7]
     assert offsets("--from", "28") == [28, 29]
     assert offsets("--from", "99") == []
+    beyond = log("cat", filled, "telemetry", "--from", "1764288000000")
+    assert beyond.returncode == 0 and "a time is written" in beyond.stderr
     text = log("cat", filled, "telemetry", "--limit", "1").stdout
     assert text.count("\n") == 1 and '{"n":0}' in text and "device-0" in text
 
@@ -55,10 +57,15 @@ def test_log_verify_is_content_with_a_good_log_and_names_a_damaged_batch(filled)
     result = log("verify", filled)
     assert result.returncode == 1
     assert segment.name in result.stdout + result.stderr
+    lines = [json.loads(line) for line in log("verify", filled, "--json").stdout.splitlines()]
+    fault, = [line for line in lines if line["kind"] == "fault"]
+    assert (fault["stream"], fault["path"], fault["position"]) == ("telemetry", str(segment), 0)
+    assert {line["stream"]: line["faults"] for line in lines if line["kind"] == "summary"}["telemetry"] == 1
 
     # cat serves the rest, and says what it left out.
     result = log("cat", filled, "telemetry", "--json")
-    assert "skipped" in result.stderr
+    assert "are damaged (skipped)" in result.stderr
+    assert "offsets 0 to 0: were in these bytes (skipped)" in result.stderr
     assert len([json.loads(line) for line in result.stdout.splitlines()]) == 29
 
 
@@ -74,6 +81,23 @@ def test_the_agent_serves_what_is_left_of_a_damaged_log_and_reports_the_gap(fill
     assert said["event"] == "gap" and said["stream"] == "telemetry"
     publish_one(mosquitto.port, payload="after")
     assert wait_for_records(filled, "telemetry", 30)[-1]["value"] == "after"
+
+
+def test_a_last_segment_that_is_gone_after_a_kill_is_a_gap_and_its_offsets_are_not_used_again(filled, mosquitto):
+    filled.kill()
+    segment = [path for path in filled.segments() if path.parent.name == "telemetry-0"][-1]
+    first = int(segment.stem)
+    segment.unlink()
+    said = log("verify", filled)
+    assert said.returncode == 1 and f"{segment}: is missing: the agent has written to it" in said.stdout
+    filled.start("connected")
+    event, = wait_for_records(filled, "sluice.events", 1)
+    gap = json.loads(event["value"])
+    assert (gap["event"], gap["first_offset"], gap["count"]) == ("gap", first, None)
+    publish_one(mosquitto.port, payload="after")
+    after = wait_for_records(filled, "telemetry", first + 1)[-1]
+    assert (after["value"], after["offset"]) == ("after", gap["next_offset"])
+    assert log("verify", filled).returncode == 0
 
 
 def test_what_is_not_there_is_said(filled, tmp_path):

@@ -279,7 +279,8 @@ TEST_CASE("recovery point: what an earlier start has found is no unfinished writ
     CHECK(log->log_end_offset() == Offset(3));
 }
 
-TEST_CASE("recovery point: a last segment that went missing after a kill is told, and none of its offsets given again") {
+TEST_CASE(
+    "recovery point: a last segment that went missing after a kill is told, and none of its offsets given again") {
     TestLog log(small_segments(100));
     for (const auto* value : {"a", "b", "c"}) log.append(value);
     log.kill();
