@@ -195,6 +195,7 @@ Result<void> Log::write(const EncodedBatch& batch) {
     if (should_roll(batch.header)) {
         if (auto done = failing(roll_to(batch.header.base_offset)); !done) return done;
     }
+    if (auto done = failing(cover(batch.header.next_offset())); !done) return done;
     if (auto done = failing(writer_->append(batch.header, batch.bytes, now)); !done) return done;
     writer_->segment()->measure_age(context_.clock);
     if (!active_since_) active_since_ = context_.clock.steady();
@@ -216,9 +217,8 @@ Result<Offset> Log::append(BatchBuilder& builder) {
         }
         if (auto done = failing(reserve_.cover(batch->header.next_offset())); !done) return done.error();
         if (!unwritten_since_) unwritten_since_ = context_.clock.steady();
-    } else {
-        if (auto done = failing(cover(batch->header.next_offset())); !done) return done.error();
-        if (auto done = write(*batch); !done) return done.error();
+    } else if (auto done = write(*batch); !done) {
+        return done.error();
     }
     const auto bytes = builder.uncompressed();
     auto header = batch->header;

@@ -153,6 +153,9 @@ class Log {
     /// Whether this process may write: another one may have the directory, where somebody removed the lock's file.
     [[nodiscard]] Result<void> check_lock();
     [[nodiscard]] Result<void> load_id(bool has_segments);
+    [[nodiscard]] Result<void> tell_lost_id(bool has_segments, const std::optional<BatchMarks>& marks,
+                                            const Result<std::optional<Offset>>& reserved) const;
+    [[nodiscard]] Result<void> skip_forwarded(Offset forwarded_end);
     [[nodiscard]] Result<void> load_segments(const std::vector<Offset>& bases, Offset forwarded_end);
     [[nodiscard]] Result<void> load_gapless(bool is_new);
     [[nodiscard]] Result<void> mark_from_here();

@@ -60,7 +60,10 @@ Result<void> Log::give_up(Gap gap) const {
 void Log::tell_noted(const std::string& name) const {
     const auto noted = parse_gap_file_name(name);
     if (!noted) return;
-    const std::string what = noted->given_up ? "given up or missing" : "damaged batch set aside";
+    const std::string what = noted->next == noted->first
+                                 ? "the id of the log, or what tells which offsets it has used, was lost"
+                             : noted->given_up ? "given up or missing"
+                                               : "damaged batch set aside";
     report_gap({name_, noted->first, noted->next, noted->count, what + ", as an earlier run of the agent noted",
                 [&files = context_.files, path = directory() + "/" + name] { static_cast<void>(files.remove(path)); }});
 }

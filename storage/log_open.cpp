@@ -72,8 +72,9 @@ Result<void> Log::load(const FinishedOf& finished_of) {
         segments_.add_active(writer_->segment());
     }
     if (auto done = skip_lost_memory(); !done) return done;
-    // Where nothing tells how far an older version's log went: offsets that were forwarded are given again.
-    if (this->finished() > log_end_offset()) set_finished(log_end_offset());
+    if (*finished) {
+        if (auto done = skip_forwarded((*finished)->end); !done) return done;
+    }
     if (options_.durability == Durability::memory) tail_.pin_from(log_end_offset());
     if (auto done = mark_from_here(); !done) return done;
     if (auto done = load_gapless(bases.empty()); !done) return done;
@@ -102,25 +103,31 @@ Result<void> Log::load_id(bool has_segments) {
         directory_->marks = **marks;
         return {};
     }
-    if (has_segments) {
-        const std::string why = reserved ? "its log-id is lost" : reserved.error().message();
-        report_gap({name_,
-                    {},
-                    {},
-                    reserved ? std::optional<std::int64_t>(0) : std::nullopt,
-                    why + ": it is another log from now on, and what it holds is forwarded again" +
-                        (reserved ? "" : "; what was only in memory (durability = \"memory\") is lost")});
-    } else if (*marks) {
-        const auto point = load_recovery_point(context_.files, directory(), (*marks)->id());
-        if (!point) return point.error();
-        if (const auto end = point->bound(); end > Offset(0)) {
-            if (auto done = give_up({name_, {}, end, std::nullopt, "all segments are missing"}); !done) return done;
-        }
-    }
+    if (auto done = tell_lost_id(has_segments, *marks, reserved); !done) return done;
     const auto made = make_log_id(context_.files, directory(), has_segments);
     if (!made) return made.error();
     directory_->marks = *made;
     return {};
+}
+
+/// Noted before the log has another id: after that no start would see it.
+Result<void> Log::tell_lost_id(bool has_segments, const std::optional<BatchMarks>& marks,
+                               const Result<std::optional<Offset>>& reserved) const {
+    if (has_segments) {
+        const std::string why = reserved ? "its log-id is lost" : reserved.error().message();
+        return give_up({name_,
+                        {},
+                        {},
+                        reserved ? std::optional<std::int64_t>(0) : std::nullopt,
+                        why + ": it is another log from now on, and what it holds is forwarded again" +
+                            (reserved ? "" : "; what was only in memory (durability = \"memory\") is lost")});
+    }
+    if (!marks) return {};
+    const auto point = load_recovery_point(context_.files, directory(), marks->id());
+    if (!point) return point.error();
+    const auto end = std::max(point->bound(), reserved ? reserved->value_or(Offset(0)) : Offset(0));
+    if (end == Offset(0) && reserved) return {};
+    return give_up({name_, {}, end, std::nullopt, "all segments are missing"});
 }
 
 /// Where batches of an older version, of another program, or with the marks of an id that is lost may be: they end
@@ -144,17 +151,16 @@ Result<void> Log::load_segments(const std::vector<Offset>& bases, Offset forward
     const auto point = load_recovery_point(context_.files, directory(), id());
     if (!point) return point.error();
     point_ = *point;
+    // With durability "memory" what was forwarded need never have been written.
+    const auto durable = options_.durability == Durability::memory ? point_.end : std::max(point_.end, forwarded_end);
     Offset reported_end;
-    auto scan =
-        recover_segment(context_.files, directory(), bases.back(), point_.end, marks(), [&](const Damage& damage) {
-            report_lost(damage.first, damage.next, "damaged batch set aside at recovery");
-            reported_end = damage.next;
-        });
+    auto scan = recover_segment(context_.files, directory(), bases.back(), durable, marks(), [&](const Damage& damage) {
+        report_lost(damage.first, damage.next, "damaged batch set aside at recovery");
+        reported_end = damage.next;
+    });
     if (!scan) return scan.error();
     const auto found_end = std::max(scan->next_offset, reported_end);
-    // With durability "memory" what was forwarded need never have been written.
-    const bool forwarded = options_.durability != Durability::memory && forwarded_end > found_end;
-    const bool lost = scan->lost_end || forwarded || point_.lacks_segment(bases.back());
+    const bool lost = scan->lost_end || point_.lacks_segment(bases.back());
     // What is lost after a kill may have gone further than anybody knows, and Kafka may have it.
     const auto end = std::max({found_end, scan->durable_end, lost ? point_.bound() : Offset(0)});
     if (found_end < end) {
@@ -183,6 +189,16 @@ std::chrono::milliseconds Log::appended_since() const {
     const auto closed = segments_.closed();
     const auto last = closed.empty() ? segments_.all().back() : closed.back();
     return context_.clock.steady() - last->age(context_.clock);
+}
+
+/// Where all notes of how far it went are gone, what was forwarded tells.
+Result<void> Log::skip_forwarded(Offset forwarded_end) {
+    const auto end = log_end_offset();
+    if (forwarded_end <= end) return {};
+    const auto skipped = skip_to(forwarded_end);
+    if (!skipped && skipped.error().kind() != Errc::no_space) return skipped;
+    end_ = high_watermark_ = forwarded_end.value();
+    return give_up({name_, end, forwarded_end, std::nullopt, "the log ended before what was forwarded"});
 }
 
 /// Goes on after the offsets that a killed process may have used in memory only.

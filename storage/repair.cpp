@@ -56,7 +56,10 @@ class Repair {
         const auto reserved = OffsetReserve(files_, directory_).left_behind();
         if (!reserved && reserved.error().kind() != Errc::corrupt) return reserved.error();
         if (!*marks || !reserved) {
-            on_gap_({stream_, {}, {}, std::nullopt, "its log-id is lost: the agent will forward the stream again"});
+            const std::string why = reserved ? "its log-id is lost" : reserved.error().message();
+            if (auto done = give_up({stream_, {}, {}, std::nullopt, why + ": the agent will forward the stream again"});
+                !done)
+                return done;
             const auto made = make_log_id(files_, directory_, has_segments);
             if (!made) return made.error();
             *marks = *made;
@@ -100,6 +103,13 @@ class Repair {
         scan->end = from;
         if (auto done = set_damage_aside(files_, directory_, base, **file, *scan, marks_); !done) return done;
         for (const auto& damage : scan->damages) tell_lost(damage);
+        return {};
+    }
+
+    /// The agent's next start reports it.
+    [[nodiscard]] Result<void> give_up(const Gap& gap) const {
+        if (const auto noted = note_gap(files_, directory_, gap); !noted) return noted.error();
+        on_gap_(gap);
         return {};
     }
 
@@ -147,8 +157,7 @@ class Repair {
         if (first >= durable_end) return {};
         const auto count = count_unknown ? std::nullopt : std::optional(durable_end - first);
         const Gap gap{stream_, first, durable_end, count, "the end of a segment, or a whole one, is missing"};
-        if (const auto noted = note_gap(files_, directory_, gap); !noted) return noted.error();
-        on_gap_(gap);
+        if (auto done = give_up(gap); !done) return done;
         const auto next = std::min(durable_end, base + kSpanMax);
         if (scan.next_offset < next) {
             const auto gone = empty_batch(scan.next_offset, next, marks_);

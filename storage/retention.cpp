@@ -9,25 +9,30 @@ namespace {
 
 /// What is deleted before the forwarder has finished it is a gap. What nobody forwards is one only where no setting of
 /// its own asked for the deletion (`given_up`).
-Result<void> delete_segment(FileSystem& files, Log& log, const Segment& segment, const std::string& reason,
-                            bool given_up) {
+Result<void> note_what_goes(Log& log, const Segment& segment, const std::string& reason, bool given_up) {
     const auto next = segment.next_base().value_or(segment.base_offset());
-    auto oldest = log.segments().remove_oldest(segment);
-    if (!oldest) return {};
     // The records of a table are needed for as long as they are the latest of their keys.
     const bool table = given_up && log.options().compacts();
     const auto needed_from =
         table ? segment.base_offset() : log.finished().value_or(given_up ? segment.base_offset() : next);
-    if (needed_from < next) {
-        const auto first = std::max(needed_from, segment.base_offset());
-        // What was compacted or thinned before has left holes, so nobody knows how many records these are.
-        const auto& options = log.options();
-        const bool whole = !options.compacts() && options.on_full != OnFull::thin && options.on_full != OnFull::compact;
-        auto noted = log.give_up({log.name(), first, next, whole ? std::optional(next - first) : std::nullopt, reason});
-        if (!noted) return noted;
-    }
-    if (auto done = log.remove_files(segment); !done) {
-        if (files.status(segment.path())) log.segments().put_back(std::move(oldest));
+    if (needed_from >= next) return {};
+    const auto first = std::max(needed_from, segment.base_offset());
+    // What was compacted or thinned before has left holes, so nobody knows how many records these are.
+    const auto& options = log.options();
+    const bool whole = !options.compacts() && options.on_full != OnFull::thin && options.on_full != OnFull::compact;
+    return log.give_up({log.name(), first, next, whole ? std::optional(next - first) : std::nullopt, reason});
+}
+
+Result<void> delete_segment(FileSystem& files, Log& log, const Segment& segment, const std::string& reason,
+                            bool given_up) {
+    auto oldest = log.segments().remove_oldest(segment);
+    if (!oldest) return {};
+    auto done = note_what_goes(log, segment, reason, given_up);
+    if (done) done = log.remove_files(segment);
+    if (!done) {
+        // What is still there is still the oldest.
+        const auto status = files.status(segment.path());
+        if (status || status.error().kind() != Errc::not_found) log.segments().put_back(std::move(oldest));
         return done;
     }
     return files.sync_directory(log.directory());

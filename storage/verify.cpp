@@ -76,7 +76,7 @@ class LogCheck {
         const auto marks = load_batch_marks(files_, directory_);
         if (!marks) return marks.error();
         marks_ = *marks;
-        const auto point = id ? load_recovery_point(files_, directory_, *id) : RecoveryPoint();
+        const auto point = load_recovery_point(files_, directory_, marks_.id());
         if (!point) return point.error();
         point_ = *point;
         const auto gapless_from = load_gapless_from(files_, directory_);

@@ -61,7 +61,7 @@ class Printer {
 
     /// @return false where no later batch is wanted
     bool take(const storage::BatchHeader& header, const std::vector<std::byte>& bytes) {
-        after_damage_ = false;
+        complain_of_damage();
         if (from_.offset && header.last_offset() < *from_.offset) return true;
         if ((to_.offset && header.base_offset > *to_.offset) || left_ == 0) return false;
         const auto batch = DecodedBatch::decode(bytes);
@@ -82,15 +82,20 @@ class Printer {
         std::cerr << where << ": " << what << " (skipped)\n";
         damaged_ = true;
     }
-    void complain_of_damage(const std::string& path, storage::FilePosition from, storage::FilePosition to) {
-        complain(path + ":" + std::to_string(from.value()), std::to_string(to - from) + " bytes are damaged");
-        after_damage_ = true;
+    /// Which offsets were there, if any, is known with the next batch.
+    void note_damage(const std::string& path, storage::FilePosition from, storage::FilePosition to) {
+        complain_of_damage();
+        damage_ = {path + ":" + std::to_string(from.value()), std::to_string(to - from) + " bytes are damaged"};
+    }
+    void complain_of_damage() {
+        if (const auto damage = std::exchange(damage_, std::nullopt)) complain(damage->first, damage->second);
     }
     void complain_of_hole(Offset first, Offset next) {
-        if (to_.offset && first > *to_.offset) return;
+        const auto damage = std::exchange(damage_, std::nullopt);
+        if ((to_.offset && first > *to_.offset) || (from_.offset && next <= *from_.offset)) return;
+        if (damage) complain(damage->first, damage->second);
         complain("offsets " + std::to_string(first.value()) + " to " + std::to_string(next.value() - 1),
-                 std::exchange(after_damage_, false) ? "were in these bytes"
-                                                     : "the end of a segment, or a whole one, is missing");
+                 damage ? "were in these bytes" : "the end of a segment, or a whole one, is missing");
     }
     [[nodiscard]] bool damaged() const { return damaged_; }
     [[nodiscard]] bool printed() const { return printed_; }
@@ -116,7 +121,7 @@ class Printer {
     std::uint64_t left_;
     bool printed_ = false;
     bool damaged_ = false;
-    bool after_damage_ = false;  // and no batch since
+    std::optional<std::pair<std::string, std::string>> damage_;  // where and what: not complained of yet
 };
 
 }  // namespace
@@ -151,12 +156,13 @@ int log_cat_command(const LogCatArguments& arguments) {
             return printer.take(header, bytes);
         },
         [&](const std::string& path, storage::FilePosition damaged_from, storage::FilePosition damaged_to) {
-            printer.complain_of_damage(path, damaged_from, damaged_to);
+            printer.note_damage(path, damaged_from, damaged_to);
         },
         [&](Offset first, Offset next) { printer.complain_of_hole(first, next); });
+    printer.complain_of_damage();
     std::cout.flush();
     if (!done) return report_failure(done.error());
-    if (from->offset && !printer.printed() && arguments.limit != 0) {
+    if (from->offset && !arguments.key && !printer.printed() && arguments.limit != 0) {
         std::cerr << "no such record at offset " << arguments.from
                   << " or later (a time is written 2026-01-31T23:59:00Z or 2026-01-31)\n";
     }

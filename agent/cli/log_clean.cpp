@@ -23,8 +23,10 @@ class Cleaning {
 
     Result<void> run() {
         auto open = open_logs(config_, files_, clock_, [](const storage::Gap& gap) {
-            std::cout << gap.stream << ": offsets " << gap.first.value() << " to " << gap.next.value() - 1
-                      << " are given up: " << gap.reason << '\n';
+            std::cout << gap.stream << ": ";
+            if (gap.first < gap.next)
+                std::cout << "offsets " << gap.first.value() << " to " << gap.next.value() - 1 << " are given up: ";
+            std::cout << gap.reason << '\n';
         });
         if (!open) return open.error();
         {

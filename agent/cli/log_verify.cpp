@@ -62,8 +62,10 @@ class Report {
                           {"count", gap.count ? Json(*gap.count) : Json()},
                           {"what", gap.reason}});
         }
-        std::cout << gap.stream << ": offsets " << gap.first.value() << " to " << gap.next.value() - 1
-                  << " are lost: " << gap.reason << '\n';
+        std::cout << gap.stream << ": ";
+        if (gap.first < gap.next)
+            std::cout << "offsets " << gap.first.value() << " to " << gap.next.value() - 1 << " are lost: ";
+        std::cout << gap.reason << '\n';
     }
 
     /// Of one stream: the others are looked at all the same.

@@ -330,9 +330,12 @@ TEST_CASE("recovery point: an end before what was forwarded is a loss after a ki
     // The newest first: what is finished has a hole.
     log.finished_of = [](const LogId&) { return std::optional(Finished{Offset(0), Offset(3)}); };
     log.open();
-    REQUIRE(log.gaps.size() == 1);
+    REQUIRE(log.gaps.size() == 2);
     CHECK(log.gaps[0].first == Offset(0));
-    CHECK(log.gaps[0].next == bound);
+    CHECK(log.gaps[0].count == 3);
+    CHECK(log.gaps[1].first == Offset(3));
+    CHECK(log.gaps[1].next == bound);
+    CHECK_FALSE(log.gaps[1].count.has_value());
     CHECK(log->log_end_offset() == bound);
 }
 
@@ -343,6 +346,64 @@ TEST_CASE("recovery point: a log that went beyond its bound has a further one") 
     std::vector<Record> many(100'000, record(""));
     while (log->log_end_offset() <= first) must(log.append_only(many));
     CHECK(log.point().bound() >= log->log_end_offset());
+}
+
+TEST_CASE("recovery point: where it is lost too, a log doesn't go back behind what was forwarded") {
+    TestLog log(from_files());
+    for (const auto* value : {"a", "b", "c"}) log.append(value);
+    log.kill();
+    std::filesystem::resize_file(log.segment(0), 10);
+    std::filesystem::remove(log.directory() + "/recovery-point");
+    SUBCASE("as it was") {}
+    SUBCASE("with durability \"memory\" by now") {
+        log.options.durability = Durability::memory;
+    }
+    log.finished_of = [](const LogId&) { return std::optional(Finished{Offset(3), Offset(3)}); };
+    log.open();
+    CHECK(log->log_end_offset() == Offset(3));
+    REQUIRE(log.gaps.size() == 1);
+    CHECK(log.gaps[0].first == Offset(0));
+    CHECK(log.gaps[0].next == Offset(3));
+    CHECK(log->finished() == Offset(3));
+    log.append("d");
+    CHECK(log.values() == Values{"d"});
+}
+
+TEST_CASE("recovery point: the only segment of a log in memory is missed, and so is what was not written") {
+    LogOptions options = from_files();
+    options.durability = Durability::memory;
+    TestLog log(options);
+    log.append("a");
+    log.clock.advance(options.memory_age_max + std::chrono::seconds(1));
+    must(log->spill_if_due());
+    log.append("b");
+    log.kill();
+    PosixFileSystem files;
+    std::filesystem::remove(log.segment(0));
+    CHECK(what_is_wrong(files, log).size() == 1);
+    log.open();
+    REQUIRE(log.gaps.size() == 1);
+    CHECK(log.gaps[0].first == Offset(0));
+    CHECK(log.gaps[0].next >= Offset(2));
+    CHECK_FALSE(log.gaps[0].count.has_value());
+}
+
+TEST_CASE("log: that its id was lost is told until somebody has heard it") {
+    TestLog log(from_files());
+    log.append("a");
+    log.kill();
+    for (const auto* name : {"/log-id", "/recovery-point"}) std::filesystem::remove(log.directory() + name);
+    log.tells = false;
+    log.open();
+    REQUIRE(log.gaps.size() == 1);
+    CHECK(log.gaps[0].reason.find("log-id") != std::string::npos);
+    log.gaps.clear();
+    log.open();
+    REQUIRE(log.gaps.size() == 1);
+    log.gaps.back().told();
+    log.gaps.clear();
+    log.open();
+    CHECK(log.gaps.empty());
 }
 
 TEST_CASE("repair: on a full disk nothing is said to be set aside") {

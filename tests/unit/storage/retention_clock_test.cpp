@@ -1,4 +1,5 @@
 #include "storage/retention.hpp"
+#include "tests/support/fault_file_system.hpp"
 #include "tests/support/log_builder.hpp"
 
 #include <doctest/doctest.h>
@@ -137,4 +138,27 @@ TEST_CASE("retention: a process that starts before its clock is set takes no tim
     gateway.log.clock.set(kIn2023 + 7 * 24h + 2min);
     gateway.clean();
     CHECK(gateway.log.values().size() < 10);
+}
+
+TEST_CASE("retention: a segment that can't be deleted, whatever call fails, is not forgotten, and the next one stays") {
+    for (int call = 0; call < 12; ++call) {
+        CAPTURE(call);
+        Faults faults;
+        FaultFileSystem files(faults);
+        TestLog log(small_segments(100), &files);
+        for (const auto* value : {"a", "b", "c", "d"}) log.append(value);
+        faults.fail_at = faults.changes + call;
+        const auto failed = delete_oldest(files, *log, "test");
+        const bool there = std::filesystem::exists(log.segment(0));
+        CHECK(log->log_start_offset() == Offset(there ? 0 : 1));
+        faults.fail_at = -1;
+        if (there) must(delete_oldest(files, *log, "test"));
+        REQUIRE_FALSE(log.gaps.empty());
+        CHECK(log.gaps.front().first == Offset(0));
+        CHECK(log.values() == std::vector<std::string>{"b", "c", "d"});
+        log.kill();
+        log.open();
+        CHECK(log.values() == std::vector<std::string>{"b", "c", "d"});
+        CHECK(must(verify_log(files, log.directory(), {})).faults == 0);
+    }
 }
