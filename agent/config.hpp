@@ -40,6 +40,7 @@ struct RuleConfig {
 
 struct RulesConfig {
     std::vector<RuleConfig> rules;                                  ///< names differ, and all of them compile
+    models::LifeModels models;                                      ///< that rules may name
     std::optional<std::string> hash_key;                            ///< of derivations: of `hash`, {device_hash}
     std::size_t devices_max = models::rules::RuleSet::kDevicesMax;  ///< of a stream's rules
 

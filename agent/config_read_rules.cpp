@@ -2,6 +2,7 @@
 #include "agent/config_read.hpp"
 #include "agent/config_secret.hpp"
 #include "agent/config_text_place.hpp"
+#include "agent/life_model_file.hpp"
 #include "models/nearest_name.hpp"
 
 #include <algorithm>
@@ -32,6 +33,24 @@ void read_labels(ConfigSection& rule, models::Labels& labels) {
             rule.context().diagnostics.error(entry.value.place,
                                              "rule.labels wants strings, not " + describe(entry.value));
         }
+    }
+}
+
+void read_models(ConfigSection& general, models::LifeModels& models) {
+    const auto* value = general.table("models", {"the files of models for `remaining()`, each by a name: `{ pump = "
+                                                 "\"pump.life\" }`; `sluice life train` writes them",
+                                                 "", "table of paths"});
+    if (value == nullptr) return;
+    const auto* table = value->get_if<ConfigTable>();
+    ConfigSection section(general.context(), table, value->place, "rules.models", "[rules.models]");
+    for (const auto& entry : table->entries) {
+        std::string path;
+        if (!section.read_path(entry.key, path, "a model")) continue;
+        auto model = read_life_model(path);
+        if (model)
+            models.emplace(entry.key, models::NamedLifeModel::of(std::move(*model)));
+        else
+            section.error(entry.key, model.error().message());
     }
 }
 
@@ -96,6 +115,7 @@ std::vector<ConfigSection> read_all(ConfigSection& top, RulesConfig& rules) {
     general.read_integer<std::size_t>(
         "max_devices", rules.devices_max, 1, kDevicesMaxMax,
         "for each stream with rules and each `by`: of more, the one that was silent longest makes room");
+    read_models(general, rules.models);
     read_secret(general, "hash_key", rules.hash_key, "what derivations hash with; one of these three");
     general.refuse_unknown();
     std::vector<ConfigSection> sections;
@@ -105,6 +125,7 @@ std::vector<ConfigSection> read_all(ConfigSection& top, RulesConfig& rules) {
             return section.error("name", "there is another rule " + in_quotes(rule.source.name),
                                  "alerts are known by it");
         }
+        rule.source.models = rules.models;
         rules.rules.push_back(std::move(rule));
         sections.push_back(section);
     };

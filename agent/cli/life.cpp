@@ -2,6 +2,7 @@
 #include "agent/cli/commands.hpp"
 #include "agent/config_diagnostic.hpp"
 #include "agent/csv.hpp"
+#include "agent/life_model_file.hpp"
 #include "models/life/life_model.hpp"
 
 #include <algorithm>
@@ -97,19 +98,8 @@ Result<void> train(const LifeTrainArguments& arguments) {
     return {};
 }
 
-Result<LifeModel> read_model(const std::string& path) {
-    errno = 0;
-    std::ifstream file(path, std::ios::binary);
-    if (!file) return Error::from_errno(errno, "open", path);
-    std::ostringstream bytes;
-    bytes << file.rdbuf();
-    auto model = LifeModel::from_bytes(bytes.str());
-    if (!model) return Error(Errc::corrupt, path + ": not a model, or damaged (train it anew)");
-    return *model;
-}
-
 Result<void> predict(const LifePredictArguments& arguments) {
-    const auto model = read_model(arguments.model);
+    const auto model = read_life_model(arguments.model);
     if (!model) return model.error();
     auto in = CsvReader::open(arguments.in);
     if (!in) return in.error();

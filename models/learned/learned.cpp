@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 #include <vector>
 
 namespace sluice::models {
@@ -90,6 +91,24 @@ class Life final : public Learned<LimitLife> {
     std::size_t bound_;
 };
 
+class Remaining final : public Learned<LifeFeatures> {
+ public:
+    Remaining(std::shared_ptr<const LifeModel> model, std::size_t bound) : model_(std::move(model)), bound_(bound) {}
+
+ private:
+    [[nodiscard]] LifeFeatures fresh() const override { return LifeFeatures(model_->columns().size()); }
+    [[nodiscard]] double learn(LifeFeatures& features, const Input& input) const override {
+        std::vector<float> scaled;
+        model_->scale(input.values, scaled);
+        features.add(scaled);
+        if (features.rows() < LifeModel::kRowsMin) return kNoValue;
+        const auto left = model_->predict(features);
+        return bound_ == 0 ? left.expected : bound_ == 1 ? left.low : left.high;
+    }
+    std::shared_ptr<const LifeModel> model_;
+    std::size_t bound_;
+};
+
 class SpectrumFunction final : public StatefulFunction {
  public:
     explicit SpectrumFunction(const SpectrumOptions& options) : options_(options) {}
@@ -140,6 +159,18 @@ std::unique_ptr<const StatefulFunction> anomaly(std::size_t method) {
 
 std::unique_ptr<const StatefulFunction> life(double limit, std::size_t bound, double memory_seconds) {
     return std::make_unique<Life>(limit, bound, memory_seconds);
+}
+
+std::unique_ptr<const StatefulFunction> remaining(std::shared_ptr<const LifeModel> model, std::size_t bound) {
+    return std::make_unique<Remaining>(std::move(model), bound);
+}
+
+std::size_t remaining_column_bytes() {
+    LifeFeatures none(0), one(1);
+    BlockArchive of_none(BlockArchive::Way::count, nullptr), of_one(BlockArchive::Way::count, nullptr);
+    none.archive(of_none);
+    one.archive(of_one);
+    return of_one.bytes() - of_none.bytes();
 }
 
 std::unique_ptr<const StatefulFunction> spectrum(const SpectrumOptions& options) {

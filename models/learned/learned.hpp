@@ -1,6 +1,7 @@
 // learned.hpp: detectors, remaining life and vibration as functions of the rule language.
 #pragma once
 
+#include "models/life/life_model.hpp"
 #include "models/stateful_function.hpp"
 
 #include <array>
@@ -20,6 +21,12 @@ inline constexpr std::array<std::string_view, 7> kAnomalyMethods{"extremes", "dr
 inline constexpr std::array<std::string_view, 3> kLifeBounds{"expected", "low", "high"};
 /// In seconds from the newest value until the trend crosses `limit` (limit_life.hpp); infinite where it won't.
 [[nodiscard]] std::unique_ptr<const StatefulFunction> life(double limit, std::size_t bound, double memory_seconds);
+
+/// Likewise, in rows, as a model says that has learned from units that failed (life_model.hpp). A record is a row.
+[[nodiscard]] std::unique_ptr<const StatefulFunction> remaining(std::shared_ptr<const LifeModel> model,
+                                                                std::size_t bound);
+/// Bytes for each device that a column of the model takes.
+[[nodiscard]] std::size_t remaining_column_bytes();
 
 /// What spectrum() tells of an array of samples, by number.
 inline constexpr std::array<std::string_view, 7> kSpectrumFeatures{

@@ -20,6 +20,11 @@ class LifeFeatures {
     /// After at least one add(); count() of them, appended to `features`.
     void append_to(std::vector<float>& features) const;
 
+    template <class Archive>
+    void archive(Archive& archive) {
+        archive(rows_, recent_, first_);
+    }
+
     [[nodiscard]] static std::size_t count(std::size_t sensors) { return 9 * sensors + 2; }
     [[nodiscard]] std::uint64_t rows() const { return rows_; }
 

@@ -10,10 +10,9 @@ namespace sluice::models {
 namespace {
 
 constexpr std::size_t kUnitsMin = 10;
-constexpr std::size_t kFirstRow = 20;  // with fewer before it, a row is too noisy to learn from
-constexpr double kConstant = 1e-9;     // of the mean: a column that deviates less never changes
-constexpr double kScaledMax = 20;      // deviations; a broken sensor shouldn't drown the others
-constexpr double kOutside = 0.05;      // of the units on each side of the interval
+constexpr double kConstant = 1e-9;  // of the mean: a column that deviates less never changes
+constexpr double kScaledMax = 20;   // deviations; a broken sensor shouldn't drown the others
+constexpr double kOutside = 0.05;   // of the units on each side of the interval
 
 constexpr TrainingOptions kNetwork{.hidden = 24, .epochs = 20, .rate = 0.003, .decay = 0.2, .batch = 64, .seed = 0};
 constexpr BoostingOptions kTrees{
@@ -94,13 +93,13 @@ std::variant<LifeModel, std::string> LifeModel::train(const std::vector<std::str
             model.scale(values, scaled);
             features.add(scaled);
             const auto left = static_cast<double>(history.size() - 1 - i);
-            if (i < kFirstRow || left > options.horizon) continue;
+            if (i + 1 < kRowsMin || left > options.horizon) continue;
             features.append_to(rows.features);
             rows.targets.push_back(static_cast<float>(2 * left / options.horizon - 1));
             rows.unit.push_back(unit);
         }
     }
-    if (rows.targets.empty()) return "no unit with more than " + std::to_string(kFirstRow) + " rows";
+    if (rows.targets.empty()) return "no unit with more than " + std::to_string(kRowsMin - 1) + " rows";
 
     const std::size_t inputs = LifeFeatures::count(used.size());
     model.feature_mean_.assign(inputs, 0);
@@ -134,7 +133,7 @@ std::variant<LifeModel, std::string> LifeModel::train(const std::vector<std::str
     for (std::size_t fold = 0; fold < kMembers; fold++) {
         const auto learned = rows.those(inputs, [&](std::size_t unit) { return fold_of[unit] != fold; });
         const auto unseen = rows.those(inputs, [&](std::size_t unit) { return fold_of[unit] == fold; });
-        if (learned.targets.empty()) return "too few units with more than " + std::to_string(kFirstRow) + " rows";
+        if (learned.targets.empty()) return "too few units with more than " + std::to_string(kRowsMin - 1) + " rows";
         const auto member = learn(learned, fold);
         for (std::size_t i = 0; i < unseen.targets.size(); i++) {
             const auto row = std::span(unseen.features).subspan(i * inputs, inputs);

@@ -37,6 +37,7 @@ struct RemainingLife {
 class LifeModel {
  public:
     static constexpr std::size_t kMembers = 5;
+    static constexpr std::size_t kRowsMin = 21;  ///< of a unit with fewer nothing was learned: they are too noisy
 
     /// @param columns  the sensors' names; a column that never changes is not used
     /// @return what is wrong: fewer than ten units, none with 21 rows, no column that changes

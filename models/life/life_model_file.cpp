@@ -1,8 +1,9 @@
 // The bytes of a model: a line that names the format, the parts in order, and a checksum of all before it.
 #include "models/detect/state.hpp"
-#include "models/life/life_model.hpp"
+#include "models/life/life_models.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace sluice::models {
 
@@ -85,6 +86,11 @@ std::optional<LifeModel> LifeModel::from_bytes(std::string_view bytes) {
     reader(model.under_, model.over_);
     if (!reader.complete() || !(model.horizon_ > 0)) return {};
     return model;
+}
+
+NamedLifeModel NamedLifeModel::of(LifeModel model) {
+    const auto fingerprint = checksum(model.to_bytes());
+    return {std::make_shared<const LifeModel>(std::move(model)), fingerprint};
 }
 
 }  // namespace sluice::models

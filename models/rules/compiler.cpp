@@ -168,16 +168,18 @@ void Compiler::mix(std::string_view bytes) {
     program_.fingerprint_ = (program_.fingerprint_ ^ 0xFFU) * kFnvPrime;
 }
 
-std::variant<Program, Diagnostics> compile(std::string_view text, FieldTable& fields, std::optional<Type> wanted) {
+std::variant<Program, Diagnostics> compile(std::string_view text, FieldTable& fields, std::optional<Type> wanted,
+                                           const LifeModels& models) {
     auto tree = parse(text);
     if (auto* fault = std::get_if<Diagnostic>(&tree)) return Diagnostics{std::move(*fault)};
-    return Compiler(text, fields).run(std::get<Node>(tree), wanted);
+    return Compiler(text, fields, models).run(std::get<Node>(tree), wanted);
 }
 
-std::variant<Program, Diagnostics> compile_value(std::string_view text, FieldTable& fields, Duration every) {
+std::variant<Program, Diagnostics> compile_value(std::string_view text, FieldTable& fields, Duration every,
+                                                 const LifeModels& models) {
     auto tree = parse(text);
     if (auto* fault = std::get_if<Diagnostic>(&tree)) return Diagnostics{std::move(*fault)};
-    return Compiler(text, fields, every).run(std::get<Node>(tree), std::nullopt, true);
+    return Compiler(text, fields, models, every).run(std::get<Node>(tree), std::nullopt, true);
 }
 
 }  // namespace sluice::models::rules

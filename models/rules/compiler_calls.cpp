@@ -1,10 +1,22 @@
 #include "models/rules/compiler_class.hpp"
+#include "models/rules/parser.hpp"
 #include "models/windows/windows.hpp"
 
 #include <algorithm>
 #include <cmath>
 
 namespace sluice::models::rules {
+
+namespace {
+
+/// As RFC 6901 escapes a name.
+std::string pointer_to(std::string_view name) {
+    std::string pointer = "/";
+    for (const char c : name) pointer += c == '~' ? "~0" : c == '/' ? "~1" : std::string(1, c);
+    return pointer;
+}
+
+}  // namespace
 
 Compiler::Value Compiler::call(const Node& node, Type wanted) {
     const auto* function = find_function(node.text);
@@ -27,7 +39,7 @@ Compiler::Value Compiler::call(const Node& node, Type wanted) {
             c.constants.push_back({*parameter.fallback, false});
     }
     if (!c.fine) return {0, {}, true, false};
-    return function->make != nullptr ? remember(c) : pure(c);
+    return function->remembers() ? remember(c) : pure(c);
 }
 
 /// The argument of each parameter; nullptr where it has its fallback.
@@ -85,6 +97,35 @@ void Compiler::word_argument(Call& c, const Parameter& parameter, const Node& no
         node.kind == Node::Kind::text ? hint(node.text, names, all) : all);
 }
 
+/// Its columns are the arguments.
+void Compiler::model_argument(Call& c, const Node& node) {
+    const auto known = node.kind == Node::Kind::text ? models_.find(node.text) : models_.end();
+    if (known == models_.end()) {
+        std::vector<std::string> names;
+        for (const auto& [name, model] : models_) names.push_back(name);
+        return bad(c, node, "\"model\" of " + c.node.text + "() is no model that [rules] models names",
+                   hint(node.text, names, "models = { pump = \"/etc/sluice/pump.life\" } in [rules]"));
+    }
+    c.model = &known->second;
+    const auto& columns = c.model->model->columns();
+    if (columns.size() > Program::kArgumentsMax) {
+        return bad(c, node, "the model has " + std::to_string(columns.size()) + " columns",
+                   "at most " + std::to_string(Program::kArgumentsMax) + " in a rule");
+    }
+    for (const auto& column : columns) {
+        // A column may have a name that is no path, such as "sensor 2".
+        const auto path = parse(column);
+        const auto* read = std::get_if<Node>(&path);
+        Node of_column;
+        of_column.kind = Node::Kind::field;
+        of_column.text = read != nullptr && read->kind == Node::Kind::field ? read->text : pointer_to(column);
+        of_column.place = node.place;
+        const auto value = field(of_column, Type::number);
+        c.fine = c.fine && !value.wrong;
+        c.steps.push_back(value);
+    }
+}
+
 void Compiler::bad(Call& c, const Node& node, std::string what, std::string to_do) {
     c.fine = false;
     error(node.place, std::move(what), std::move(to_do));
@@ -102,6 +143,8 @@ void Compiler::argument(Call& c, const Parameter& parameter, const Node& node, T
             return constant_argument(c, parameter, node);
         case Kind::word:
             return word_argument(c, parameter, node);
+        case Kind::model:
+            return model_argument(c, node);
         default:
             return value_argument(c, parameter, node, branch_type);
     }
@@ -237,16 +280,20 @@ Compiler::Value Compiler::pure(const Call& c) {
 Compiler::Value Compiler::remember(const Call& c) {
     std::string key(c.function.name);
     for (const auto& value : c.steps) key += ' ' + std::to_string(value.step);
+    if (c.model != nullptr) key += ' ' + std::to_string(c.model->fingerprint);
     for (const auto& value : c.constants) key += (value.is_count ? " #" : " =") + std::to_string(value.value);
     const auto [at, added] = remembered_.try_emplace(key, static_cast<std::uint32_t>(program_.stateful_.size()));
     if (added) {
-        Program::Stateful stateful{c.function.make(c.constants), {}, c.samples, program_.state_bytes_, c.anew};
+        auto function =
+            c.model != nullptr ? c.function.make_of_model(c.model->model, c.constants) : c.function.make(c.constants);
+        Program::Stateful stateful{std::move(function), {}, c.samples, program_.state_bytes_, c.anew};
         for (const auto& value : c.steps) {
             if (value.step != c.samples) stateful.arguments.push_back(value.step);
         }
         mix(source(c.node.place));
         mix(std::to_string(stateful.function->state_bytes()));
         if (c.anew) mix("anew");
+        if (c.model != nullptr) mix(std::to_string(c.model->fingerprint));
         program_.state_bytes_ += stateful.function->state_bytes();
         if (stateful.function->moved_by_time()) program_.timed_.push_back(at->second);
         program_.stateful_.push_back(std::move(stateful));

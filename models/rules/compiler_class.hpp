@@ -21,8 +21,8 @@ namespace sluice::models::rules {
 class Compiler {
  public:
     /// @param every  the interval of a derivation: windows of this length begin anew with it; 0: none do
-    Compiler(std::string_view text, FieldTable& fields, Duration every = Duration(0))
-        : text_(text), fields_(fields), every_(every) {
+    Compiler(std::string_view text, FieldTable& fields, const LifeModels& models, Duration every = Duration(0))
+        : text_(text), fields_(fields), models_(models), every_(every) {
         program_.text_ = text;
     }
 
@@ -93,12 +93,14 @@ class Compiler {
         std::optional<Value> first;       // whose power `same`, `limit` and the result have
         std::optional<Value> branch;
         std::uint32_t samples = Program::kNoStep;
+        const NamedLifeModel* model = nullptr;
         bool anew = false;
         bool fine = true;
     };
     Value call(const Node& node, Type wanted);
     [[nodiscard]] std::vector<const Node*> arguments(Call& c);
     void word_argument(Call& c, const Parameter& parameter, const Node& node);
+    void model_argument(Call& c, const Node& node);
     void bad(Call& c, const Node& node, std::string what, std::string to_do);
     void argument(Call& c, const Parameter& parameter, const Node& node, Type branch_type);
     void any_field(Call& c, const Node& node);
@@ -119,6 +121,7 @@ class Compiler {
 
     std::string_view text_;
     FieldTable& fields_;
+    const LifeModels& models_;
     Duration every_;
     Program program_;
     Diagnostics faults_;

@@ -125,6 +125,20 @@ void add_learned(std::vector<FunctionSpec>& all) {
         "The time until the trend of x crosses the limit, endless where it won't; `low` and `high` are the ends of an "
         "interval of 90 %. A value of the age `memory` counts for a third.",
         "life(temperature, limit=95) < 24h");
+    all.push_back({"remaining",
+                   kLearned,
+                   {{"model", Kind::model}, {"bound", Kind::word, 0, kLifeBounds}},
+                   Result::number,
+                   "How many records are left until the device fails, as a model says that was learned from others "
+                   "which failed ([how](detectors.md)). A record counts that has all fields that the model knows, by "
+                   "the names of its columns; there is no value before the 21st. `[rules] models` names the models; "
+                   "`low` and `high` are the ends of an interval of 90 %.",
+                   "remaining(model='pump') < 20",
+                   Opcode::none,
+                   nullptr,
+                   [](const std::shared_ptr<const LifeModel>& model, std::span<const Constant> c) {
+                       return remaining(model, static_cast<std::size_t>(c[0].value));
+                   }});
     add(
         "spectrum",
         {kArray,
@@ -288,6 +302,8 @@ std::string kind_name(Kind kind) {
             return "constant";
         case Kind::word:
             return "word";
+        case Kind::model:
+            return "name of a model";
     }
     return "";
 }

@@ -2,6 +2,7 @@
 // it, and docs/rules.md's reference is printed from it (reference.hpp).
 #pragma once
 
+#include "models/life/life_model.hpp"
 #include "models/rules/opcode.hpp"
 #include "models/rules/types.hpp"
 #include "models/stateful_function.hpp"
@@ -31,6 +32,7 @@ struct Parameter {
         duration,   ///< a constant time: a window over time, or how long to remember
         window,     ///< a constant time, or a count of values
         constant,   ///< a constant number without a time in it
+        model,      ///< the name of a learned model, as a text: it says which fields are evaluated
         word,       ///< one of `words`, as a text; the constant is its place among them
     };
     std::string_view name;
@@ -45,6 +47,9 @@ struct Constant {
     bool is_count;  ///< of Kind::window: how many values
 };
 using Make = std::unique_ptr<const StatefulFunction> (*)(std::span<const Constant>);
+/// … and of a model, where it has a parameter of that kind.
+using MakeOfModel = std::unique_ptr<const StatefulFunction> (*)(const std::shared_ptr<const LifeModel>&,
+                                                                std::span<const Constant>);
 
 struct FunctionSpec {
     enum class Result : std::uint8_t { number, seconds, same, per_second, boolean, text, branch };
@@ -56,6 +61,8 @@ struct FunctionSpec {
     std::string_view example;      ///< an expression that compiles
     Opcode opcode = Opcode::none;  ///< of a function without memory
     Make make = nullptr;           ///< of a function that remembers
+    MakeOfModel make_of_model = nullptr;
+    [[nodiscard]] bool remembers() const { return make != nullptr || make_of_model != nullptr; }
 };
 
 /// All functions, by group in the order of the reference.

@@ -53,7 +53,7 @@ class Program {
         bool anew = false;                     ///< its window begins anew with each interval of a derivation
     };
     static constexpr std::uint32_t kNoStep = 0xFFFFFFFF;
-    static constexpr std::size_t kArgumentsMax = 8;
+    static constexpr std::size_t kArgumentsMax = 64;  // as many columns a model may have
 
     /// What a record is evaluated against. `record` is nullptr where time alone moves on.
     struct Moment {

@@ -1,5 +1,6 @@
 #include "models/rules/reference.hpp"
 
+#include "models/learned/learned.hpp"
 #include "models/rules/functions.hpp"
 
 namespace sluice::models::rules {
@@ -11,6 +12,7 @@ constexpr std::string_view kEnd = "<!-- end of functions -->\n";
 
 /// Bytes for each device, with windows of an hour.
 std::string memory(const FunctionSpec& function) {
+    if (function.make_of_model != nullptr) return std::to_string(remaining_column_bytes()) + " B a column";
     if (function.make == nullptr) return "";
     std::vector<Constant> constants;
     for (const auto& parameter : function.parameters) {

@@ -34,7 +34,7 @@ class RuleCompiler {
     void fault(const char* key, Diagnostic d) { faults_.push_back({rule_.source.name, key, std::move(d)}); }
 
     std::optional<Program> condition(const char* key, std::string_view text) {
-        return taken(key, "", compile(text, fields_, Type::boolean));
+        return taken(key, "", compile(text, fields_, Type::boolean, rule_.source.models));
     }
 
     std::optional<Program> taken(const char* key, const std::string& name, std::variant<Program, Diagnostics> made) {
@@ -82,7 +82,7 @@ class RuleCompiler {
         auto copied = path_to_pointer(text);
         if (auto* pointer = std::get_if<std::string>(&copied)) field.pointer = std::move(*pointer);
         if (field.pointer.empty()) {
-            field.program = taken("fields", name, compile_value(text, fields_, derive.every));
+            field.program = taken("fields", name, compile_value(text, fields_, derive.every, rule_.source.models));
             if (!field.program) return std::nullopt;
         }
         if (derive.every.count() > 0 && !(field.program && field.program->remembers())) {

@@ -2,6 +2,7 @@
 // same devices, and says a record of another stream where an alert would be.
 #pragma once
 
+#include "models/life/life_models.hpp"
 #include "models/rules/alert_state.hpp"
 #include "models/rules/message.hpp"
 #include "models/rules/program.hpp"
@@ -40,6 +41,7 @@ struct RuleSource {
     std::string message = "{rule}: {device}: {condition}, value {value}";
     Labels labels;
     std::optional<DeriveSource> derive;  ///< then there is no `expr`, nor what belongs to alerts
+    LifeModels models;                   ///< those that expressions may name
     bool operator==(const RuleSource&) const = default;
 };
 

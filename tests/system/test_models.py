@@ -1,5 +1,6 @@
 """sluice detect and sluice life: on CSV files that the tests make themselves."""
 import csv
+import json
 import random
 
 import pytest
@@ -119,3 +120,29 @@ def test_life_says_what_is_wrong(tmp_path):
     said = run("life", "train", "--in", few, "--model", model, status=1)
     assert 'few.csv:3:3: cycle 1 of unit "u" comes late (sort the rows of a unit by cycle)' in said
     assert not out.exists()
+
+
+def test_a_rule_knows_what_is_left_by_a_model_and_says_which_file_is_none(tmp_path):
+    run("life", "train", "--in", fleet(tmp_path / "train.csv", 30, 0, 1), "--model", tmp_path / "pump.life")
+    config = tmp_path / "rules.toml"
+    config.write_text('''
+[rules]
+models = { pump = "pump.life" }
+[[rule]]
+name = "nearly-done"
+stream = "telemetry"
+expr = "remaining(model=\'pump\') < 30"
+''')
+    rows = []
+    for unit in read(fleet(tmp_path / "one.csv", 1, 0, 7)):
+        rows.append([f"2026-01-01T{int(unit['cycle']) // 60:02}:{int(unit['cycle']) % 60:02}:00Z", unit["temperature"]])
+    write(tmp_path / "unit.csv", ["timestamp", "temperature"], rows)
+    said = run("rules", "test", "-c", config, "--in", tmp_path / "unit.csv", "--json")
+    alerts = [line for line in map(json.loads, said.splitlines()) if "id" in line]
+    firing = [alert for alert in alerts if alert["state"] == "firing"]
+    assert len(firing) >= 1, said
+    since = next(i for i, row in enumerate(rows) if firing[-1]["start"][:16] == row[0][:16])
+    assert 5 < len(rows) - since < 60, (since, len(rows))
+    (tmp_path / "pump.life").write_text("no model")
+    said = run("rules", "test", "-c", config, "--in", tmp_path / "unit.csv", status=78)
+    assert "rules.toml:3:" in said and "pump.life: not a model, or damaged" in said

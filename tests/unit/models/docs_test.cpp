@@ -1,6 +1,7 @@
 // docs/rules.md says what the code does.
 #include "models/rules/compiler.hpp"
 #include "models/rules/reference.hpp"
+#include "tests/unit/models/life_fleet.hpp"
 
 #include <doctest/doctest.h>
 
@@ -35,7 +36,8 @@ TEST_CASE("docs: each expression in docs/rules.md compiles") {
             const auto text = page.substr(from, page.find('"', from) - from);
             CAPTURE(text);
             FieldTable table;
-            CHECK(std::holds_alternative<rules::Program>(rules::compile(text, table, rules::Type::boolean)));
+            CHECK(std::holds_alternative<rules::Program>(
+                rules::compile(text, table, rules::Type::boolean, pump_model())));
             ++expressions;
         }
     }

@@ -2,6 +2,7 @@
 #include "models/rules/evaluator.hpp"
 #include "models/rules/functions.hpp"
 #include "support.hpp"
+#include "tests/unit/models/life_fleet.hpp"
 
 #include <doctest/doctest.h>
 
@@ -212,7 +213,7 @@ TEST_CASE("expression: the example of each function compiles, and each function 
     for (const auto& function : rules::functions()) {
         CAPTURE(function.name);
         FieldTable table;
-        const auto compiled = rules::compile(function.example, table, rules::Type::boolean);
+        const auto compiled = rules::compile(function.example, table, rules::Type::boolean, pump_model());
         if (const auto* faults = std::get_if<rules::Diagnostics>(&compiled)) {
             FAIL(rules::render(faults->front(), function.example));
         }

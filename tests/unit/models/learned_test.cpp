@@ -5,6 +5,7 @@
 #include "models/life/limit_life.hpp"
 #include "models/vibration/vibration.hpp"
 #include "support.hpp"
+#include "tests/unit/models/life_fleet.hpp"
 
 #include <doctest/doctest.h>
 
@@ -73,6 +74,58 @@ TEST_CASE("learned: life() is the time until the trend crosses the limit") {
     FieldTable table;
     CHECK(
         std::holds_alternative<rules::Program>(rules::compile("life(x, limit=95) < 24h", table, rules::Type::boolean)));
+}
+
+TEST_CASE("learned: remaining() is what the model says of the records that have all of its columns") {
+    const auto models = pump_model();
+    Expression expected("remaining(model='pump')", models);
+    Expression high("remaining('pump', bound='high')", models);
+    LifeTracker tracker(*models.at("pump").model);
+    const auto history = fleet(1, 3).front();
+    double seconds = 0;
+    for (const auto& row : history.rows) {
+        CHECK(std::isnan(expected.add(seconds, {{"temperature", row[0]}})) == (seconds < 60 * LifeModel::kRowsMin));
+        const Fields whole{{"temperature", row[0]}, {"noise", row[1]}};
+        tracker.add(std::span(row).first(2));
+        seconds += 60;
+        const auto told = expected.add(seconds, whole);
+        const auto told_high = high.add(seconds, whole);
+        if (seconds < 60 * LifeModel::kRowsMin) {
+            CHECK(std::isnan(told));
+            continue;
+        }
+        CHECK(told == tracker.remaining().expected);
+        CHECK(told_high == tracker.remaining().high);
+    }
+    CHECK(tracker.remaining().expected < 10);
+}
+
+TEST_CASE("learned: a model that isn't named, and fields that don't fit it, are told") {
+    FieldTable table;
+    const auto models = pump_model();
+    const auto fault = [&](const std::string& text) {
+        const auto compiled = rules::compile(text, table, {}, models);
+        const auto& first = std::get<rules::Diagnostics>(compiled).front();
+        return std::to_string(first.column) + ": " + first.what + " (" + first.to_do + ")";
+    };
+    CHECK(fault("remaining('pumps') < 3") ==
+          "11: \"model\" of remaining() is no model that [rules] models names (did you mean \"pump\"?)");
+    CHECK(fault_of("remaining('pump') < 3").find("models = { pump = ") != std::string::npos);
+    CHECK(
+        fault("noise == 'loud' and remaining('pump') < 3").find("\"'pump'\" is a number here (it is a text in 1:1)") !=
+        std::string::npos);
+    CHECK(fault("remaining('pump') < 3h").find("a time") != std::string::npos);
+}
+
+TEST_CASE("learned: what was gathered for one model is nothing to another") {
+    FieldTable table;
+    const auto fingerprint = [&](const LifeModels& models) {
+        return std::get<rules::Program>(rules::compile("remaining('pump') < 3", table, {}, models)).fingerprint();
+    };
+    const LifeModels other{
+        {"pump", NamedLifeModel::of(std::get<LifeModel>(LifeModel::train(kColumns, fleet(20, 9), {})))}};
+    CHECK(fingerprint(pump_model()) == fingerprint(pump_model()));
+    CHECK(fingerprint(pump_model()) != fingerprint(other));
 }
 
 TEST_CASE("learned: spectrum() knows level, impacts and lines") {

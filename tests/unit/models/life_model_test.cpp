@@ -1,4 +1,4 @@
-#include "models/life/life_model.hpp"
+#include "tests/unit/models/life_fleet.hpp"
 
 #include <doctest/doctest.h>
 
@@ -8,29 +8,6 @@
 namespace sluice::models {
 
 namespace {
-
-/// Units that live 100 to 200 rows; one sensor rises in the last 100 of them, one is noise, one never changes.
-std::vector<LifeHistory> fleet(std::size_t units, unsigned seed) {
-    std::mt19937_64 random(seed);
-    std::normal_distribution<double> normal;
-    std::vector<LifeHistory> histories(units);
-    for (auto& history : histories) {
-        const int life = 100 + static_cast<int>(random() % 100);
-        for (int i = 0; i < life; i++) {
-            const double wear = std::max(0.0, 1 - (life - i) / 100.0);
-            history.rows.push_back({500 + 10 * wear + normal(random), normal(random), 7});
-        }
-    }
-    return histories;
-}
-
-const std::vector<std::string> kColumns{"temperature", "noise", "constant"};
-
-LifeModel trained() {
-    static const auto model = LifeModel::train(kColumns, fleet(40, 1), {});
-    REQUIRE(std::holds_alternative<LifeModel>(model));
-    return std::get<LifeModel>(model);
-}
 
 RemainingLife left_after(const LifeModel& model, const LifeHistory& history, std::size_t rows) {
     LifeTracker tracker(model);

@@ -43,7 +43,8 @@ inline std::vector<FieldValue> decode(const FieldTable& table, const Fields& fie
 /// One expression and one device.
 class Expression {
  public:
-    explicit Expression(std::string_view text) : program_(std::get<rules::Program>(rules::compile(text, table_, {}))) {
+    explicit Expression(std::string_view text, const LifeModels& models = {})
+        : program_(std::get<rules::Program>(rules::compile(text, table_, {}, models))) {
         state_.resize(program_.state_bytes() / 8);
         values_.resize(program_.values());
         program_.start(state(), at(0));
