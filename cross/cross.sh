@@ -55,6 +55,7 @@ in_root_of() {  # in_root_of SUITE COMMAND ...: ./dev COMMAND there; the tree is
     if [ ! -e "$root/made" ]; then
         say "root of $suite"
         rm -rf "$root"
+        mkdir -p "$(dirname "$root")"
         mmdebstrap --quiet --variant=apt --include=$include "$suite" "$root" || {
             rm -rf "$root"  # once more, without the security updates (their index could not be read)
             mmdebstrap --quiet --variant=apt --include=$include --setup-hook='sed -i /security/d "$1/etc/apt/sources.list"' \
