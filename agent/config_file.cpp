@@ -65,7 +65,9 @@ bool add_file(ConfigTable& tree, const std::string& file, Diagnostics& diagnosti
     if (!text) {
         const auto& error = text.error();
         diagnostics.error({file}, error.code() ? "cannot be read: " + error.code().message() : error.message(),
-                          "name a configuration file with --config FILE");
+                          error.code() == std::errc::permission_denied
+                              ? "its user or group must be the one that runs this"
+                              : "name a configuration file with --config FILE");
         return false;
     }
     auto parsed = parse_toml(*text, file, diagnostics);

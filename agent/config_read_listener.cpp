@@ -19,6 +19,11 @@ bool read_bind(ConfigSection& section, bridge::mqtt::ListenerOptions& listener) 
                       "`\"tls://0.0.0.0:8883\"`; WebSocket: `\"ws://127.0.0.1:9001\"`, `\"wss://0.0.0.0:9443\"`",
                       "", "array of addresses"})) {
         const auto& text = *value->get_if<std::string>();
+        if (std::find(listener.bind.begin(), listener.bind.end(), text) != listener.bind.end()) {
+            section.context().diagnostics.error(value->place,
+                                                "listener.mqtt.bind: " + in_quotes(text) + " is there twice");
+            continue;
+        }
         if (const auto address = bridge::mqtt::parse_listen_address(text)) {
             listener.bind.push_back(text);
             tls = tls || address->tls;

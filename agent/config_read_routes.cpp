@@ -87,6 +87,19 @@ bool is_fed(const RouteOptions& route, const std::vector<bridge::mqtt::SourceOpt
     });
 }
 
+/// The first route decides: one that comes after another which takes all of its topics never gets a message.
+void warn_of_hidden(const std::vector<RouteOptions>& routes, std::size_t route, ConfigSection& place) {
+    const auto filter = bridge::mqtt::TopicFilter::parse(routes[route].topic);
+    for (std::size_t before = 0; before < route; ++before) {
+        const auto earlier = bridge::mqtt::TopicFilter::parse(routes[before].topic);
+        if (!earlier || !earlier->covers(*filter)) continue;
+        return place.warning("topic",
+                             in_quotes(routes[route].topic) + " never gets a message: the route before it, with " +
+                                 in_quotes(routes[before].topic) + ", takes them all",
+                             "put the narrower one first");
+    }
+}
+
 std::vector<bridge::RouteFault> faults_of(const std::vector<RouteOptions>& routes) {
     auto made = bridge::TopicMap::create(routes);
     auto* faults = std::get_if<std::vector<bridge::RouteFault>>(&made);
@@ -104,6 +117,7 @@ void check_routes(const std::vector<RouteOptions>& routes, std::vector<ConfigSec
     const bool has_topics = std::any_of(config.sources.begin(), config.sources.end(),
                                         [](const auto& source) { return !source.topics.empty(); });
     for (std::size_t i = 0; i < routes.size(); ++i) {
+        if (!faulty[i]) warn_of_hidden(routes, i, places[i]);
         if (faulty[i] || !has_topics || config.listener || is_fed(routes[i], config.sources)) continue;
         places[i].warning("topic", "no source subscribes to anything that matches " + in_quotes(routes[i].topic));
     }

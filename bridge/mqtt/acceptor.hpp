@@ -16,6 +16,7 @@ class Acceptor {
  public:
     enum class Taken : std::uint8_t {
         fresh,      ///< it will be kept
+        replacing,  ///< likewise, and its identifier was of another message that was never released
         duplicate,  ///< of QoS 2: it was taken before
         full,       ///< not taken, `done` is not called: later
     };

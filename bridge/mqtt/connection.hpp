@@ -114,7 +114,7 @@ class Connection {
     [[nodiscard]] bool exceeds_receive_maximum(const Publish& publish);
     [[nodiscard]] bool comes_too_early(const Frame& frame) const;
     [[nodiscard]] bool take_in(HeldMessage& held);
-    SessionStore::Ticket pass_on(HeldMessage& held);
+    SessionStore::Ticket pass_on(HeldMessage& held, bool is_new = false);
     void take_held();
     void queue_ack(PacketType type, std::uint16_t packet_id, ReasonCode reason, SessionStore::Ticket ticket = 0);
     void flush_acks();

@@ -112,16 +112,17 @@ bool Connection::take_in(HeldMessage& held) {
     const auto taken =
         broker_.acceptor().try_accept(session_->source(), held.message, packet_id, broker_.mailbox().completion(*ack));
     if (taken == Acceptor::Taken::full) return false;
-    ack->ticket = pass_on(held);
+    ack->ticket = pass_on(held, taken == Acceptor::Taken::replacing);
     acks_.push_back(ack.release());  // the mailbox brings it
     return true;
 }
 
 /// To those who have subscribed; of QoS 2 once. The log knows for itself what it has taken before, as after a kill one
 /// may have the message and the other not.
-SessionStore::Ticket Connection::pass_on(HeldMessage& held) {
+/// @param is_new  its identifier was of another message
+SessionStore::Ticket Connection::pass_on(HeldMessage& held, bool is_new) {
     if (held.message.qos < 2) return broker_.publish(std::move(held.message), session_);
-    if (session_->has_incoming(held.packet_id)) return broker_.store().last();
+    if (!is_new && session_->has_incoming(held.packet_id)) return broker_.store().last();
     const SessionStore::Hold hold(broker_.store());
     const auto ticket = broker_.publish(std::move(held.message), session_);
     session_->add_incoming(held.packet_id, ticket > 0);

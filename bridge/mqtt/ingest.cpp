@@ -107,17 +107,20 @@ void Ingest::count(const Prepared& prepared) {
 
 void Ingest::accept(const std::string& source, Message message, std::optional<std::uint16_t> packet_id) {
     const Inside inside(waiting_);
-    if (packet_id && qos2_.is_accepted(source, *packet_id)) {
+    const auto content = packet_id ? checksum_of(message) : 0;
+    const auto known = packet_id ? qos2_.look_up(source, *packet_id, content) : Qos2State::Known::free;
+    if (known == Qos2State::Known::same) {
         ++duplicates_;
         return;
     }
+    if (known == Qos2State::Known::other) tell_of_reuse(source, *packet_id);
     const auto began = std::chrono::steady_clock::now();
     const auto topic = message.topic;
     auto prepared = prepare(std::move(message));
     count(prepared);
     std::optional<std::uint64_t> sequence;
     if (packet_id) {
-        auto accept = qos2_.begin_accept(source, *packet_id, *prepared.log);
+        auto accept = qos2_.begin_accept(source, *packet_id, content, *prepared.log);
         sequence = accept.sequence;
         prepared.record.headers.push_back(std::move(accept.header));
     }
@@ -146,16 +149,19 @@ void Ingest::finish(const std::string& source, const std::string& topic,
 
 Acceptor::Taken Ingest::try_accept(const std::string& source, const Message& message,
                                    std::optional<std::uint16_t> packet_id, storage::Completion done) {
-    if (packet_id && qos2_.join_accept(source, *packet_id, done)) {
+    const auto content = packet_id ? checksum_of(message) : 0;
+    const auto known = packet_id ? qos2_.join_accept(source, *packet_id, content, done) : Qos2State::Known::free;
+    if (known == Qos2State::Known::same) {
         ++duplicates_;
         return Taken::duplicate;
     }
     auto prepared = prepare(message);
     if (!commit_.has_room(*prepared.log)) return Taken::full;
+    if (known == Qos2State::Known::other) tell_of_reuse(source, *packet_id);
     count(prepared);
     qos2_.note_accepted_bytes(prepared.record.size_bytes());
     if (packet_id) {
-        auto accept = qos2_.begin_accept(source, *packet_id, *prepared.log);
+        auto accept = qos2_.begin_accept(source, *packet_id, content, *prepared.log);
         prepared.record.headers.push_back(std::move(accept.header));
         done = [this, source, sequence = accept.sequence, done = std::move(done)](const auto& result) {
             // A message that no log can take is as good as accepted: it must not come again.
@@ -164,7 +170,7 @@ Acceptor::Taken Ingest::try_accept(const std::string& source, const Message& mes
         };
     }
     commit_.append_without_wait(*prepared.log, prepared.record, std::move(done));
-    return Taken::fresh;
+    return known == Qos2State::Known::other ? Taken::replacing : Taken::fresh;
 }
 
 bool Ingest::release(const std::string& source, std::uint16_t packet_id, storage::Completion done) {
@@ -175,12 +181,22 @@ void Ingest::release_all(const std::string& source, storage::Completion done) {
     qos2_.release_all(source, std::move(done));
 }
 
+/// Once for each sender: it may do so with each message.
+void Ingest::tell_of_reuse(const std::string& source, std::uint16_t packet_id) {
+    const std::lock_guard lock(told_mutex_);
+    if (!reusing_.insert(source).second) return;
+    report_(Severity::warning, "mqtt " + source,
+            "packet identifier " + std::to_string(packet_id) +
+                " comes with another message before the first was released: the sender has lost its state (QoS 2); "
+                "both are kept");
+}
+
 /// Paho searches a list for each QoS 2 packet, and so do brokers: harmless for a window of 100, slow for tens of
 /// thousands. A broker that keeps to receive_maximum never comes here.
 void Ingest::warn_of_flood(const std::string& source) {
     const auto count = qos2_.unreleased_count(source);
     if (count < kUnreleasedExpectedMax) return;
-    const std::lock_guard lock(flooded_mutex_);
+    const std::lock_guard lock(told_mutex_);
     if (!flooded_.insert(source).second) return;
     report_(Severity::warning, "mqtt " + source,
             "the broker has more than " + std::to_string(kUnreleasedExpectedMax) +

@@ -78,6 +78,7 @@ class Ingest final : public Acceptor {
     void count(const Prepared& prepared);
     /// What is to be done when the record is durable or refused, for the message's source.
     void finish(const std::string& source, const std::string& topic, const storage::Result<storage::Offset>& result);
+    void tell_of_reuse(const std::string& source, std::uint16_t packet_id);
     void warn_of_flood(const std::string& source);
 
     [[nodiscard]] std::shared_ptr<const TopicMap> routes() const;
@@ -98,8 +99,9 @@ class Ingest final : public Acceptor {
     std::atomic<std::uint64_t> refused_{0};
     std::atomic<int> waiting_{0};
     storage::DurationHistogram latency_;
-    std::mutex flooded_mutex_;
+    std::mutex told_mutex_;
     std::set<std::string> flooded_;  // sources whose flood was said
+    std::set<std::string> reusing_;  // … whose use of an identifier again was
 };
 
 }  // namespace sluice::bridge::mqtt

@@ -3,6 +3,8 @@
 #include "storage/assert.hpp"
 #include "storage/log_reader.hpp"
 
+#include <xxhash.h>
+
 #include <algorithm>
 #include <sstream>
 #include <utility>
@@ -22,6 +24,8 @@ constexpr std::uint64_t kReleaseWeight = 16;
 constexpr auto kAnswerLook = std::chrono::milliseconds(10);
 constexpr std::string_view kReleased = "released ";
 constexpr std::string_view kReleasedAll = "released-all ";
+/// Of the state record, beside its text, which older versions read too: "COUNT ID CONTENT ID CONTENT … NAME" a line.
+const std::string kContentsHeader = std::string(storage::kInternalHeaderPrefix) + "qos2-contents";
 const std::string kAcceptHeader = std::string(storage::kInternalHeaderPrefix) + "qos2";
 
 Error bad_state(const std::string& line) {
@@ -61,6 +65,12 @@ std::string rest_of(std::istringstream& line) {
 
 }  // namespace
 
+std::uint32_t checksum_of(const Message& message) {
+    const auto topic = XXH3_64bits(message.topic.data(), message.topic.size());
+    const auto both = XXH3_64bits_withSeed(message.payload.data(), message.payload.size(), topic);
+    return std::max(static_cast<std::uint32_t>(both), 1U);
+}
+
 Qos2State::Qos2State(const storage::LogDir& logs, storage::GroupCommit& commit, storage::Log& inbound)
     : logs_(logs), commit_(commit), inbound_(inbound) {}
 
@@ -95,6 +105,7 @@ Result<std::unique_ptr<Qos2State>> Qos2State::recover(const storage::LogDir& log
 
 Result<Qos2State::Recovered> Qos2State::read_inbound() {
     std::string state;
+    std::string contents;
     Recovered recovered;
     storage::LogReader reader(inbound_, Offset(0));
     for (;;) {
@@ -107,12 +118,33 @@ Result<Qos2State::Recovered> Qos2State::read_inbound() {
                 recovered.releases.push_back(std::move(text));
             } else {
                 state = std::move(text);
+                contents = find_header(record, kContentsHeader).value_or("");
                 recovered.releases.clear();  // it knows of them
             }
         }
     }
     if (auto done = read_state(state, recovered); !done) return done.error();
+    read_contents(contents);
     return recovered;
+}
+
+/// Where they can't be read, they are not known.
+void Qos2State::read_contents(const std::string& text) {
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);) {
+        std::istringstream words(line);
+        std::size_t count = 0;
+        words >> count;
+        std::map<std::uint16_t, std::uint32_t> contents;
+        std::uint16_t packet_id = 0;
+        std::uint32_t content = 0;
+        for (; count > 0 && words >> packet_id >> content; --count) contents.emplace(packet_id, content);
+        const auto source = words ? sources_.find(rest_of(words)) : sources_.end();
+        if (source == sources_.end()) continue;
+        for (auto& [id, accepted] : source->second.unreleased) {
+            if (const auto found = contents.find(id); found != contents.end()) accepted.content = found->second;
+        }
+    }
 }
 
 Result<void> Qos2State::read_state(const std::string& text, Recovered& into) {
@@ -126,7 +158,8 @@ Result<void> Qos2State::read_state(const std::string& text, Recovered& into) {
             read_runs(words, [&](std::uint64_t sequence) { into.pending.insert(sequence); });
         } else if (kind == "source") {
             Source source;
-            read_runs(words, [&](std::uint64_t id) { source.unreleased.emplace(static_cast<std::uint16_t>(id), 0); });
+            read_runs(words,
+                      [&](std::uint64_t id) { source.unreleased.emplace(static_cast<std::uint16_t>(id), Accepted{}); });
             if (words) sources_[rest_of(words)] = std::move(source);
         } else if (kind == "stream") {
             std::int64_t offset = 0;
@@ -161,10 +194,15 @@ std::uint64_t Qos2State::apply(std::string_view accept_header, const Recovered& 
     std::uint64_t sequence = 0;
     std::uint16_t packet_id = 0;
     if (!(words >> sequence >> packet_id)) return 0;  // not ours: nothing else writes internal headers
+    std::uint32_t content = 0;
+    if (words.peek() == ':') {
+        words.get();
+        words >> content;
+    }
     // The state record knows what became of the others.
     if (sequence <= sequence_ && !recovered.pending.contains(sequence)) return 0;
     auto& last = sources_[rest_of(words)].unreleased[packet_id];
-    last = std::max(last, sequence);
+    if (last.sequence <= sequence) last = {sequence, content};
     return sequence;
 }
 
@@ -181,7 +219,7 @@ std::uint64_t Qos2State::apply_release(const std::string& text) {
     const auto source = sources_.find(name);
     if (source == sources_.end()) return sequence;
     std::erase_if(source->second.unreleased, [&](const auto& accepted) {
-        return (all || accepted.first == packet_id) && accepted.second <= sequence;
+        return (all || accepted.first == packet_id) && accepted.second.sequence <= sequence;
     });
     forget_if_idle(name);
     return sequence;
@@ -198,7 +236,7 @@ std::vector<std::uint16_t> Qos2State::unreleased(const std::string& source) cons
     std::vector<std::uint16_t> ids;
     const auto found = sources_.find(source);
     if (found == sources_.end()) return ids;
-    for (const auto& [id, sequence] : found->second.unreleased) ids.push_back(id);
+    for (const auto& [id, accepted] : found->second.unreleased) ids.push_back(id);
     return ids;
 }
 
@@ -208,30 +246,49 @@ std::size_t Qos2State::unreleased_count(const std::string& source) const {
     return found == sources_.end() ? 0 : found->second.unreleased.size();
 }
 
-bool Qos2State::join_accept(const std::string& source, std::uint16_t packet_id, storage::Completion done) {
+Qos2State::Known Qos2State::compare(const Accepted& accepted, std::uint32_t content) {
+    return accepted.content == 0 || accepted.content == content ? Known::same : Known::other;
+}
+
+Qos2State::Known Qos2State::look_up(const std::string& source, std::uint16_t packet_id, std::uint32_t content) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = sources_.find(source);
+    if (found == sources_.end()) return Known::free;
+    const auto accepted = found->second.unreleased.find(packet_id);
+    return accepted == found->second.unreleased.end() ? Known::free : compare(accepted->second, content);
+}
+
+Qos2State::Known Qos2State::join_accept(const std::string& source, std::uint16_t packet_id, std::uint32_t content,
+                                        storage::Completion done) {
     {
         const std::lock_guard lock(mutex_);
         const auto found = sources_.find(source);
-        if (found == sources_.end()) return false;
-        if (!found->second.unreleased.contains(packet_id)) {
-            auto& pending = found->second.pending;
-            const auto same = std::find_if(pending.begin(), pending.end(), [&](const auto& each) {
-                return each.second.packet_id == packet_id && !each.second.abandoned;
-            });
-            if (same == pending.end()) return false;
-            same->second.waiting.push_back(std::move(done));
-            return true;
+        if (found == sources_.end()) return Known::free;
+        // The newest of this identifier is what counts.
+        auto& pending = found->second.pending;
+        const auto newest = std::find_if(pending.rbegin(), pending.rend(), [&](const auto& each) {
+            return each.second.packet_id == packet_id && !each.second.abandoned;
+        });
+        if (newest != pending.rend()) {
+            const auto known = compare({newest->first, newest->second.content}, content);
+            if (known == Known::same) newest->second.waiting.push_back(std::move(done));
+            return known;
         }
+        const auto accepted = found->second.unreleased.find(packet_id);
+        if (accepted == found->second.unreleased.end()) return Known::free;
+        if (compare(accepted->second, content) == Known::other) return Known::other;
     }
     done(Offset(0));
-    return true;
+    return Known::same;
 }
 
-Qos2State::Accept Qos2State::begin_accept(const std::string& source, std::uint16_t packet_id, storage::Log& log) {
+Qos2State::Accept Qos2State::begin_accept(const std::string& source, std::uint16_t packet_id, std::uint32_t content,
+                                          storage::Log& log) {
     const std::lock_guard lock(mutex_);
     const auto sequence = ++sequence_;
-    sources_[source].pending.emplace(sequence, Pending{packet_id, &log, log.high_watermark(), {}});
-    return {sequence, {kAcceptHeader, std::to_string(sequence) + ' ' + std::to_string(packet_id) + ' ' + source}};
+    sources_[source].pending.emplace(sequence, Pending{packet_id, content, &log, log.high_watermark(), {}});
+    const auto what = std::to_string(packet_id) + ':' + std::to_string(content);
+    return {sequence, {kAcceptHeader, std::to_string(sequence) + ' ' + what + ' ' + source}};
 }
 
 void Qos2State::finish_accept(const std::string& source, std::uint64_t sequence) {
@@ -241,7 +298,10 @@ void Qos2State::finish_accept(const std::string& source, std::uint64_t sequence)
         auto& state = sources_[source];
         const auto pending = state.pending.find(sequence);
         SLUICE_ASSERT(pending != state.pending.end());
-        if (!pending->second.abandoned) state.unreleased[pending->second.packet_id] = sequence;
+        if (!pending->second.abandoned) {
+            auto& last = state.unreleased[pending->second.packet_id];
+            if (last.sequence <= sequence) last = {sequence, pending->second.content};
+        }
         waiting.swap(pending->second.waiting);
         state.pending.erase(pending);
         forget_if_idle(source);
@@ -352,6 +412,7 @@ void Qos2State::begin_checkpoint(std::function<void(Result<void>)> done) {
         const std::lock_guard lock(mutex_);
         *starts = scan_starts();
         record.value = state_text(*starts);
+        record.headers.push_back({kContentsHeader, contents_text()});
         bytes_since_checkpoint_ = 0;
     }
     record.timestamp = storage::SystemClock().now();
@@ -378,6 +439,17 @@ Qos2State::Starts Qos2State::scan_starts() const {
     return starts;
 }
 
+std::string Qos2State::contents_text() const {
+    std::ostringstream text;
+    for (const auto& [name, source] : sources_) {
+        if (source.unreleased.empty()) continue;
+        text << source.unreleased.size();
+        for (const auto& [id, accepted] : source.unreleased) text << ' ' << id << ' ' << accepted.content;
+        text << ' ' << name << '\n';
+    }
+    return text.str();
+}
+
 std::string Qos2State::state_text(const Starts& starts) const {
     std::ostringstream text;
     std::set<std::uint64_t> all_pending;
@@ -388,7 +460,7 @@ std::string Qos2State::state_text(const Starts& starts) const {
     for (const auto& [name, source] : sources_) {
         if (source.unreleased.empty()) continue;
         std::vector<std::uint16_t> ids;
-        for (const auto& [id, sequence] : source.unreleased) ids.push_back(id);
+        for (const auto& [id, accepted] : source.unreleased) ids.push_back(id);
         text << "source " << to_text(ids) << ' ' << name << '\n';
     }
     for (const auto& [log, start] : starts) {

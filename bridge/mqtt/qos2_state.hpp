@@ -1,7 +1,9 @@
 // qos2_state.hpp: which QoS 2 messages were accepted and not yet released by their sender, across kill -9.
 //
 // Method B of MQTT 4.3.3: the packet identifier is remembered from PUBLISH to PUBREL, and a PUBLISH with a remembered
-// one is not accepted again. Where it is kept:
+// one is not accepted again, if it is the same message: a sender that has lost its state, as a device that restarts or
+// a broker that comes back from an old file, begins with identifiers that it never released, and what it sends is new.
+// So a checksum of topic and payload is remembered too. Where it is kept:
 //   - accepting: as an internal header of the record, so that both become durable in one batch;
 //   - releasing: as a record in the local stream sluice.inbound, durable before PUBCOMP goes out. Otherwise the sender
 //     could use the identifier again, and its new message would be taken for the old one.
@@ -12,6 +14,7 @@
 // Thread-safe.
 #pragma once
 
+#include "bridge/message.hpp"
 #include "storage/group_commit.hpp"
 #include "storage/log_dir.hpp"
 #include "storage/record.hpp"
@@ -33,6 +36,9 @@ namespace sluice::bridge::mqtt {
 /// The stream of the state records; never forwarded.
 inline constexpr const char* kInboundStream = "sluice.inbound";
 
+/// Of topic and payload; never 0.
+[[nodiscard]] std::uint32_t checksum_of(const Message& message);
+
 class Qos2State {
  public:
     /// Rebuilds the state from the logs, all of which must be open, and queues a first state record: it is not waited
@@ -44,14 +50,23 @@ class Qos2State {
     [[nodiscard]] std::vector<std::uint16_t> unreleased(const std::string& source) const;
     [[nodiscard]] std::size_t unreleased_count(const std::string& source) const;
 
-    /// Where there is an accept of this message, `done` is called: at once, or when it is durable.
-    /// @return whether there is one
-    [[nodiscard]] bool join_accept(const std::string& source, std::uint16_t packet_id, storage::Completion done);
+    /// What is known of an identifier.
+    enum class Known : std::uint8_t {
+        free,   ///< nothing
+        same,   ///< this message was accepted, or is about to be
+        other,  ///< another message was, and its sender has never released it
+    };
+    /// @param content  as checksum_of() says
+    [[nodiscard]] Known look_up(const std::string& source, std::uint16_t packet_id, std::uint32_t content) const;
+    /// As look_up(). Where it is the same, `done` is called: at once, or when it is durable.
+    [[nodiscard]] Known join_accept(const std::string& source, std::uint16_t packet_id, std::uint32_t content,
+                                    storage::Completion done);
     struct Accept {
         std::uint64_t sequence;
         storage::Header header;  ///< goes on the record that is then appended to the log
     };
-    [[nodiscard]] Accept begin_accept(const std::string& source, std::uint16_t packet_id, storage::Log& log);
+    [[nodiscard]] Accept begin_accept(const std::string& source, std::uint16_t packet_id, std::uint32_t content,
+                                      storage::Log& log);
     /// The record is durable, or was refused for good.
     void finish_accept(const std::string& source, std::uint64_t sequence);
 
@@ -70,15 +85,20 @@ class Qos2State {
  private:
     struct Pending {
         std::uint16_t packet_id;
+        std::uint32_t content;
         storage::Log* log;
         storage::Offset not_before;                // the record will be at this offset of the log or later
         std::vector<storage::Completion> waiting;  // the same message came again
         bool abandoned = false;                    // the session ended meanwhile
     };
+    struct Accepted {
+        std::uint64_t sequence = 0;
+        std::uint32_t content = 0;  // 0: an older version has not noted it
+    };
     struct Source {
-        std::map<std::uint16_t, std::uint64_t> unreleased;  // durable accepts: identifier to sequence number
-        std::map<std::uint64_t, Pending> pending;           // by sequence number
-        int releasing = 0;                                  // releases that are not durable yet
+        std::map<std::uint16_t, Accepted> unreleased;  // durable accepts, by identifier
+        std::map<std::uint64_t, Pending> pending;      // by sequence number
+        int releasing = 0;                             // releases that are not durable yet
     };
 
     Qos2State(const storage::LogDir& logs, storage::GroupCommit& commit, storage::Log& inbound);
@@ -91,6 +111,7 @@ class Qos2State {
     };
     [[nodiscard]] storage::Result<Recovered> read_inbound();
     [[nodiscard]] storage::Result<void> read_state(const std::string& text, Recovered& into);
+    void read_contents(const std::string& text);
     [[nodiscard]] storage::Result<std::uint64_t> scan(const storage::Log& log, storage::Offset from,
                                                       const Recovered& recovered);
     [[nodiscard]] std::uint64_t apply(std::string_view accept_header, const Recovered& recovered);
@@ -100,6 +121,8 @@ class Qos2State {
     using Starts = std::vector<std::pair<storage::Log*, storage::Offset>>;
     [[nodiscard]] Starts scan_starts() const;
     [[nodiscard]] std::string state_text(const Starts& starts) const;
+    [[nodiscard]] std::string contents_text() const;
+    [[nodiscard]] static Known compare(const Accepted& accepted, std::uint32_t content);
     void begin_checkpoint(std::function<void(storage::Result<void>)> done);
     void write_release(const std::string& source, std::string text, storage::Completion done);
     void forget_if_idle(const std::string& source);

@@ -117,4 +117,15 @@ bool TopicFilter::overlaps(const TopicFilter& other) const {
     return true;
 }
 
+bool TopicFilter::covers(const TopicFilter& other) const {
+    if (!overlaps(other)) return false;
+    for (std::size_t i = 0; i < levels_.size(); ++i) {
+        const auto kind = levels_[i].kind;
+        if (kind == Kind::rest) return true;
+        if (i >= other.levels_.size() || other.levels_[i].kind == Kind::rest) return false;
+        if (kind == Kind::literal && other.levels_[i].kind != Kind::literal) return false;
+    }
+    return levels_.size() == other.levels_.size();
+}
+
 }  // namespace sluice::bridge::mqtt

@@ -28,6 +28,8 @@ class TopicFilter {
 
     /// Whether some topic matches both.
     [[nodiscard]] bool overlaps(const TopicFilter& other) const;
+    /// Whether each topic that matches `other` matches this one.
+    [[nodiscard]] bool covers(const TopicFilter& other) const;
 
  private:
     enum class Kind : std::uint8_t { literal, any, capture, rest };

@@ -119,6 +119,25 @@ def test_a_broker_that_crashed_is_told_again_what_not_to_send(new_agent, mosquit
     assert not agent.records("annex")
 
 
+def test_a_broker_that_crashed_uses_identifiers_again_that_it_has_not_released(new_agent, mosquitto, new_fleet):
+    """It comes back from an older file, and counts its messages of QoS 2 anew."""
+    agent = new_agent(configuration(mosquitto.port, None, "-", source="qos = 2")).start("connected")
+    mosquitto.save()
+    before = new_fleet(mosquitto.port, messages=20_000, rate=20_000, qos=2)
+    wait_until(lambda: len(agent.records("telemetry", "--limit", "500")) == 500, 30, agent.output)
+    mosquitto.crash()
+    before.stop()
+    agent.wait_for_output("the session goes on")
+    ledger = {}
+    for number in range(300):
+        publish.single("plant/after/telemetry", f"after {number}", qos=2, hostname="127.0.0.1", port=mosquitto.port)
+        ledger[f"after {number}"] = 1
+    wait_until(lambda: {record["value"] for record in agent.records("telemetry")} >= set(ledger), 30,
+               lambda: sorted(set(ledger) - {record["value"] for record in agent.records("telemetry")}))
+    values = [record["value"] for record in agent.records("telemetry")]
+    assert all(values.count(value) == 1 for value in ledger)
+
+
 def test_a_retained_message_comes_once_in_a_session(new_agent, mosquitto):
     publish_one(mosquitto.port, retain=True)
     agent = new_agent(configuration(mosquitto.port, None, "-"))

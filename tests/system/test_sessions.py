@@ -161,3 +161,23 @@ def test_a_client_without_a_session_may_use_the_identifiers_of_before_a_kill_aga
     device.publish(topic, payload("device-00", 1).encode(), qos=2)
     server.agent.stop()
     log_of(server.agent).check({"device-00": 2}, "the log")
+
+
+def test_a_device_that_has_lost_its_state_may_use_the_identifiers_again_that_it_never_released(server):
+    """It restarts in the middle of QoS 2 and counts from 1 again, in the session that it had; over a kill of the agent too."""
+    topic = "bench/device-00/telemetry"
+    watcher = server.client("watcher", clean=False, session_expiry_interval=600)
+    watcher.subscribe("bench/#", qos=2)
+    for number in (0, 1):
+        device = server.client("device", version=4, clean=False)
+        device.send(wire.publish(4, topic, payload("device-00", number).encode(), 2, 1))
+        device.expect(wire.PUBREC, packet_id=1)
+    server.kill()
+    device = server.client("device", version=4, clean=False)
+    again = wire.publish(4, topic, payload("device-00", 1).encode(), 2, 1, dup=True)
+    device.send(again)  # that one it has had
+    device.expect(wire.PUBREC, packet_id=1)
+    device.publish(topic, payload("device-00", 2).encode(), qos=2)
+    server.agent.stop()
+    log_of(server.agent).check({"device-00": 3}, "the log")
+    assert server.agent.count("the sender has lost its state") == 1

@@ -282,6 +282,9 @@ TEST_CASE("config: routes: every fault is found, and a route that nothing can fe
         {source + "topic = \"b/{x}\"\nstream = \"t\"\n",
          "s.toml:5:9: warning: route.topic: no source subscribes to anything that matches \"b/{x}\"\n"},
         {source + "topic = \"s/{x}\"\nstream = \"t\"\n", ""},
+        {source + "topic = \"a/{x}\"\nstream = \"t\"\n[[route]]\ntopic = \"a/b\"\nstream = \"t\"\n",
+         "s.toml:8:9: warning: route.topic: \"a/b\" never gets a message: the route before it, with \"a/{x}\", takes "
+         "them all (put the narrower one first)\n"},
         {source + "topic = \"a/{x}\"\nstream = \"t\"\n[stream.u]\n",
          "s.toml:7:9: warning: no route leads to the stream \"u\"\n"},
     });
@@ -386,6 +389,8 @@ TEST_CASE("config: listener: every fault is found, and no source is needed besid
              "s.toml:2:27: listener.mqtt.bind: \"127.0.0.1\" is not an address to listen on" + form +
              "s.toml:2:40: listener.mqtt.bind: \"[::1:1883\" is not an address to listen on" + form +
              "s.toml:2:53: listener.mqtt.bind: \"127.0.0.1:70000\" is not an address to listen on" + form},
+        {"[listener.mqtt]\nbind = [\"127.0.0.1:1883\", \"127.0.0.1:1883\"]\n" + route,
+         "s.toml:2:27: listener.mqtt.bind: \"127.0.0.1:1883\" is there twice\n"},
         {"[listener.mqtt]\nbind = [\"wss://127.0.0.1:8883\"]\n" + route,
          "s.toml:2:8: listener.mqtt.bind: has an address with TLS, but there is no certificate (set cert_file and "
          "key_file in [listener.mqtt.tls])\n"},

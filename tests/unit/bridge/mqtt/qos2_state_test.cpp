@@ -62,7 +62,7 @@ class Receiver {
         ingest->accept("broker", std::move(message), packet_id);
     }
     /// The kill comes before its record is on the disk.
-    void begin_accept_of_what_is_never_kept() { (void)qos2->begin_accept("broker", 9, *logs_->find("b")); }
+    void begin_accept_of_what_is_never_kept() { (void)qos2->begin_accept("broker", 9, 1, *logs_->find("b")); }
     [[nodiscard]] std::vector<std::string> values(const std::string& stream) const {
         std::vector<std::string> values;
         storage::LogReader reader(*logs_->find(stream), Offset(0));
@@ -145,6 +145,52 @@ TEST_CASE("qos 2: an end of the session frees all identifiers, across a restart 
     CHECK(receiver.ingest->unreleased("broker").empty());
     receiver.publish("a", "2", 1);
     CHECK(receiver.values("a") == Values{"1", "2"});
+}
+
+TEST_CASE("qos 2: another message with an identifier that was not released is new, over kills and state records too") {
+    const test::TempDir dir;
+    int warnings = 0;
+    const auto report = [&](bridge::Severity, auto&&, const std::string& what, auto&&...) {
+        warnings += what.find("has lost its state") != std::string::npos ? 1 : 0;
+    };
+    {
+        Receiver receiver(dir / "data", report);
+        for (const auto* payload : {"A", "A", "B", "B", "C"}) receiver.publish("a", payload, 1);
+        CHECK(receiver.values("a") == std::vector<std::string>{"A", "B", "C"});
+        CHECK(receiver.ingest->counters().duplicates == 2);
+        CHECK(warnings == 1);  // once for a sender
+        receiver.publish("b", "C", 1);
+        CHECK(receiver.values("b") == std::vector<std::string>{"C"});
+        receiver.publish("a", "kept", 2);
+    }
+    SUBCASE("after a kill") {}
+    SUBCASE("after a state record") {
+        Receiver receiver(dir / "data");
+        must(receiver.qos2->checkpoint(std::chrono::steady_clock::now() + std::chrono::seconds(10)));
+    }
+    Receiver receiver(dir / "data");
+    receiver.publish("b", "C", 1);
+    receiver.publish("a", "kept", 2);
+    CHECK(receiver.ingest->counters().duplicates == 2);
+    receiver.publish("a", "D", 1);
+    CHECK(receiver.values("a") == std::vector<std::string>{"A", "B", "C", "kept", "D"});
+    bridge::Message message;
+    message.topic = "a";
+    message.payload = "E";
+    message.qos = 2;
+    std::promise<bool> answered;
+    const auto taken = receiver.ingest->try_accept("broker", message, 2,
+                                                   [&](const auto& result) { answered.set_value(result.has_value()); });
+    CHECK(taken == Ingest::Taken::replacing);
+    CHECK(answered.get_future().get());
+    std::promise<bool> again;
+    CHECK(receiver.ingest->try_accept("broker", message, 2, [&](const auto& result) {
+        again.set_value(result.has_value());
+    }) == Ingest::Taken::duplicate);
+    CHECK(again.get_future().get());
+    receiver.ingest->release("broker", 1);
+    receiver.ingest->release("broker", 2);
+    CHECK(receiver.ingest->unreleased("broker").empty());
 }
 
 TEST_CASE("qos 2: sources don't share identifiers, and their names may hold spaces") {

@@ -98,3 +98,18 @@ TEST_CASE("topic filter: overlaps where some topic matches both") {
         CHECK_MESSAGE(filter(c.b).overlaps(filter(c.a)) == c.overlaps, pair);
     }
 }
+
+TEST_CASE("topic filter: covers where each topic of the other one matches") {
+    const auto covers = [](const char* a, const char* b) { return filter(a).covers(filter(b)); };
+    for (const char* same : {"a/b", "a/+", "{x}/b", "a/#", "#"}) CHECK(covers(same, same));
+    CHECK(covers("f/{site}/#", "f/x/y"));
+    CHECK(covers("a/#", "a"));
+    CHECK(covers("a/#", "a/+/#"));
+    CHECK(covers("+/b", "a/b"));
+    CHECK_FALSE(covers("a/+", "a/#"));
+    CHECK_FALSE(covers("a/b", "a/+"));
+    CHECK_FALSE(covers("a/+", "a/b/c"));
+    CHECK_FALSE(covers("a/b/c", "a/#"));
+    CHECK_FALSE(covers("#", "$SYS/a"));
+    CHECK_FALSE(covers("a/#", "+/b"));
+}
