@@ -155,7 +155,7 @@ class Log {
     [[nodiscard]] Result<void> load_id(bool has_segments);
     [[nodiscard]] Result<void> tell_lost_id(bool has_segments, const std::optional<BatchMarks>& marks,
                                             const Result<std::optional<Offset>>& reserved) const;
-    [[nodiscard]] Result<void> skip_forwarded(Offset forwarded_end);
+    [[nodiscard]] Result<void> skip_forwarded(const Finished& forwarded);
     [[nodiscard]] Result<void> load_segments(const std::vector<Offset>& bases, Offset forwarded_end);
     [[nodiscard]] Result<void> load_gapless(bool is_new);
     [[nodiscard]] Result<void> mark_from_here();

@@ -73,7 +73,7 @@ Result<void> Log::load(const FinishedOf& finished_of) {
     }
     if (auto done = skip_lost_memory(); !done) return done;
     if (*finished) {
-        if (auto done = skip_forwarded((*finished)->end); !done) return done;
+        if (auto done = skip_forwarded(**finished); !done) return done;
     }
     if (options_.durability == Durability::memory) tail_.pin_from(log_end_offset());
     if (auto done = mark_from_here(); !done) return done;
@@ -151,8 +151,8 @@ Result<void> Log::load_segments(const std::vector<Offset>& bases, Offset forward
     const auto point = load_recovery_point(context_.files, directory(), id());
     if (!point) return point.error();
     point_ = *point;
-    // With durability "memory" what was forwarded need never have been written.
-    const auto durable = options_.durability == Durability::memory ? point_.end : std::max(point_.end, forwarded_end);
+    // What was forwarded was durable, where it is not forwarded from memory or the page cache.
+    const auto durable = options_.durability == Durability::fsync ? std::max(point_.end, forwarded_end) : point_.end;
     Offset reported_end;
     auto scan = recover_segment(context_.files, directory(), bases.back(), durable, marks(), [&](const Damage& damage) {
         report_lost(damage.first, damage.next, "damaged batch set aside at recovery");
@@ -191,14 +191,17 @@ std::chrono::milliseconds Log::appended_since() const {
     return context_.clock.steady() - last->age(context_.clock);
 }
 
-/// Where all notes of how far it went are gone, what was forwarded tells.
-Result<void> Log::skip_forwarded(Offset forwarded_end) {
+/// The power went, with durability "flush", or all notes of how far the log went are gone: Kafka has these offsets.
+Result<void> Log::skip_forwarded(const Finished& forwarded) {
     const auto end = log_end_offset();
-    if (forwarded_end <= end) return {};
-    const auto skipped = skip_to(forwarded_end);
+    if (forwarded.end <= end) return {};
+    const auto skipped = skip_to(forwarded.end);
     if (!skipped && skipped.error().kind() != Errc::no_space) return skipped;
-    end_ = high_watermark_ = forwarded_end.value();
-    return give_up({name_, end, forwarded_end, std::nullopt, "the log ended before what was forwarded"});
+    end_ = high_watermark_ = forwarded.end.value();
+    // With order = "live_first" some before the end may not be there.
+    const auto lost = forwarded.cursor == forwarded.end ? std::optional<std::int64_t>(0) : std::nullopt;
+    return give_up(
+        {name_, end, forwarded.end, lost, "the log ended before what was forwarded: what Kafka has is missing here"});
 }
 
 /// Goes on after the offsets that a killed process may have used in memory only.

@@ -355,7 +355,10 @@ TEST_CASE("recovery point: where it is lost too, a log doesn't go back behind wh
     std::filesystem::resize_file(log.segment(0), 10);
     std::filesystem::remove(log.directory() + "/recovery-point");
     SUBCASE("as it was") {}
-    SUBCASE("with durability \"memory\" by now") {
+    SUBCASE("durability \"flush\", and the power went") {
+        log.options.durability = Durability::flush;
+    }
+    SUBCASE("durability \"memory\" by now") {
         log.options.durability = Durability::memory;
     }
     log.finished_of = [](const LogId&) { return std::optional(Finished{Offset(3), Offset(3)}); };
