@@ -34,6 +34,16 @@ void damage_last_byte(const std::string& path) {
     write_bytes(path, bytes);
 }
 
+/// Of a log that was stopped in order.
+void damage_the_end_on_a_full_disk(TestLog& log, Faults& faults) {
+    for (const auto* value : {"a", "b", "c"}) log.append(value);
+    must(log->close());
+    log.kill();
+    damage_last_byte(log.segment(0));
+    faults.error_number = ENOSPC;
+    faults.fail_creates = true;
+}
+
 std::vector<std::string> what_is_wrong(FileSystem& files, const TestLog& log) {
     std::vector<std::string> found;
     must(verify_log(files, log.directory(), [&](const Finding& finding) {
@@ -203,12 +213,7 @@ TEST_CASE("recovery point: damage that a full disk leaves where it is is told ag
     Faults faults;
     FaultFileSystem files(faults);
     TestLog log(from_files(), &files);
-    for (const auto* value : {"a", "b", "c"}) log.append(value);
-    must(log->close());
-    log.kill();
-    damage_last_byte(log.segment(0));
-    faults.error_number = ENOSPC;
-    faults.fail_creates = true;
+    damage_the_end_on_a_full_disk(log, faults);
     log.open();
     REQUIRE(log.gaps.size() == 1);
     CHECK(log->log_end_offset() == Offset(3));
@@ -413,12 +418,7 @@ TEST_CASE("repair: on a full disk nothing is said to be set aside") {
     Faults faults;
     FaultFileSystem files(faults);
     TestLog log(from_files(), &files);
-    for (const auto* value : {"a", "b", "c"}) log.append(value);
-    must(log->close());
-    log.kill();
-    damage_last_byte(log.segment(0));
-    faults.error_number = ENOSPC;
-    faults.fail_creates = true;
+    damage_the_end_on_a_full_disk(log, faults);
     int told = 0;
     const auto repaired = repair_log(files, log.directory(), "s", [&](const Gap&) { ++told; });
     REQUIRE_FALSE(repaired.has_value());
